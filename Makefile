@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup serve test format lint-spec clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+setup: $(READY)  ## create .venv with everything in it
+
+serve: $(READY)  ## run the fake on http://127.0.0.1:8080
+	@$(BIN)/mockserver serve $(ARGS)
+
+test: $(READY)  ## check style and types, run every test, hold the coverage
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+format: $(READY)  ## put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lint-spec:  ## check the OpenAPI document with two linters (needs npx)
+	npx --yes @redocly/cli@2.77.0 lint --config spec/redocly.yaml spec/openapi.yaml
+	npx --yes @stoplight/spectral-cli@6.16.3 lint --ruleset spec/spectral.yaml --fail-severity=warn spec/openapi.yaml
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules dist build
