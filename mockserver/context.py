@@ -1,0 +1,57 @@
+"""What the layers in front of a handler have found out about a request."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from mockserver.contract.findings import Finding
+
+_KEY = "mockserver.context"
+
+
+class Tenant(NamedTuple):
+    """Who owns a thing: an account, and the end user it acts for, if any."""
+
+    account: str
+    end_user: str | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    """One request on its way to a handler; every layer fills in what it is there for.
+
+    `raw_path` holds the path's parameters still percent-encoded; `path`, `query` and `header` hold the declared
+    parameters, decoded and with their defaults. `key` is the fingerprint of the caller's API key, never the key.
+    `undeclared_query` holds the query pairs that belong to no declared parameter, in the order sent.
+    `findings` are what was wrong with the request or its answer, `notes` what was let through, such as a field that
+    the document does not know.
+    """
+
+    operation_id: str
+    raw_path: dict[str, str] = field(default_factory=dict)
+    key: str = ""
+    tenant: Tenant | None = None
+    identity: str = ""
+    path: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    header: dict[str, Any] = field(default_factory=dict)
+    undeclared_query: list[tuple[str, str]] = field(default_factory=list)
+    body: Any = None
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+
+    @property
+    def caller(self) -> Tenant:
+        """The tenant of a request that has passed authentication."""
+        assert self.tenant is not None, "a handler runs behind Auth"
+        return self.tenant
+
+
+def attach(scope: MutableMapping[str, Any], context: Context) -> Context:
+    scope[_KEY] = context
+    return context
+
+
+def context_of(scope: MutableMapping[str, Any]) -> Context | None:
+    context: Context | None = scope.get(_KEY)
+    return context

@@ -1,0 +1,436 @@
+"""Compile the document's schemas, and explain in people's words what breaks them."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, unquote
+
+from jsonschema_rs import (
+    Draft202012Validator,
+    ReferencingError,
+    Registry,
+    ValidationError,
+    ValidationErrorKind,
+)
+
+from mockserver.contract.document import DocumentError
+from mockserver.contract.findings import Finding, Location, Side, json_pointer, shown, unescaped
+
+_DOCUMENT = "urn:openapi:document"
+_CLOSED = "urn:openapi:closed"
+_MOST_FINDINGS = 20
+
+Kind = ValidationErrorKind
+
+
+class Schemas:
+    """All schemas of one document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._registry = Registry([(_DOCUMENT, document), (_CLOSED, _closed(document))])
+        self._compiled: dict[str, Schema] = {}
+
+    def at(self, pointer: str) -> "Schema":
+        """The schema at a JSON pointer of the document, compiled.
+
+        Raises:
+            DocumentError: it cannot be compiled; names the place and the reason.
+        """
+        if pointer not in self._compiled:
+            schema = Schema(self, pointer, self._compile(_DOCUMENT, pointer), self._compile(_CLOSED, pointer))
+            self._compiled[pointer] = schema
+        return self._compiled[pointer]
+
+    def _compile(self, uri: str, pointer: str) -> Draft202012Validator:
+        reference = f"{uri}#{quote(pointer, safe='/~')}"
+        try:
+            return Draft202012Validator({"$ref": reference}, registry=self._registry)
+        except ValidationError as error:
+            reason = error.message.splitlines()[0]
+            raise DocumentError(f"#{json_pointer(error.instance_path) or pointer}: {reason}") from error
+        except (ReferencingError, ValueError) as error:
+            raise DocumentError(f"#{pointer}: {str(error).splitlines()[0]}") from error
+
+    def node(self, pointer: str) -> Any:
+        """The document's node at a JSON pointer.
+
+        Raises:
+            DocumentError: there is none.
+        """
+        node: Any = self._document
+        try:
+            for token in pointer.split("/")[1:]:
+                key = unescaped(token)
+                node = node[int(key)] if isinstance(node, list) else node[key]
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            raise DocumentError(f"#{pointer}: there is no such place") from error
+        return node
+
+    def flattened(self, schema: Any) -> Iterator[Mapping[str, Any]]:
+        """`schema` and all that it says by `$ref` and `allOf`."""
+        if not isinstance(schema, dict):
+            return
+        yield schema
+        if "$ref" in schema:
+            yield from self.flattened(self.node(schema["$ref"].removeprefix("#")))
+        for part in schema.get("allOf", ()):
+            yield from self.flattened(part)
+
+    def branches(self, schema: Any) -> Iterator[Mapping[str, Any]]:
+        """`schema`, all that it says by `$ref` and `allOf`, and all branches of its unions."""
+        for part in self.flattened(schema):
+            yield part
+            for union in ("anyOf", "oneOf"):
+                for branch in part.get(union, ()):
+                    yield from self.branches(branch)
+
+    def json_types(self, schema: Any) -> frozenset[str]:
+        """The JSON types that a schema can accept, as far as its `type` keywords tell."""
+        accepted = frozenset(_TYPES)
+        for part in self.flattened(schema):
+            if "type" in part:
+                names = part["type"] if isinstance(part["type"], list) else [part["type"]]
+                accepted &= frozenset(names) | ({"integer"} if "number" in names else frozenset())
+            for union in ("anyOf", "oneOf"):
+                if union in part:
+                    accepted &= frozenset().union(*(self.json_types(branch) for branch in part[union]))
+        return accepted
+
+
+class Schema:
+    """One compiled schema: a fast yes or no, and a slow explanation."""
+
+    def __init__(
+        self, schemas: Schemas, pointer: str, validator: Draft202012Validator, closed: Draft202012Validator
+    ) -> None:
+        self._schemas = schemas
+        self._validator = validator
+        self.pointer = pointer
+        self.is_valid = validator.is_valid
+        self.is_valid_with_no_unknown_fields = closed.is_valid
+
+    @cached_property
+    def json_types(self) -> frozenset[str]:
+        return self._schemas.json_types({"$ref": "#" + self.pointer})
+
+    @cached_property
+    def item_types(self) -> frozenset[str]:
+        """The JSON types that an array's items can have."""
+        return self._types_of(part["items"] for part in self._parts() if "items" in part)
+
+    def field_types(self, name: str) -> frozenset[str]:
+        """The JSON types that an object's field can have."""
+        return self._types_of(
+            part["properties"][name] if name in part.get("properties", ()) else part["additionalProperties"]
+            for part in self._parts()
+            if name in part.get("properties", ()) or "additionalProperties" in part
+        )
+
+    def _parts(self) -> Iterator[Mapping[str, Any]]:
+        return self._schemas.branches({"$ref": "#" + self.pointer})
+
+    def _types_of(self, schemas: Iterable[Any]) -> frozenset[str]:
+        types = [self._schemas.json_types(schema) for schema in schemas]
+        return frozenset().union(*types) if types else frozenset({"string"})
+
+    def findings(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
+        """What is wrong with `value`: one finding for each mistake, in the branch of a union that was meant.
+
+        `at` is put before every pointer.
+        """
+        found: dict[tuple[str, str], Finding] = {}
+        for error in self._validator.iter_errors(value):
+            for pointer, message, schema_pointer in _Explainer(self._schemas, value).explain(error):
+                finding = Finding(side, location, at + pointer, message, schema_pointer)
+                found.setdefault((pointer, message), finding)
+        return list(found.values())[:_MOST_FINDINGS]
+
+    def unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
+        """The fields of a valid `value` that no applied schema declares.
+
+        Read off the annotations that JSON Schema defines for `properties` and its kin (2020-12 core, section 7.7), so
+        that composition needs no rules of its own.
+        """
+        if self.is_valid_with_no_unknown_fields(value):
+            return []
+        declared: dict[str, set[str]] = {}
+        for annotation in self._validator.evaluate(value).annotations():
+            keyword = annotation["schemaLocation"].rpartition("/")[2]
+            names = annotation["annotations"]
+            if keyword in _DECLARING and isinstance(names, list):
+                declared.setdefault(annotation["instanceLocation"], set()).update(map(str, names))
+        return [
+            Finding(side, location, json_pointer(path), "is not a field of this object")
+            for path in _undeclared(value, [], declared)
+        ]
+
+
+_TYPES = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "null": "null",
+}
+_DECLARING = frozenset({"properties", "patternProperties", "additionalProperties", "unevaluatedProperties"})
+
+
+def _undeclared(value: Any, path: list[str | int], declared: Mapping[str, set[str]]) -> Iterator[list[str | int]]:
+    if isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _undeclared(child, [*path, index], declared)
+    elif isinstance(value, dict):
+        names = declared.get(json_pointer(path))
+        for name, child in value.items():
+            if names is not None and name not in names:
+                yield [*path, name]
+            else:
+                yield from _undeclared(child, [*path, name], declared)
+
+
+def _closed(node: Any, *, names: bool = False, composed: bool = False) -> Any:
+    """A copy of a document in which an object schema refuses what it does not declare.
+
+    It serves only to see fast that a request has no unknown field, so it may refuse too much (where an object is
+    composed of several schemas) but never too little.
+    """
+    if isinstance(node, list):
+        return [_closed(child, composed=composed) for child in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {
+        key: _closed(child, names=key == "properties" and not names, composed=key == "allOf" and not names)
+        for key, child in node.items()
+    }
+    is_open = "additionalProperties" not in node and "unevaluatedProperties" not in node
+    if not names and not composed and is_open:
+        if isinstance(node.get("allOf"), list):
+            closed["unevaluatedProperties"] = False
+        elif isinstance(node.get("properties"), dict):
+            closed["additionalProperties"] = False
+    return closed
+
+
+_Explanation = tuple[str, str, str]  # pointer, message, schema pointer
+
+
+class _Explainer:
+    """Turns the validator's errors about one value into explanations."""
+
+    def __init__(self, schemas: Schemas, value: Any) -> None:
+        self._schemas = schemas
+        self._value = value
+
+    def explain(self, error: ValidationError) -> Iterator[_Explanation]:
+        kind = error.kind
+        if isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
+            yield from self._explain_union(error, kind.context)
+            return
+        for path, message in self._messages(error):
+            yield json_pointer(path), message, _document_pointer(error)
+
+    def _messages(self, error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
+        kind, path = error.kind, error.instance_path
+        value = self._at(path)
+        match kind:
+            case Kind.Required():
+                yield [*path, kind.property], "is required" + self._misspelt(kind.property, value, error)
+            case Kind.Type():
+                yield path, f"must be {_one_of(_articled(kind.types))}, not {shown(value)}"
+            case Kind.Constant():
+                yield path, f"must be {shown(kind.expected_value)}, not {shown(value)}"
+            case Kind.Enum():
+                options = [option for option in kind.options if isinstance(option, str)]
+                yield path, f"must be {_one_of(map(shown, kind.options))}, not {shown(value)}{_nearly(value, options)}"
+            case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
+                for name in kind.unexpected:
+                    yield [*path, name], "is not a field of this object"
+            case Kind.PropertyNames():
+                for name, inner in self._bad_names(value, kind.error):
+                    yield [*path, name], f"the name {inner}"
+            case _:
+                yield path, self._limit(error, value)
+
+    def _limit(self, error: ValidationError, value: Any) -> str:
+        kind = error.kind
+        match kind:
+            case Kind.MinItems():
+                return f"must have at least {_count(kind.limit, 'item')}, has {len(value)}"
+            case Kind.MaxItems():
+                return f"must have at most {_count(kind.limit, 'item')}, has {len(value)}"
+            case Kind.MinLength():
+                return f"must be at least {_count(kind.limit, 'character')} long, is {len(value)}"
+            case Kind.MaxLength():
+                return f"must be at most {_count(kind.limit, 'character')} long, is {len(value)}"
+            case Kind.MinProperties():
+                return f"must have at least {_count(kind.limit, 'field')}, has {len(value)}"
+            case Kind.MaxProperties():
+                return f"must have at most {_count(kind.limit, 'field')}, has {len(value)}"
+            case Kind.Minimum():
+                return f"must be at least {kind.limit}, not {shown(value)}"
+            case Kind.Maximum():
+                return f"must be at most {kind.limit}, not {shown(value)}"
+            case Kind.ExclusiveMinimum():
+                return f"must be more than {kind.limit}, not {shown(value)}"
+            case Kind.ExclusiveMaximum():
+                return f"must be less than {kind.limit}, not {shown(value)}"
+            case Kind.MultipleOf():
+                return f"must be a multiple of {kind.multiple_of}, not {shown(value)}"
+            case Kind.Pattern():
+                return f"must match {kind.pattern}, not {shown(value)}"
+            case Kind.Format():
+                return f"must be a {kind.format}, not {shown(value)}"
+            case Kind.UniqueItems():
+                return "must not have the same item twice"
+            case _:
+                return f"breaks `{kind.name}` of the document"
+
+    def _at(self, path: Iterable[str | int]) -> Any:
+        value = self._value
+        for token in path:
+            value = value[token]
+        return value
+
+    def _bad_names(self, value: Mapping[str, Any], error: ValidationError) -> Iterator[tuple[str, str]]:
+        """The names that break `propertyNames`; the validator's own error tells only the first."""
+        longest = error.kind.limit if isinstance(error.kind, Kind.MaxLength) else None
+        for name in value:
+            if (len(name) > longest) if longest is not None else (name == error.instance):
+                yield name, self._limit(error, name)
+
+    def _misspelt(self, name: str, value: Any, error: ValidationError) -> str:
+        """A hint at the undeclared field that was probably meant to be `name`."""
+        owner = self._schemas.node(_document_pointer(error).rpartition("/")[0])
+        declared: set[str] = set()
+        for part in self._schemas.flattened(owner):
+            declared.update(part.get("properties", ()))
+        sent = _nearest(name, [field for field in value if field not in declared])
+        return f" (did you mean it by '{sent}'?)" if sent else ""
+
+    def _explain_union(self, error: ValidationError, context: list[list[ValidationError]]) -> Iterator[_Explanation]:
+        """The mistakes in the branch that was meant: chosen by its tag, else the one nearest to valid."""
+        pointer = _document_pointer(error)
+        branches = self._schemas.node(pointer)
+        path = error.instance_path
+        value = self._at(path)
+        meant = [index for index in range(len(branches)) if not _wrong_type(context[index], path)]
+        if not meant:
+            types = frozenset().union(*(self._schemas.json_types(branch) for branch in branches))
+            yield json_pointer(path), f"must be {_one_of(_articled(types))}, not {shown(value)}", pointer
+            return
+        if isinstance(value, dict):
+            owner = self._schemas.node(pointer.rpartition("/")[0])
+            tag = owner.get("discriminator", {}).get("propertyName") or self._tag(branches)
+            if tag is not None:
+                values = {index: self._tag_values(branches[index], tag) for index in meant}
+                known = [option for index in meant for option in values[index]]
+                if tag in value:
+                    meant = [index for index in meant if value[tag] in values[index]]
+                else:
+                    meant = [index for index in meant if self._can_be_untagged(branches[index], tag, value)]
+                if not meant:
+                    options = _unique(known)
+                    choice = _one_of(map(shown, options))
+                    message = (
+                        f"must be {choice}, not {shown(value[tag])}{_nearly(value[tag], options)}"
+                        if tag in value
+                        else f"is required: {choice}"
+                    )
+                    yield json_pointer([*path, tag]), message, pointer
+                    return
+        nearest = min(meant, key=lambda index: (_distance(context[index]), index))
+        for inner in context[nearest]:
+            yield from self.explain(inner)
+
+    def _tag(self, branches: list[Any]) -> str | None:
+        """The property whose constant tells most branches apart, if there is one."""
+        counts: dict[str, int] = {}
+        for branch in branches:
+            for name in {
+                name
+                for part in self._schemas.flattened(branch)
+                for name, schema in part.get("properties", {}).items()
+                if isinstance(schema, dict) and "const" in schema
+            }:
+                counts[name] = counts.get(name, 0) + 1
+        best = max(counts, key=lambda name: counts[name], default=None)
+        return best if best is not None and counts[best] > 1 else None
+
+    def _tag_values(self, branch: Any, tag: str) -> list[Any]:
+        for part in self._schemas.flattened(branch):
+            schema = part.get("properties", {}).get(tag)
+            if isinstance(schema, dict) and "const" in schema:
+                return [schema["const"]]
+            if isinstance(schema, dict) and "enum" in schema:
+                return list(schema["enum"])
+        return []
+
+    def _can_be_untagged(self, branch: Any, tag: str, value: Mapping[str, Any]) -> bool:
+        """Whether a branch can do without its tag, and `value` has at least one of its fields."""
+        parts = list(self._schemas.flattened(branch))
+        requires_tag = any(tag in part.get("required", ()) for part in parts)
+        return not requires_tag and any(name in part.get("properties", ()) for part in parts for name in value)
+
+
+def _document_pointer(error: ValidationError) -> str:
+    location = error.absolute_keyword_location or ""
+    return unquote(location.partition("#")[2])
+
+
+def _wrong_type(errors: list[ValidationError], path: list[str | int]) -> bool:
+    return any(isinstance(error.kind, Kind.Type) and error.instance_path == path for error in errors)
+
+
+def _distance(errors: list[ValidationError]) -> float:
+    """How far a value is from a branch: the fewer and the deeper its mistakes, the nearer."""
+    return sum(1 / (1 + len(error.instance_path)) for error in errors)
+
+
+def _nearest(name: Any, candidates: Iterable[str]) -> str | None:
+    if not isinstance(name, str) or len(name) > 100:
+        return None
+    near = difflib.get_close_matches(name, list(candidates)[:200], n=1, cutoff=0.7)
+    return near[0] if near else None
+
+
+def _nearly(value: Any, options: Iterable[str]) -> str:
+    near = _nearest(value, options)
+    return f" (did you mean '{near}'?)" if near else ""
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _one_of(options: Iterable[str]) -> str:
+    *most, last = options
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _articled(types: Iterable[str]) -> list[str]:
+    given = set(types) - ({"integer"} if "number" in types else set())
+    return [words for name, words in _TYPES.items() if name in given]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def from_text(text: str, types: frozenset[str]) -> Any:
+    """A parameter's text as the JSON value that one of `types` reads in it, else as the string that it is."""
+    if "integer" in types and len(text) < 40 and _INTEGER.fullmatch(text):
+        return int(text)
+    if "number" in types and len(text) < 400 and _NUMBER.fullmatch(text):
+        return float(text)
+    if "boolean" in types and text in ("true", "false"):
+        return text == "true"
+    return text

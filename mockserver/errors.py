@@ -1,0 +1,207 @@
+"""Every error the API answers, as data, and the one maker of error bodies.
+
+ApiError
+|-- InvalidRequest           400
+|   |-- UnknownCursor
+|   |-- ItemIdInUse
+|   `-- ReferenceWithinConversation
+|-- Unauthorized             401
+|-- NotFound                 404
+|   |-- OperationNotFound
+|   |-- ConversationNotFound
+|   `-- ItemNotFound
+|-- MethodNotAllowed         405
+|-- BodyTooLarge             413
+|-- UnsupportedMediaType     415
+|-- RateLimitExceeded        429
+`-- InternalError            500
+
+`UsageError` stands apart: what the person who starts the fake has to mend.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class UsageError(Exception):
+    """The fake cannot start as asked; the message is one line that says what to do."""
+
+
+class ApiError(Exception):
+    """An answer other than 200.
+
+    `findings` are `{"in": "body"|"query"|"path"|"header", "pointer": JSON pointer, "message": text}`.
+    """
+
+    status: ClassVar[int]
+    type: ClassVar[str]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        findings: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.findings = findings
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body of the answer."""
+        error: dict[str, Any] = {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.status,
+        }
+        if self.findings:
+            error["findings"] = [dict(finding) for finding in self.findings]
+        return {"error": error}
+
+
+class InvalidRequest(ApiError):
+    status = 400
+    type = "invalid_request_error"
+
+    @classmethod
+    def at(cls, location: str, pointer: str, message: str) -> "InvalidRequest":
+        """One thing is wrong, in one place."""
+        return cls.of([{"in": location, "pointer": pointer, "message": message}])
+
+    @classmethod
+    def of(cls, findings: Sequence[Mapping[str, str]]) -> "InvalidRequest":
+        """The first finding speaks for all."""
+        first = findings[0]
+        param = parameter_name(first["in"], first["pointer"])
+        message = f"{param}: {first['message']}" if param else first["message"]
+        if len(findings) > 1:
+            message += f" (and {len(findings) - 1} more, see findings)"
+        return cls(message, param=param, findings=findings)
+
+
+class UnknownCursor(InvalidRequest):
+    def __init__(self, after: str) -> None:
+        message = f"{quoted(after)} is not an id of this list"
+        super().__init__(
+            f"after: {message}",
+            param="after",
+            findings=[{"in": "query", "pointer": "/after", "message": message}],
+        )
+
+
+class ItemIdInUse(InvalidRequest):
+    """A client-chosen id that is taken; `index` is the item's place in the request."""
+
+    def __init__(self, item_id: str, index: int) -> None:
+        message = f"the id {quoted(item_id)} is already in use"
+        super().__init__(
+            f"items[{index}].id: {message}",
+            param=f"items[{index}].id",
+            findings=[{"in": "body", "pointer": f"/items/{index}/id", "message": message}],
+        )
+
+
+class ReferenceWithinConversation(InvalidRequest):
+    def __init__(self, item_id: str, index: int) -> None:
+        message = f"the item {quoted(item_id)} is already in this conversation, so it cannot be referenced here"
+        super().__init__(
+            f"items[{index}].id: {message}",
+            param=f"items[{index}].id",
+            findings=[{"in": "body", "pointer": f"/items/{index}/id", "message": message}],
+        )
+
+
+class Unauthorized(ApiError):
+    status = 401
+    type = "authentication_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class NotFound(ApiError):
+    status = 404
+    type = "invalid_request_error"
+
+
+class OperationNotFound(NotFound):
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"No operation has the path {quoted(path)} ({quoted(method)}).")
+
+
+class ConversationNotFound(NotFound):
+    def __init__(self, conversation_id: str) -> None:
+        super().__init__(f"No conversation has the id {quoted(conversation_id)}.", param="conversation_id")
+
+
+class ItemNotFound(NotFound):
+    """`param` is where the request named the item."""
+
+    def __init__(self, item_id: str, *, param: str = "item_id") -> None:
+        super().__init__(f"No item has the id {quoted(item_id)}.", param=param)
+
+
+class MethodNotAllowed(ApiError):
+    status = 405
+    type = "invalid_request_error"
+
+    def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
+        allow = ", ".join(allowed)
+        super().__init__(f"{quoted(path)} does not take {quoted(method)}; it takes {allow}.", headers={"Allow": allow})
+
+
+class BodyTooLarge(ApiError):
+    status = 413
+    type = "invalid_request_error"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is larger than {limit:,} bytes.")
+
+
+class UnsupportedMediaType(ApiError):
+    status = 415
+    type = "invalid_request_error"
+
+    def __init__(self, received: str | None, supported: Sequence[str]) -> None:
+        got = f"not {quoted(received)}" if received else "and the request has no Content-Type"
+        super().__init__(f"The request body must be {' or '.join(supported)}, {got}.")
+
+
+class RateLimitExceeded(ApiError):
+    """Its body is exactly what https://docs.mka1.com (rate limiting) prints, in no envelope."""
+
+    status = 429
+    type = "rate_limit_error"
+
+    def __init__(self) -> None:
+        super().__init__("Rate limit exceeded")
+
+    def body(self) -> dict[str, Any]:
+        return {"error": self.message}
+
+
+class InternalError(ApiError):
+    status = 500
+    type = "server_error"
+
+
+def parameter_name(location: str, pointer: str) -> str | None:
+    """The `param` of an error: a parameter's name, or a body path such as `items[0].call_id`."""
+    name = ""
+    for token in pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        if location == "body" and token.isascii() and token.isdigit():
+            name += f"[{token}]"
+        else:
+            name += f".{token}" if name else token
+    return name or None
+
+
+def quoted(value: str, limit: int = 80) -> str:
+    """`value` as it may stand in a message: cut, printable, on one line."""
+    cut = value if len(value) <= limit else value[: limit - 3] + "..."
+    return ascii(cut) if not cut.isprintable() else f"'{cut}'"

@@ -1,0 +1,114 @@
+"""Bundling: one document out of many files."""
+
+import pytest
+
+from mockserver.contract.document import DocumentError, load_document
+
+ENTRY = """
+openapi: 3.1.0
+info: {title: t, version: "1"}
+paths:
+  /things: {$ref: "paths/things.yaml#/things"}
+components:
+  securitySchemes: {key: {type: http, scheme: bearer}}
+"""
+
+
+def written(folder, **files):
+    for name, text in files.items():
+        path = folder / name.replace("__", "/")
+        path = path.with_name(path.name + ".yaml")
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    return folder / "openapi.yaml"
+
+
+def test_a_path_is_put_in_place_and_the_rest_is_hoisted(tmp_path):
+    entry = written(
+        tmp_path,
+        openapi=ENTRY,
+        paths__things="things: {get: {responses: {'200': {$ref: '../responses.yaml#/Things'}}}}",
+        responses="Things: {description: d, content: {application/json: {schema: {$ref: 'schemas/a.yaml#/Thing'}}}}",
+        schemas__a="Thing: {properties: {next: {$ref: '#/Thing', description: the next}, b: {$ref: 'b.yaml#/B'}}}",
+        schemas__b="B: {type: string}",
+    )
+    document = load_document(entry)
+    assert document["paths"]["/things"]["get"]["responses"]["200"] == {"$ref": "#/components/responses/Things"}
+    assert document["components"] == {
+        "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        "responses": {
+            "Things": {
+                "description": "d",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+            }
+        },
+        "schemas": {
+            "B": {"type": "string"},
+            "Thing": {
+                "properties": {
+                    "next": {"$ref": "#/components/schemas/Thing", "description": "the next"},
+                    "b": {"$ref": "#/components/schemas/B"},
+                }
+            },
+        },
+    }
+
+
+def test_a_discriminator_mapping_follows_its_schemas(tmp_path):
+    entry = written(
+        tmp_path,
+        openapi=ENTRY,
+        paths__things="things: {$ref: '../schemas/a.yaml#/U'}",
+        schemas__a="U: {oneOf: [{$ref: '#/A'}], discriminator: {propertyName: t, mapping: {a: '#/A'}}}\nA: {}",
+    )
+    union = load_document(entry)["components"]["schemas"]["U"]
+    assert union["discriminator"]["mapping"] == {"a": "#/components/schemas/A"}
+
+
+def test_literal_values_are_left_alone(tmp_path):
+    literal = {"$ref": "not-a-reference"}
+    entry = written(
+        tmp_path,
+        openapi=ENTRY,
+        paths__things="things: {x: {$ref: '../schemas/a.yaml#/A'}}",
+        schemas__a="A: {const: {$ref: not-a-reference}, examples: [{$ref: not-a-reference}], "
+        "properties: {const: {$ref: '#/B'}}}\nB: {type: string}",
+    )
+    schema = load_document(entry)["components"]["schemas"]["A"]
+    assert schema["const"] == literal
+    assert schema["examples"] == [literal]
+    assert schema["properties"]["const"] == {"$ref": "#/components/schemas/B"}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "openapi.yaml: No such file or directory"),
+        ({"openapi": "a: ["}, "openapi.yaml: not YAML: while parsing"),
+        ({"openapi": "a: 1"}, "there is no `openapi` field"),
+        ({"openapi": ENTRY}, "things.yaml: No such file"),
+        ({"openapi": ENTRY, "paths__things": "other: {}"}, "things.yaml: there is no /things"),
+        (
+            {
+                "openapi": ENTRY,
+                "paths__things": "things: [{$ref: '../schemas/a.yaml#/A'}, {$ref: '../schemas/b.yaml#/A'}]",
+                "schemas__a": "A: {}",
+                "schemas__b": "A: {}",
+            },
+            "has schemas of the same name",
+        ),
+        (
+            {
+                "openapi": ENTRY,
+                "paths__things": "things: {$ref: '../schemas/a.yaml#/A/b'}",
+                "schemas__a": "A: {b: {}}",
+            },
+            "a reference must be `file.yaml#/Name`",
+        ),
+        ({"openapi": ENTRY, "paths__things": "things: {x: 2024-01-01}"}, "JSON cannot say"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path, files, message):
+    with pytest.raises(DocumentError) as caught:
+        load_document(written(tmp_path, **files))
+    assert message in str(caught.value)

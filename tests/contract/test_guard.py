@@ -1,0 +1,250 @@
+"""The guards in front of an application that has nothing to do with conversations."""
+
+import asyncio
+import json
+
+import pytest
+
+from mockserver.context import context_of
+from mockserver.contract.guard import RequestGuard, ResponseGuard
+from mockserver.contract.operations import Operations
+
+SHAPE = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
+ERROR = {"description": "error", "content": {"application/json": {"schema": {"type": "object"}}}}
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "t", "version": "1"},
+    "paths": {
+        "/pets/{pet}": {
+            "put": {
+                "operationId": "pets.put",
+                "parameters": [
+                    {"name": "pet", "in": "path", "required": True, "schema": {"type": "integer"}},
+                    {"name": "limit", "in": "query", "schema": {"type": "integer", "default": 3}},
+                ],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": SHAPE}}},
+                "responses": {
+                    "200": {
+                        "description": "OK",
+                        "headers": {
+                            "X-Count": {"required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+                        },
+                        "content": {"application/json": {"schema": SHAPE}},
+                    },
+                    "204": {"description": "nothing"},
+                    "4XX": ERROR,
+                    "500": ERROR,
+                },
+            }
+        }
+    },
+}
+JSON = (b"content-type", b"application/json")
+
+
+class Pets:
+    """Answers what it was told to, and keeps what reached it."""
+
+    def __init__(self, status=200, headers=(JSON, (b"x-count", b"1")), chunks=(b'{"id": 1}',), error=None):
+        self.answer = status, list(headers), list(chunks)
+        self.error = error
+        self.contexts = []
+
+    async def __call__(self, scope, receive, send):
+        self.contexts.append(context_of(scope))
+        if self.error:
+            raise self.error
+        status, headers, chunks = self.answer
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for chunk in chunks[:-1]:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": chunks[-1]})
+
+
+def call(app, *, method="PUT", path=b"/pets/7", query=b"", headers=(JSON,), body=b'{"id": 1}', chunks=None, **options):
+    operations = Operations(DOCUMENT)
+    guarded = ResponseGuard(RequestGuard(app, operations, max_body=1000, **options), operations)
+    scope = {"type": "http", "method": method, "raw_path": path, "query_string": query, "headers": list(headers)}
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks or [body]]
+    if "more_body" in messages[-1]:
+        messages[-1]["more_body"] = False
+    sent = []
+
+    async def receive():
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(guarded(scope, receive, send))
+    if not sent:
+        return None, {}, None
+    content = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(content) if content else None
+
+
+def findings(answer):
+    return [(finding["in"], finding["pointer"], finding["message"]) for finding in answer["error"]["findings"]]
+
+
+def test_what_is_right_passes_untouched_and_reaches_the_application_parsed():
+    pets = Pets(chunks=[b'{"id"', b": 1", b"}"])
+    status, headers, body = call(pets, query=b"other=1", body=b'{"id": 2}')
+    assert (status, body, headers[b"x-count"]) == (200, {"id": 1}, b"1")
+    (context,) = pets.contexts
+    assert context.operation_id == "pets.put"
+    assert (context.path, context.query, context.body) == ({"pet": 7}, {"limit": 3}, {"id": 2})
+    assert context.undeclared_query == [("other", "1")]
+    assert context.findings == []
+
+
+def test_every_mistake_of_a_request_is_told_at_once_and_nothing_reaches_the_application():
+    pets = Pets()
+    status, _, answer = call(pets, path=b"/pets/x", query=b"limit=y", body=b'{"id": "1"}')
+    assert status == 400
+    assert findings(answer) == [
+        ("path", "/pet", "must be an integer, not 'x'"),
+        ("query", "/limit", "must be an integer, not 'y'"),
+        ("body", "/id", "must be an integer, not '1'"),
+    ]
+    assert answer["error"]["param"] == "pet"
+    assert answer["error"]["message"] == "pet: must be an integer, not 'x' (and 2 more, see findings)"
+    assert pets.contexts == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "BREW"])
+def test_a_method_that_the_path_does_not_take_is_refused_with_those_it_takes(method):
+    status, headers, answer = call(Pets(), method=method)
+    assert (status, headers[b"allow"]) == (405, b"PUT")
+    assert answer["error"]["message"] == f"'/pets/7' does not take '{method}'; it takes PUT."
+
+
+def test_an_unknown_path_is_refused():
+    status, _, answer = call(Pets(), path=b"/birds/" + b"x" * 200)
+    assert status == 404
+    assert len(answer["error"]["message"]) < 200
+
+
+@pytest.mark.parametrize(
+    ("media_type", "status"),
+    [
+        (b"application/json", 200),
+        (b"Application/JSON; charset=utf-8", 200),
+        (b"text/plain", 415),
+        (b"application/jsonp", 415),
+        (b"", 415),
+        (None, 415),
+    ],
+)
+def test_only_declared_media_types_are_taken(media_type, status):
+    headers = [] if media_type is None else [(b"content-type", media_type)]
+    assert call(Pets(), headers=headers)[0] == status
+
+
+def test_an_empty_body_is_missed_whatever_its_media_type():
+    status, _, answer = call(Pets(), headers=[], body=b"")
+    assert status == 400
+    assert answer["error"]["message"] == "a JSON body is required, the request has none"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[JSON], [JSON, (b"content-length", b"1001")], [JSON, (b"content-length", b"1001"), (b"expect", b"100-continue")]],
+)
+def test_a_body_over_the_limit_is_refused(headers):
+    pets = Pets()
+    chunks = [b'{"id": 1, "name": "', b"x" * 970, b"y" * 10 + b'"}']
+    assert call(pets, headers=headers, chunks=chunks)[0] == 413
+    assert pets.contexts == []
+
+
+def test_a_body_at_the_limit_is_taken():
+    body = b'{"id": 1, "name": "' + b"x" * (1000 - 21) + b'"}'
+    assert len(body) == 1000
+    assert call(Pets(), body=body)[0] == 200
+
+
+def test_a_client_that_goes_away_gets_no_answer():
+    pets = Pets()
+    operations = Operations(DOCUMENT)
+    guarded = ResponseGuard(RequestGuard(pets, operations, max_body=1000), operations)
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "PUT", "raw_path": b"/pets/7", "query_string": b"", "headers": [JSON]}
+    asyncio.run(guarded(scope, receive, send))
+    assert (sent, pets.contexts) == ([], [])
+
+
+def test_unknown_fields_are_dropped_and_noted():
+    pets = Pets()
+    assert call(pets, body=b'{"id": 1, "nme": "x"}')[0] == 200
+    (context,) = pets.contexts
+    assert context.body == {"id": 1}
+    assert [finding.pointer for finding in context.notes] == ["/nme"]
+
+
+def test_unknown_fields_are_refused_when_asked():
+    status, _, answer = call(Pets(), body=b'{"id": 1, "nme": "x"}', unknown_fields="reject")
+    assert status == 400
+    assert findings(answer) == [("body", "/nme", "is not a field of this object")]
+
+
+@pytest.mark.parametrize(
+    ("pets", "finding"),
+    [
+        (Pets(status=201), ("status", "", "the document does not know 201 here")),
+        (Pets(headers=[JSON]), ("header", "/X-Count", "is required")),
+        (Pets(headers=[JSON, (b"x-count", b"x")]), ("header", "/X-Count", "must match ^[0-9]+$, not 'x'")),
+        (
+            Pets(headers=[(b"content-type", b"text/html"), (b"x-count", b"1")]),
+            ("header", "/Content-Type", "must be application/json, not 'text/html'"),
+        ),
+        (
+            Pets(chunks=[b"{"]),
+            ("body", "", "is not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
+        ),
+        (Pets(chunks=[b""]), ("body", "", "is not JSON: Expecting value (line 1, column 1)")),
+        (Pets(chunks=[b'{"id": null}']), ("body", "/id", "must be an integer, not null")),
+        (Pets(status=204, headers=[], chunks=[b"x"]), ("body", "", "must be empty")),
+    ],
+)
+def test_an_answer_that_breaks_the_document_does_not_get_out(pets, finding):
+    status, _, answer = call(pets)
+    assert status == 500
+    assert answer["error"]["type"] == "server_error"
+    assert findings(answer) == [finding]
+    assert finding[2] in answer["error"]["message"]
+    assert [tuple(found[1:4]) for found in pets.contexts[0].findings] == [finding]
+
+
+def test_an_empty_answer_is_right_where_the_document_has_none():
+    assert call(Pets(status=204, headers=[], chunks=[b""])) == (204, {}, None)
+
+
+def test_an_exception_is_answered_and_logged(caplog):
+    status, _, answer = call(Pets(error=ValueError("secret detail")))
+    assert status == 500
+    assert answer["error"]["message"] == "pets.put failed: ValueError. See the log."
+    assert "secret detail" in caplog.text
+
+
+def test_what_is_not_http_passes():
+    async def lifespan(scope, receive, send):
+        await send({"type": "lifespan.startup.complete"})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    operations = Operations(DOCUMENT)
+    guarded = ResponseGuard(RequestGuard(lifespan, operations, max_body=1), operations)
+    asyncio.run(guarded({"type": "lifespan"}, None, send))
+    assert sent == [{"type": "lifespan.startup.complete"}]

@@ -1,0 +1,69 @@
+"""Reading JSON strictly; the standard library's reader is the reference for what is accepted."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mockserver.contract.json_text import MOST_LEVELS, JsonError, parse
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(values, st.booleans())
+def test_any_json_value_is_read_as_the_standard_library_reads_it(value, ascii_only):
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    assert parse(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "message"),
+    [
+        (b"{", "", "is not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
+        (b'{"a":\n x}', "", "is not JSON: Expecting value (line 2, column 2)"),
+        (b'{"a": 1} 2', "", "is not JSON: Extra data (line 1, column 10)"),
+        (b"[1,]", "", "is not JSON: "),
+        (b"'a'", "", "is not JSON: Expecting value (line 1, column 1)"),
+        (b'"\x01"', "", "is not JSON: Invalid control character at (line 1, column 2)"),
+        (b"\xff", "", "is not UTF-8 (byte 0)"),
+        (b'{"a": "\xc3\x28"}', "", "is not UTF-8 (byte 7)"),
+        (b'{"a": "\xed\xa0\x80"}', "", "is not UTF-8 (byte 7)"),
+        (b"\xef\xbb\xbf{}", "", "is not JSON: it begins with a byte order mark"),
+        (b'[{"a": 1, "b": 2, "a": 3}]', "/0/a", "is there twice"),
+        (b'{"x": {"a/b": 1, "a/b": 1}}', "/x/a~1b", "is there twice"),
+        (b'{"a": [1, NaN]}', "/a/1", "must be a JSON value, not NaN"),
+        (b'{"a": -Infinity}', "/a", "must be a JSON value, not -Infinity"),
+        (b'{"a": "x\\ud800y"}', "/a", "has half a surrogate pair"),
+        (b'{"b": {"\\udc00": 1}}', "/b", "has a name with half a surrogate pair"),
+        (b'{"a": 1e400}', "/a", "is a number that is too large: inf"),
+        (b'{"a": 18446744073709551616}', "/a", "is a number that is too large: 18446744073709551616"),
+        (b'{"a": -9223372036854775809}', "/a", "is a number that is too large: -9223372036854775809"),
+        (b'{"a": ' + b"9" * 400 + b"}", "/a", "is a number that is too large: a huge integer"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "", "has a number that is too large"),
+        (b"[" * (MOST_LEVELS + 2) + b"]" * (MOST_LEVELS + 2), "", "is nested deeper than 200 levels"),
+        (b"[" * 100_000, "", "is nested deeper than 200 levels"),
+        (b'{"a":' * 100_000, "", "is nested deeper than 200 levels"),
+    ],
+)
+def test_what_is_refused_is_named_with_its_place(text, pointer, message):
+    with pytest.raises(JsonError) as caught:
+        parse(text)
+    assert caught.value.pointer == pointer
+    assert caught.value.message.startswith(message)
+
+
+@pytest.mark.parametrize("text", [b"18446744073709551615", b"-9223372036854775808", b"1.7976931348623157e308"])
+def test_the_widest_numbers_are_kept(text):
+    assert parse(text) == json.loads(text)
+
+
+def test_the_deepest_nesting_is_kept():
+    assert parse(b"[" * MOST_LEVELS + b"]" * MOST_LEVELS) is not None

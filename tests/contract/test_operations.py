@@ -1,0 +1,120 @@
+"""Which operation a request is for, and which documents are refused."""
+
+import pytest
+
+from mockserver.contract.document import DocumentError
+from mockserver.contract.operations import Operations
+
+OK = {"200": {"description": "OK"}}
+
+
+def operation(operation_id, *path_parameters, **more):
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path_parameters
+    ]
+    return {"operationId": operation_id, "responses": OK, "parameters": parameters, **more}
+
+
+def document(paths, **more):
+    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths, **more}
+
+
+PETS = document(
+    {
+        "/pets": {"get": operation("list"), "post": operation("create")},
+        "/pets/mine": {"get": operation("mine")},
+        "/pets/{pet}": {"get": operation("one", "pet")},
+        "/pets/{pet}/toys/{toy}": {"get": operation("toy", "pet", "toy")},
+        "/{kind}/mine/toys/all": {"get": operation("all", "kind")},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/pets", ("list", {})),
+        ("POST", "/pets", ("create", {})),
+        ("GET", "/pets/mine", ("mine", {})),
+        ("GET", "/pets/7", ("one", {"pet": "7"})),
+        ("GET", "/pets/a%2Fb", ("one", {"pet": "a%2Fb"})),
+        ("GET", "/pets/..", ("one", {"pet": ".."})),
+        ("GET", "/pets/mine/toys/9", ("toy", {"pet": "mine", "toy": "9"})),
+        ("GET", "/pets/mine/toys/all", ("toy", {"pet": "mine", "toy": "all"})),
+        ("GET", "/birds/mine/toys/all", ("all", {"kind": "birds"})),
+        ("GET", "/pets/", None),
+        ("GET", "/pets//toys/9", None),
+        ("GET", "//pets", None),
+        ("GET", "/Pets", None),
+        ("GET", "pets", None),
+        ("GET", "", None),
+        ("PUT", "/pets", None),
+    ],
+)
+def test_a_request_finds_its_operation(method, path, expected):
+    match = Operations(PETS).match(method, path)
+    assert (match and (match.operation.id, match.parameters)) == expected
+
+
+def test_the_methods_of_a_path_are_known():
+    operations = Operations(PETS)
+    assert [operation.method for operation in operations.allowed("/pets")] == ["GET", "POST"]
+    assert operations.allowed("/pets/") == []
+
+
+def test_the_path_of_the_servers_comes_first():
+    operations = Operations(document({"/pets": {"get": operation("list")}}, servers=[{"url": "https://host/v1/"}]))
+    assert operations.match("GET", "/v1/pets") is not None
+    assert operations.match("GET", "/pets") is None
+
+
+def test_parameters_of_the_path_are_taken_over_unless_the_operation_has_its_own():
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
+    own = {**limit, "schema": {"type": "integer", "default": 7}}
+    page = {"name": "page", "in": "query", "schema": {"type": "integer"}}
+    item = {"parameters": [limit, page], "get": operation("list") | {"parameters": [own]}}
+    (parameters,) = [operation.parameters for operation in Operations(document({"/a": item})).values()]
+    assert [(parameter.name, parameter.default) for parameter in parameters] == [("limit", 7), ("page", None)]
+
+
+def test_a_response_is_found_by_status_then_by_range_then_by_default():
+    responses = {name: {"description": name} for name in ("200", "4XX", "default")}
+    (found,) = Operations(document({"/a": {"get": {"operationId": "a", "responses": responses}}})).values()
+    pointers = [found.response(status).pointer.rpartition("/")[2] for status in (200, 404, 500)]
+    assert pointers == ["200", "4XX", "default"]
+
+
+def parameter(**fields):
+    return {"get": operation("a") | {"parameters": [{"name": "p", "in": "query", **fields}]}}
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ({"/a": {"get": {"responses": OK}}}, "#/paths/~1a/get: has no operationId"),
+        ({"/a": {"get": {"operationId": "a"}}}, "#/paths/~1a/get: declares no response"),
+        ({"/a": {"get": operation("x"), "post": operation("x")}}, "two operations have the operationId x"),
+        ({"/a/{b}": {"get": operation("a")}}, "its templates and its path parameters are not the same"),
+        ({"/a": {"get": operation("a", "b")}}, "its templates and its path parameters are not the same"),
+        ({"/a/x{b}": {"get": operation("a", "b")}}, "a template must be a whole segment"),
+        (
+            {"/a/{b}": {"get": operation("x", "b")}, "/a/{c}": {"get": operation("y", "c")}},
+            "#/paths/~1a~1{c}: another path means the same",
+        ),
+        ({"/a": parameter()}, "#/paths/~1a/get/parameters/0: a parameter without a schema"),
+        ({"/a": parameter(schema={}, style="matrix")}, "a query parameter of style matrix is not supported"),
+        ({"/a": parameter(schema={"type": "strin"})}, "#/paths/~1a/get/parameters/0/schema/type"),
+        ({"/a": parameter(schema={"$ref": "#/components/schemas/No"})}, "components/schemas/No"),
+        ({"/a": parameter(schema={"pattern": "("})}, "#/paths/~1a/get/parameters/0/schema"),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_refused_with_the_place(paths, message):
+    with pytest.raises(DocumentError) as caught:
+        Operations(document(paths))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("servers", [["/v1", "/v2"], ["https://{host}/v{n}"]])
+def test_servers_with_different_paths_are_refused(servers):
+    with pytest.raises(DocumentError, match="#/servers"):
+        Operations(document({}, servers=[{"url": url} for url in servers]))
