@@ -1,16 +1,33 @@
 """The little of ASGI that several layers share."""
 
+from collections.abc import Iterable
+
 import orjson
-from starlette.types import Scope, Send
+from starlette.types import Send
 
 from mockserver.errors import ApiError
 
 JSON = b"application/json"
 
 
-def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """All values of a request header; `name` in lower case."""
-    return [value for key, value in scope["headers"] if key == name]
+class Headers:
+    """The headers of a request."""
+
+    __slots__ = ("_by_name", "_pairs")
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """`pairs` as ASGI gives them, names in lower case."""
+        self._pairs = list(pairs)
+        self._by_name = dict(self._pairs)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """All values of a header; `name` in lower case."""
+        value = self._by_name.get(name)
+        if value is None:
+            return []
+        if len(self._by_name) == len(self._pairs):
+            return [value]
+        return [value for key, value in self._pairs if key == name]
 
 
 async def send_json(send: Send, status: int, content: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mockserver.asgi import Headers
 from mockserver.contract.findings import Finding
 
 _KEY = "mockserver.context"
@@ -28,6 +29,7 @@ class Context:
     """
 
     operation_id: str
+    headers: Headers
     raw_path: dict[str, str] = field(default_factory=dict)
     key: str = ""
     tenant: Tenant | None = None

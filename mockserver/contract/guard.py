@@ -6,7 +6,7 @@ from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mockserver.asgi import header_values, send_error
+from mockserver.asgi import Headers, send_error
 from mockserver.context import Context, attach, context_of
 from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation, Operations
@@ -51,7 +51,7 @@ class ResponseGuard:
             await send_error(held.send, error)
             return
         operation, raw_parameters = match
-        context = attach(scope, Context(operation.id, raw_parameters))
+        context = attach(scope, Context(operation.id, Headers(scope["headers"]), raw_parameters))
         held = _HeldResponse(operation, context, send)
         try:
             await self._app(scope, receive, held.send)
@@ -143,33 +143,31 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         try:
-            content = await self._content(context, scope, receive)
+            content = await self._content(context, receive)
             if content is None:
                 return
-            self._check(context, scope, content)
+            self._check(context, scope["query_string"], content)
         except ApiError as error:
             await send_error(send, error)
             return
         await self._app(scope, receive, send)
 
-    async def _content(self, context: Context, scope: Scope, receive: Receive) -> bytes | None:
+    async def _content(self, context: Context, receive: Receive) -> bytes | None:
         """The body of the request, or None when the client has gone."""
         media_types = self._operations[context.operation_id].body_content
         if not media_types:
             return b""
-        content = await _read(scope, receive, self._max_body)
+        content = await _read(context.headers, receive, self._max_body)
         if content:
-            sent = header_values(scope, b"content-type")
+            sent = context.headers.all(b"content-type")
             media_type = sent[0].decode("latin-1") if sent else None
             if media_type is None or media_type.partition(";")[0].strip().lower() not in media_types:
                 raise UnsupportedMediaType(media_type, list(media_types))
         return content
 
-    def _check(self, context: Context, scope: Scope, content: bytes) -> None:
+    def _check(self, context: Context, query_string: bytes, content: bytes) -> None:
         checker = self._checkers[context.operation_id]
-        parameters, findings = checker.parameters(
-            context.raw_path, scope["query_string"], lambda name: header_values(scope, name)
-        )
+        parameters, findings = checker.parameters(context.raw_path, query_string, context.headers.all)
         context.path, context.query, context.header, context.undeclared_query = parameters
         if self._operations[context.operation_id].body_content:
             context.body, body_findings = checker.body(content)
@@ -190,7 +188,7 @@ class RequestGuard:
         return []
 
 
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
     """The whole body, or None when the client has gone.
 
     A client that is still sending reads no answer, so that what is too much is read and thrown away, within reason,
@@ -199,9 +197,9 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
     Raises:
         BodyTooLarge: it has more than `limit` bytes.
     """
-    announced = header_values(scope, b"content-length")
+    announced = headers.all(b"content-length")
     too_large = bool(announced) and int(announced[0]) > limit
-    if too_large and header_values(scope, b"expect"):
+    if too_large and headers.all(b"expect"):
         raise BodyTooLarge(limit)
     chunks: list[bytes] = []
     size = 0

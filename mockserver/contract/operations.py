@@ -1,7 +1,9 @@
 """The operations of a document: what each takes and answers, and which one a request is for."""
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from mockserver.contract.document import DocumentError
@@ -69,15 +71,6 @@ class Match(NamedTuple):
     parameters: dict[str, str]
 
 
-@dataclass(slots=True)
-class _PathNode:
-    """One segment of the path templates: literal children come before the templated one."""
-
-    literals: dict[str, "_PathNode"] = field(default_factory=dict)
-    templated: "_PathNode | None" = None
-    operations: dict[str, tuple[Operation, tuple[str, ...]]] = field(default_factory=dict)
-
-
 class Operations(Mapping[str, Operation]):
     """All operations of a document, by `operationId`.
 
@@ -87,13 +80,29 @@ class Operations(Mapping[str, Operation]):
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas = Schemas(document)
-        self._root = _PathNode()
         self._by_id: dict[str, Operation] = {}
+        self._paths: list[_Path] = []
         prefix = _server_path(document)
         for path, item in document.get("paths", {}).items():
-            for method in METHODS:
-                if method in item:
-                    self._add(_Reader(self.schemas, f"/paths/{escaped(path)}", method).read(path), prefix + path)
+            pointer = f"/paths/{escaped(path)}"
+            operations = [_Reader(self.schemas, pointer, method).read(path) for method in METHODS if method in item]
+            for operation in operations:
+                if operation.id in self._by_id:
+                    raise DocumentError(f"#/paths: two operations have the operationId {operation.id}")
+                self._by_id[operation.id] = operation
+            if operations:
+                self._paths.append(_Path(pointer, prefix + path, operations))
+        self._paths.sort(key=lambda path: path.rank)
+        for path, other in pairwise(self._paths):
+            if path.pattern == other.pattern:
+                raise DocumentError(f"#{other.pointer}: another path means the same")
+        # One alternative for each path, each ended by an empty group that tells which it was.
+        self._pattern = re.compile("|".join(f"{path.pattern}()" for path in self._paths) or "(?!)")
+        self._path_of_group = {}
+        group = 0
+        for path in self._paths:
+            group += len(path.names) + 1
+            self._path_of_group[group] = path
 
     def __getitem__(self, operation_id: str) -> Operation:
         return self._by_id[operation_id]
@@ -106,58 +115,42 @@ class Operations(Mapping[str, Operation]):
 
     def match(self, method: str, raw_path: str) -> Match | None:
         """The operation that a request is for. The path is matched as sent: `%2F` is part of a segment."""
-        node, values = self._descend(raw_path)
-        found = node.operations.get(method) if node else None
-        if found is None:
+        found = self._pattern.fullmatch(raw_path)
+        if found is None or found.lastindex is None:
             return None
-        operation, names = found
-        return Match(operation, dict(zip(names, values, strict=True)))
+        path = self._path_of_group[found.lastindex]
+        operation = path.operations.get(method)
+        if operation is None:
+            return None
+        values = found.groups()[found.lastindex - 1 - len(path.names) : found.lastindex - 1]
+        return Match(operation, dict(zip(path.names, values, strict=True)))
 
     def allowed(self, raw_path: str) -> list[Operation]:
         """The operations that a path has, whatever their method."""
-        node, _ = self._descend(raw_path)
-        return [operation for operation, _ in node.operations.values()] if node else []
-
-    def _descend(self, raw_path: str) -> tuple[_PathNode | None, list[str]]:
-        return _find(self._root, raw_path.split("/"), 0, [])
-
-    def _add(self, operation: Operation, path: str) -> None:
-        if operation.id in self._by_id:
-            raise DocumentError(f"#/paths: two operations have the operationId {operation.id}")
-        node, names = self._root, []
-        for segment in path.split("/"):
-            if segment.startswith("{") and segment.endswith("}"):
-                names.append(segment[1:-1])
-                node.templated = node.templated or _PathNode()
-                node = node.templated
-            elif "{" in segment:
-                raise DocumentError(f"#/paths/{escaped(operation.path)}: a template must be a whole segment")
-            else:
-                node = node.literals.setdefault(segment, _PathNode())
-        if operation.method in node.operations:
-            raise DocumentError(f"#/paths/{escaped(operation.path)}: another path means the same")
-        declared = {parameter.name for parameter in operation.parameters if parameter.location == "path"}
-        if declared != set(names):
-            raise DocumentError(
-                f"#/paths/{escaped(operation.path)}: its templates and its path parameters are not the same"
-            )
-        node.operations[operation.method] = (operation, tuple(names))
-        self._by_id[operation.id] = operation
+        found = self._pattern.fullmatch(raw_path)
+        return list(self._path_of_group[found.lastindex].operations.values()) if found and found.lastindex else []
 
 
-def _find(node: _PathNode, segments: list[str], index: int, values: list[str]) -> tuple[_PathNode | None, list[str]]:
-    """Literal segments win, and a template never takes an empty segment."""
-    if index == len(segments):
-        return (node if node.operations else None), values
-    segment = segments[index]
-    literal = node.literals.get(segment)
-    if literal is not None:
-        found, found_values = _find(literal, segments, index + 1, values)
-        if found is not None:
-            return found, found_values
-    if node.templated is not None and segment:
-        return _find(node.templated, segments, index + 1, [*values, segment])
-    return None, values
+class _Path:
+    """A path template as a regular expression; a template takes a whole segment, and never an empty one."""
+
+    def __init__(self, pointer: str, path: str, operations: list[Operation]) -> None:
+        self.pointer = pointer
+        self.operations = {operation.method: operation for operation in operations}
+        segments = path.split("/")
+        templated = [segment.startswith("{") and segment.endswith("}") for segment in segments]
+        if any("{" in segment for segment, is_template in zip(segments, templated, strict=True) if not is_template):
+            raise DocumentError(f"#{pointer}: a template must be a whole segment")
+        self.rank = templated, [segment for segment in segments if "{" not in segment]
+        self.names = [segment[1:-1] for segment in segments if "{" in segment]
+        self.pattern = "/".join(
+            "([^/]+)" if is_template else re.escape(segment)
+            for segment, is_template in zip(segments, templated, strict=True)
+        )
+        for operation in operations:
+            declared = {parameter.name for parameter in operation.parameters if parameter.location == "path"}
+            if declared != set(self.names):
+                raise DocumentError(f"#{pointer}: its templates and its path parameters are not the same")
 
 
 def _server_path(document: Mapping[str, Any]) -> str:
