@@ -1,0 +1,328 @@
+"""The store that keeps everything in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop
+from itertools import islice
+
+from mockserver.context import Tenant
+from mockserver.errors import (
+    ConversationNotFound,
+    ItemIdInUse,
+    ItemNotFound,
+    ReferenceWithinConversation,
+    UnknownCursor,
+)
+from mockserver.store.paging import Order, Page, Paging, Timeline, page_of
+from mockserver.store.records import Conversation, Item
+from mockserver.store.search import Matches, SearchIndex
+
+# How many items a search may look at one by one before it turns to the whole of its matches: about a millisecond.
+_GLANCE = 4000
+
+
+class MemoryStore:
+    """A `Store` that forgets everything when it goes away."""
+
+    def __init__(self) -> None:
+        self._spaces: dict[Tenant, _Space] = {}
+
+    def create_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
+        space = self._spaces.get(tenant)
+        if space is None:
+            space = self._spaces[tenant] = _Space()
+        space.create(conversation, items)
+
+    def conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
+        return self._space(tenant).live(conversation_id).record
+
+    def update_metadata(self, tenant: Tenant, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
+        return self._space(tenant).update_metadata(conversation_id, metadata)
+
+    def delete_conversation(self, tenant: Tenant, conversation_id: str, at: int) -> Conversation:
+        return self._space(tenant).delete(conversation_id, at)
+
+    def conversations(
+        self,
+        tenant: Tenant,
+        paging: Paging,
+        metadata: Sequence[tuple[str, str]] = (),
+        search: str = "",
+    ) -> Page[Conversation]:
+        return self._space(tenant).page(paging, metadata, search)
+
+    def add_items(self, tenant: Tenant, conversation_id: str, items: Sequence[Item]) -> None:
+        self._space(tenant).add_items(conversation_id, items)
+
+    def item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Item:
+        return self._space(tenant).folder(conversation_id).item(item_id)
+
+    def items(self, tenant: Tenant, conversation_id: str, paging: Paging) -> Page[Item]:
+        return self._space(tenant).folder(conversation_id).page(paging)
+
+    def delete_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Conversation:
+        return self._space(tenant).delete_item(conversation_id, item_id)
+
+    def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
+        return self._space(tenant).delete_items(conversation_id, item_ids)
+
+    def has_item(self, tenant: Tenant, item_id: str) -> bool:
+        return item_id in self._space(tenant).originals
+
+    def reset(self) -> None:
+        self._spaces = {}
+
+    def _space(self, tenant: Tenant) -> "_Space":
+        space = self._spaces.get(tenant)
+        return _Space() if space is None else space
+
+
+class _Folder:
+    """A conversation and its items."""
+
+    __slots__ = ("gone", "items", "place", "places", "record")
+
+    def __init__(self, record: Conversation) -> None:
+        self.record = record
+        self.place = -1  # in the tenant's order of last update; once deleted, the last place it had
+        self.items: Timeline[Item] = Timeline()
+        self.places: dict[str, int] = {}  # item id -> place in `items`
+        self.gone: dict[str, int] = {}  # the last places of deleted items
+
+    def item(self, item_id: str) -> Item:
+        if item_id not in self.places:
+            raise ItemNotFound(item_id)
+        return self.items.get(self.places[item_id])
+
+    def page(self, paging: Paging) -> Page[Item]:
+        after: int | None = None
+        if paging.after is not None:
+            after = self.places.get(paging.after, self.gone.get(paging.after))
+            if after is None:
+                raise UnknownCursor(paging.after)
+        return page_of(self.items.walk(after, paging.order), paging.limit)
+
+
+class _Space:
+    """What one tenant has."""
+
+    __slots__ = ("_folders", "_index", "_order", "_pairs", "originals")
+
+    def __init__(self) -> None:
+        self._folders: dict[str, _Folder] = {}
+        self._order: Timeline[_Folder] = Timeline()
+        self._pairs: dict[tuple[str, str], set[_Folder]] = {}  # metadata pair -> the live folders that have it
+        self._index: SearchIndex[_Folder] | None = None  # from the first search on
+        self.originals: dict[str, _Folder] = {}  # id of an item that is no reference -> where it is
+
+    def folder(self, conversation_id: str) -> _Folder:
+        """The folder of a conversation, live or deleted."""
+        folder = self._folders.get(conversation_id)
+        if folder is None:
+            raise ConversationNotFound(conversation_id)
+        return folder
+
+    def live(self, conversation_id: str) -> _Folder:
+        folder = self._folders.get(conversation_id)
+        if folder is None or folder.record.deleted_at is not None:
+            raise ConversationNotFound(conversation_id)
+        return folder
+
+    # -- conversations
+
+    def create(self, conversation: Conversation, items: Sequence[Item]) -> None:
+        if conversation.id in self._folders:
+            raise ValueError(f"there is, or was, a conversation {conversation.id!r}")
+        folder = _Folder(conversation)
+        self._check(folder, items)
+        self._folders[conversation.id] = folder
+        folder.place = self._order.append(folder)
+        self._file(folder)
+        self._append(folder, items)
+        if conversation.deleted_at is not None:
+            self._retire(folder)
+
+    def update_metadata(self, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
+        folder = self.live(conversation_id)
+        self._unfile(folder)
+        folder.record = folder.record._replace(metadata=metadata)
+        self._file(folder)
+        self._touch(folder)
+        return folder.record
+
+    def delete(self, conversation_id: str, at: int) -> Conversation:
+        folder = self.live(conversation_id)
+        folder.record = folder.record._replace(deleted_at=at)
+        self._retire(folder)
+        return folder.record
+
+    def _retire(self, folder: _Folder) -> None:
+        """Take a conversation off the list."""
+        self._order.remove(folder.place)
+        self._unfile(folder)
+        if self._index is not None:
+            for item in folder.items.walk():
+                if not item.is_reference:
+                    self._index.remove(item.id)
+
+    def _touch(self, folder: _Folder) -> None:
+        """Make it the one updated last."""
+        self._order.remove(folder.place)
+        folder.place = self._order.append(folder)
+
+    def _file(self, folder: _Folder) -> None:
+        for pair in folder.record.metadata.items():
+            self._pairs.setdefault(pair, set()).add(folder)
+
+    def _unfile(self, folder: _Folder) -> None:
+        for pair in folder.record.metadata.items():
+            folders = self._pairs[pair]
+            folders.discard(folder)
+            if not folders:
+                del self._pairs[pair]
+
+    # -- the list of conversations
+
+    def page(self, paging: Paging, metadata: Sequence[tuple[str, str]], search: str) -> Page[Conversation]:
+        after = None
+        if paging.after is not None:
+            if paging.after not in self._folders:
+                raise UnknownCursor(paging.after)
+            after = self._folders[paging.after].place
+        order, limit = paging.order, paging.limit
+        sets: list[set[_Folder]] = [self._pairs.get(pair, set()) for pair in metadata]
+        folders: Page[_Folder] | None = None
+        if search.strip():
+            matches = self._search(search)
+            few = bool(sets) and min(map(len, sets)) <= _GLANCE
+            candidates = self._among(sets, after, order) if few else self._order.walk(after, order)
+            folders = _page_at_a_glance(candidates, sets, matches, limit)
+            if folders is None:
+                sets.append(matches.owners())
+        if folders is None:
+            folders = page_of(self._among(sets, after, order), limit)
+        return Page([folder.record for folder in folders.data], folders.has_more)
+
+    def _among(self, sets: Sequence[set[_Folder]], after: int | None, order: Order) -> Iterator[_Folder]:
+        """The live folders beyond `after` that are in all the sets, in order."""
+        walk = self._order.walk(after, order)
+        if not sets:
+            yield from walk
+            return
+        # Where many match, walking comes upon them soon; where few do, putting them in order is cheap. A walk of
+        # a quarter as many steps as there are candidates costs far less than ordering them: always worth a try.
+        fewest, *others = sorted(sets, key=len)
+        steps: Iterator[_Folder] = islice(walk, len(fewest) // 4)
+        for folders in (fewest, *others):
+            steps = filter(folders.__contains__, steps)
+        for folder in steps:
+            yield folder
+            after = folder.place
+        if next(walk, None) is None:
+            return
+        sign = 1 if order == "asc" else -1
+        rest = [sign * folder.place for folder in fewest.intersection(*others)]
+        if after is not None:
+            rest = [place for place in rest if place > sign * after]
+        heapify(rest)
+        while rest:
+            yield self._order.get(sign * heappop(rest))
+
+    def _search(self, search: str) -> Matches[_Folder]:
+        if self._index is None:
+            self._index = SearchIndex()
+            for folder in self._order.walk():
+                for item in folder.items.walk():
+                    if not item.is_reference:
+                        self._index.add(folder, item)
+        return self._index.search(search)
+
+    # -- items
+
+    def add_items(self, conversation_id: str, items: Sequence[Item]) -> None:
+        folder = self.live(conversation_id)
+        self._check(folder, items)
+        self._append(folder, items)
+        self._touch(folder)
+
+    def _check(self, folder: _Folder, items: Sequence[Item]) -> None:
+        """Whether the items may be added, all of them."""
+        originals, places = self.originals, folder.places
+        earlier: dict[str, bool] = {}  # id -> whether it is a reference, for what comes before in the request
+        for index, item in enumerate(items):
+            item_id = item.id
+            if item.is_reference:
+                home = folder if earlier.get(item_id) is False else originals.get(item_id)
+                if home is None:
+                    raise ItemNotFound(item_id, param=f"items[{index}].id")
+                if home is folder:
+                    raise ReferenceWithinConversation(item_id, index)
+            elif item_id in originals:
+                raise ItemIdInUse(item_id, index)
+            if item_id in places or item_id in earlier:
+                raise ItemIdInUse(item_id, index)
+            earlier[item_id] = item.is_reference
+
+    def _append(self, folder: _Folder, items: Sequence[Item]) -> None:
+        for item in items:
+            item_id, data, is_reference, response_id, metadata = item
+            # A copy, for bytes fresh from orjson keep all of the 4 KiB that it writes into.
+            kept = Item(item_id, b"%b" % data, is_reference, response_id, metadata)
+            folder.places[item_id] = folder.items.append(kept)
+            if folder.gone:
+                folder.gone.pop(item_id, None)
+            if not is_reference:
+                self.originals[item_id] = folder
+                if self._index is not None:
+                    self._index.add(folder, kept)
+
+    def delete_item(self, conversation_id: str, item_id: str) -> Conversation:
+        folder = self.live(conversation_id)
+        if item_id not in folder.places:
+            raise ItemNotFound(item_id)
+        self._remove(folder, item_id)
+        self._touch(folder)
+        return folder.record
+
+    def delete_items(self, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
+        folder = self.live(conversation_id)
+        for index, item_id in enumerate(item_ids):
+            if item_id not in folder.places:
+                raise ItemNotFound(item_id, param=f"item_ids[{index}]")
+        for item_id in dict.fromkeys(item_ids):
+            self._remove(folder, item_id)
+        self._touch(folder)
+        return folder.record
+
+    def _remove(self, folder: _Folder, item_id: str) -> None:
+        place = folder.gone[item_id] = folder.places.pop(item_id)
+        if not folder.items.remove(place).is_reference:
+            del self.originals[item_id]
+            if self._index is not None:
+                self._index.remove(item_id)
+
+
+def _page_at_a_glance(
+    candidates: Iterator[_Folder], sets: Sequence[set[_Folder]], matches: Matches[_Folder], limit: int
+) -> Page[_Folder] | None:
+    """The page of those candidates that are in all the sets and have a match; None when it is not quick to find.
+
+    Where matches are many, looking at the items one by one fills a page long before all matches are gathered;
+    looking at more items than there are matches cannot pay.
+    """
+    left = min(len(matches), _GLANCE)
+    data: list[_Folder] = []
+    for folder in candidates:
+        left -= 1
+        if all(folder in folders for folders in sets):
+            for item_id in folder.places:
+                if left < 0:
+                    break
+                left -= 1
+                if item_id in matches:
+                    data.append(folder)
+                    break
+            if len(data) > limit:
+                break
+        if left < 0:
+            return None
+    return page_of(iter(data), limit)

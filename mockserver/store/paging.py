@@ -1,0 +1,125 @@
+"""Cursor, limit and order, and the one ordered structure behind every list."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import islice
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+Order = Literal["asc", "desc"]
+
+# Long enough that a million entries are only some two thousand blocks, short enough that taking an entry out
+# of the middle of a block moves next to nothing.
+_BLOCK = 512
+
+
+class Paging(NamedTuple):
+    """Which part of a list is asked for: at most `limit` entries that follow `after` in the given order."""
+
+    after: str | None = None
+    limit: int = 20
+    order: Order = "asc"
+
+
+class Page(NamedTuple, Generic[T]):
+    """`has_more` says whether the list goes on after the last of `data`."""
+
+    data: list[T]
+    has_more: bool
+
+
+class _Block(Generic[T]):
+    __slots__ = ("positions", "values")
+
+    def __init__(self, position: int, value: T) -> None:
+        self.positions = [position]
+        self.values = [value]
+
+
+class Timeline(Generic[T]):
+    """Values in the order they were appended, each at a position that is never used again.
+
+    Appending costs the same at any length; so do removing a value and walking from any position, but for the
+    logarithm of a binary search. A position stays a valid place to walk from when its value is gone.
+    """
+
+    __slots__ = ("_blocks", "_minima", "_next")
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block[T]] = []
+        # The lowest position each block ever had. It may be gone: all that matters is that it parts the block
+        # from the one before.
+        self._minima: list[int] = []
+        self._next = 0
+
+    def append(self, value: T) -> int:
+        """Put `value` last; the answer is its position, which is higher than any before."""
+        position = self._next
+        self._next = position + 1
+        blocks = self._blocks
+        if blocks and len((block := blocks[-1]).positions) < _BLOCK:
+            block.positions.append(position)
+            block.values.append(value)
+        else:
+            blocks.append(_Block(position, value))
+            self._minima.append(position)
+        return position
+
+    def get(self, position: int) -> T:
+        """The value at `position`; KeyError when there is none."""
+        block, index = self._find(position)
+        return self._blocks[block].values[index]
+
+    def remove(self, position: int) -> T:
+        """Take out the value at `position`; KeyError when there is none."""
+        number, index = self._find(position)
+        block = self._blocks[number]
+        value = block.values.pop(index)
+        del block.positions[index]
+        if not block.positions:
+            del self._blocks[number], self._minima[number]
+        return value
+
+    def walk(self, after: int | None = None, order: Order = "asc") -> Iterator[T]:
+        """The values that follow the position `after` (None: all) in the given order.
+
+        The timeline must not change while a walk is under way.
+        """
+        blocks = self._blocks
+        if not blocks:
+            return
+        if order == "asc":
+            first = 0 if after is None else self._block_of(after)
+            block = blocks[first]
+            yield from block.values[0 if after is None else bisect_right(block.positions, after) :]
+            for block in islice(blocks, first + 1, None):
+                yield from block.values
+        else:
+            first = len(blocks) - 1 if after is None else self._block_of(after)
+            block = blocks[first]
+            end = len(block.values) if after is None else bisect_left(block.positions, after)
+            yield from reversed(block.values[:end])
+            for number in range(first - 1, -1, -1):
+                yield from reversed(blocks[number].values)
+
+    def _block_of(self, position: int) -> int:
+        return max(bisect_right(self._minima, position) - 1, 0)
+
+    def _find(self, position: int) -> tuple[int, int]:
+        if self._blocks:
+            number = self._block_of(position)
+            positions = self._blocks[number].positions
+            index = bisect_left(positions, position)
+            if index < len(positions) and positions[index] == position:
+                return number, index
+        raise KeyError(position)
+
+
+def page_of(values: Iterator[T], limit: int) -> Page[T]:
+    """The first `limit` of `values`."""
+    data = list(islice(values, limit + 1))
+    has_more = len(data) > limit
+    if has_more:
+        data.pop()
+    return Page(data, has_more)
