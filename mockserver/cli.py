@@ -1,0 +1,160 @@
+"""The command line."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from mockserver.errors import UsageError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: `500`, `64KiB`, `10MiB`."""
+
+    name = "SIZE"
+    _UNITS = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        digits = text.rstrip("BKMGibkmgI")
+        unit = text[len(digits) :].upper()
+        digits = digits.strip()
+        if not digits.isdecimal() or unit not in self._UNITS or int(digits) < 1:
+            self.fail(f"{value!r} is not a size such as 500, 64KiB or 10MiB.", param, ctx)
+        return int(digits) * self._UNITS[unit]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="mka1-mockserver", prog_name="mockserver")
+def main() -> None:
+    """A verified fake of the MKA1 Conversations and Responses API."""
+
+
+def _setting(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """An option that also reads MOCKSERVER_<FLAG>."""
+    flag = names[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=f"MOCKSERVER_{flag}", show_envvar=True, **attributes)
+
+
+@main.command()
+@_setting("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@_setting(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 takes a free one.",
+)
+@_setting(
+    "--seed",
+    "seeds",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A starting state: a shipped one or a file; repeatable.",
+)
+@_setting(
+    "--api-key",
+    "api_keys",
+    multiple=True,
+    metavar="KEY[=ACCOUNT]",
+    help="Let in only the listed keys; repeatable. Without any, every key is let in.",
+)
+@_setting(
+    "--identity-mode",
+    type=click.Choice(["sha256", "raw"]),
+    default="sha256",
+    show_default=True,
+    help="How `identity` shows the owner of a conversation.",
+)
+@_setting(
+    "--rate-limit",
+    "rate_limits",
+    multiple=True,
+    metavar="N/s|m|h|d",
+    help="The most requests of one API key; repeatable.",
+)
+@_setting(
+    "--ids",
+    type=click.Choice(["random", "sequential"]),
+    default="random",
+    show_default=True,
+    help="How ids are made up.",
+)
+@_setting(
+    "--unknown-fields",
+    type=click.Choice(["note", "reject"]),
+    default="note",
+    show_default=True,
+    help="Drop and note the body fields that the document does not know, or refuse the request.",
+)
+@_setting("--max-body", type=Size(), default="10MiB", show_default=True, help="The largest request body.")
+@_setting("--cors", "cors_origins", multiple=True, metavar="ORIGIN", help="Let pages of this origin call; repeatable.")
+@_setting(
+    "--log-format",
+    type=click.Choice(["text", "json", "none"]),
+    default="text",
+    show_default=True,
+    help="The form of the line that each request leaves on stderr.",
+)
+def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
+    """Run the fake until it is interrupted."""
+    from mockserver.app import create_app
+    from mockserver.contract.document import DocumentError
+    from mockserver.gateway.access_log import AccessLog
+    from mockserver.server import listen, url_of
+    from mockserver.server import serve as run
+    from mockserver.settings import Settings
+
+    try:
+        fake = create_app(Settings(**settings))
+        listener = listen(host, port)
+    except (UsageError, DocumentError) as error:
+        _stop(str(error))
+    url = url_of(listener)
+
+    def announce() -> None:
+        click.echo(f"Listening on {url}")
+        sys.stdout.flush()
+        if sys.stderr.isatty():
+            for operation in fake.operations.values():
+                click.echo(f"  {operation.method:<6} {url}{operation.path}  {operation.id}", err=True)
+            click.echo(f"  GET    {url}/openapi.json", err=True)
+
+    run(fake if log_format == "none" else AccessLog(fake, log_format, sys.stderr), listener, announce)
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--check", is_flag=True, help="Say whether the document is sound; print nothing else.")
+def spec(form: str, output: Path | None, check: bool) -> None:
+    """Print the OpenAPI document, bundled into one file."""
+    from mockserver.app import as_json, as_yaml
+    from mockserver.contract.document import DocumentError, load_document
+    from mockserver.contract.operations import Operations
+
+    try:
+        document = load_document()
+        if check:
+            operations = Operations(document)
+            click.echo(f"The document is sound: {len(operations)} operations, every schema compiles.")
+            return
+    except DocumentError as error:
+        _stop(str(error), status=1)
+    text = as_json(document) if form == "json" else as_yaml(document)
+    if output is None:
+        sys.stdout.buffer.write(text)
+        return
+    try:
+        output.write_bytes(text)
+    except OSError as error:
+        _stop(f"cannot write {output}: {error.strerror}")
+
+
+def _stop(message: str, status: int = 2) -> NoReturn:
+    click.echo(f"mockserver: {message}", err=True)
+    sys.exit(status)

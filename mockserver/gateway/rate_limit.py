@@ -1,0 +1,57 @@
+"""How often one API key may call."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mockserver.asgi import send_error
+from mockserver.context import context_of
+from mockserver.determinism import Clock
+from mockserver.errors import RateLimitExceeded
+from mockserver.settings import Rate
+
+_MOST_KEYS = 10_000
+
+
+class RateLimit:
+    """Answers 429 to a key that has used up any of the `rates`. A refused request uses up nothing."""
+
+    def __init__(self, app: ASGIApp, rates: Sequence[Rate], clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+        self._windows = [Windows(rate) for rate in rates]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = context_of(scope)
+        if self._windows and context is not None:
+            now = self._clock.now()
+            if not all(windows.has_room(context.key, now) for windows in self._windows):
+                await send_error(send, RateLimitExceeded())
+                return
+            for windows in self._windows:
+                windows.count(context.key, now)
+        await self._app(scope, receive, send)
+
+
+class Windows:
+    """For each key the start of its window, and the requests counted in it."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._counted: dict[str, tuple[float, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._counted)
+
+    def has_room(self, key: str, now: float) -> bool:
+        start, count = self._counted.get(key, (now, 0))
+        return count < self._rate.limit or self._is_over(start, now)
+
+    def count(self, key: str, now: float) -> None:
+        start, count = self._counted.get(key, (now, 0))
+        self._counted[key] = (now, 1) if self._is_over(start, now) else (start, count + 1)
+        if len(self._counted) > _MOST_KEYS:
+            self._counted = {k: v for k, v in self._counted.items() if not self._is_over(v[0], now)}
+
+    def _is_over(self, start: float, now: float) -> bool:
+        return not start <= now < start + self._rate.seconds

@@ -1,0 +1,106 @@
+"""Conversations."""
+
+import re
+from collections.abc import Callable
+
+from mockserver.context import Context
+from mockserver.contract import json_text
+from mockserver.determinism import Clock, IdSource
+from mockserver.errors import InvalidRequest
+from mockserver.resources.items import ItemMaker
+from mockserver.resources.wire import conversation_json, conversation_page_json, deleted_conversation_json
+from mockserver.store.base import Store
+from mockserver.store.paging import Paging
+from mockserver.store.records import Conversation
+
+_BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
+
+
+class ConversationsResource:
+    """Handlers answer with the JSON text of a 200."""
+
+    def __init__(self, store: Store, maker: ItemMaker, clock: Clock, ids: IdSource, id_prefix: str) -> None:
+        self._store = store
+        self._maker = maker
+        self._clock = clock
+        self._ids = ids
+        self._id_prefix = id_prefix
+
+    def handlers(self) -> dict[str, Callable[[Context], bytes]]:
+        return {
+            "conversations.create": self.create,
+            "conversations.list": self.list,
+            "conversations.retrieve": self.retrieve,
+            "conversations.update": self.update,
+            "conversations.delete": self.delete,
+        }
+
+    def create(self, context: Context) -> bytes:
+        items = self._maker.make(context.caller, context.body.get("items", ()))
+        conversation = Conversation(
+            id=self._ids.new_id(self._id_prefix),
+            created_at=self._now(),
+            metadata=context.body.get("metadata", {}),
+        )
+        self._store.create_conversation(context.caller, conversation, items)
+        return conversation_json(conversation, context.identity)
+
+    def list(self, context: Context) -> bytes:
+        query = context.query
+        page = self._store.conversations(
+            context.caller,
+            Paging(query.get("after"), query["limit"], query["order"]),
+            metadata=metadata_filter(context),
+            search=query.get("search", ""),
+        )
+        return conversation_page_json(page, context.identity)
+
+    def retrieve(self, context: Context) -> bytes:
+        conversation = self._store.conversation(context.caller, context.path["conversation_id"])
+        return conversation_json(conversation, context.identity)
+
+    def update(self, context: Context) -> bytes:
+        conversation = self._store.update_metadata(
+            context.caller, context.path["conversation_id"], context.body["metadata"]
+        )
+        return conversation_json(conversation, context.identity)
+
+    def delete(self, context: Context) -> bytes:
+        conversation = self._store.delete_conversation(context.caller, context.path["conversation_id"], self._now())
+        return deleted_conversation_json(conversation)
+
+    def _now(self) -> int:
+        return int(self._clock.now())
+
+
+def metadata_filter(context: Context) -> list[tuple[str, str]]:
+    """The pairs to filter by: from the JSON string, and from `key=value` and `metadata[key]=value` parameters.
+
+    A query parameter that is none of the operation's own is a pair: so the MKA1 SDK sends them
+    (`style: form, explode: true` on an object).
+
+    Raises:
+        InvalidRequest: the string is not a JSON object of strings.
+    """
+    pairs = [
+        (bracketed[1] if (bracketed := _BRACKETED.fullmatch(name)) else name, value)
+        for name, value in context.undeclared_query
+    ]
+    sent = context.query.get("metadata")
+    if isinstance(sent, str):
+        pairs += _parsed_filter(sent).items()
+    return pairs
+
+
+def _parsed_filter(text: str) -> dict[str, str]:
+    expected = 'must be a JSON object of strings, such as {"user_type":"premium"}'
+    try:
+        pairs = json_text.parse(text.encode())
+    except json_text.JsonError as error:
+        raise InvalidRequest.at("query", "/metadata", f"{expected}: the text {error.message}") from error
+    if not isinstance(pairs, dict):
+        raise InvalidRequest.at("query", "/metadata", expected)
+    for name, value in pairs.items():
+        if not isinstance(value, str):
+            raise InvalidRequest.at("query", "/metadata", f"{expected}: the value of '{name[:64]}' is no string")
+    return pairs

@@ -1,0 +1,97 @@
+"""The items of a conversation."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from mockserver.context import Context, Tenant
+from mockserver.determinism import IdSource
+from mockserver.resources.wire import conversation_json, item_json, item_page_json
+from mockserver.store.base import Store
+from mockserver.store.paging import Page, Paging
+from mockserver.store.records import Item
+
+REFERENCE = "item_reference"
+
+
+def id_prefixes(document: Mapping[str, Any]) -> dict[str, str]:
+    """The prefix of generated ids for each `type` (of an item) or `object`, from `x-id-prefix` in the document."""
+    prefixes = {}
+    for schema in document["components"]["schemas"].values():
+        if "x-id-prefix" in schema:
+            properties = schema["properties"]
+            kind = properties["type"]["const"] if "type" in properties else properties["object"]["const"]
+            prefixes[kind] = schema["x-id-prefix"]
+    return prefixes
+
+
+class ItemMaker:
+    """Makes records of items that came over the wire, and gives an id to those that have none.
+
+    `id_prefixes` holds the prefix of generated ids for each item type.
+    """
+
+    def __init__(self, store: Store, ids: IdSource, id_prefixes: Mapping[str, str]) -> None:
+        self._store = store
+        self._ids = ids
+        self._id_prefixes = id_prefixes
+
+    def make(self, tenant: Tenant, bodies: Iterable[Mapping[str, Any]]) -> list[Item]:
+        return [self._made(tenant, body) for body in bodies]
+
+    def _made(self, tenant: Tenant, body: Mapping[str, Any]) -> Item:
+        # Only a message and a reference may leave out their type.
+        item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
+        item_id = body.get("id") or self._new_id(tenant, self._id_prefixes[item_type])
+        shown = {"id": item_id, "type": item_type, **body}
+        made_by = shown.pop("response_id", None)
+        metadata = shown.pop("metadata", None)
+        return Item(item_id, orjson.dumps(shown), item_type == REFERENCE, made_by, metadata)
+
+    def _new_id(self, tenant: Tenant, prefix: str) -> str:
+        item_id = self._ids.new_id(prefix)
+        while self._store.has_item(tenant, item_id):
+            item_id = self._ids.new_id(prefix)
+        return item_id
+
+
+class ItemsResource:
+    """Handlers answer with the JSON text of a 200."""
+
+    def __init__(self, store: Store, maker: ItemMaker) -> None:
+        self._store = store
+        self._maker = maker
+
+    def handlers(self) -> dict[str, Callable[[Context], bytes]]:
+        return {
+            "conversations.items.create": self.create,
+            "conversations.items.list": self.list,
+            "conversations.items.retrieve": self.retrieve,
+            "conversations.items.delete": self.delete,
+            "conversations.items.deleteMany": self.delete_many,
+        }
+
+    def create(self, context: Context) -> bytes:
+        items = self._maker.make(context.caller, context.body["items"])
+        self._store.add_items(context.caller, context.path["conversation_id"], items)
+        return item_page_json(Page(items, has_more=False))
+
+    def list(self, context: Context) -> bytes:
+        query = context.query
+        paging = Paging(query.get("after"), query["limit"], query["order"])
+        return item_page_json(self._store.items(context.caller, context.path["conversation_id"], paging))
+
+    def retrieve(self, context: Context) -> bytes:
+        return item_json(self._store.item(context.caller, context.path["conversation_id"], context.path["item_id"]))
+
+    def delete(self, context: Context) -> bytes:
+        path = context.path
+        conversation = self._store.delete_item(context.caller, path["conversation_id"], path["item_id"])
+        return conversation_json(conversation, context.identity)
+
+    def delete_many(self, context: Context) -> bytes:
+        conversation = self._store.delete_items(
+            context.caller, context.path["conversation_id"], context.body["item_ids"]
+        )
+        return conversation_json(conversation, context.identity)

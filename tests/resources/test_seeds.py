@@ -1,0 +1,136 @@
+import json
+
+import httpx
+import pytest
+
+from mockserver import Settings, UsageError, create_app
+from mockserver.contract.document import data_path
+from mockserver.resources.seeds import shipped_seeds
+
+MESSAGE = {"type": "message", "role": "user", "content": "hi"}
+
+
+def load(seed):
+    return create_app(Settings(seeds=(seed,)))
+
+
+def test_the_shipped_seeds_are_found_by_name():
+    assert shipped_seeds() == ["support-thread", "two-end-users"]
+
+
+@pytest.mark.parametrize("name", shipped_seeds())
+def test_a_shipped_seed_loads_by_name_and_by_path(name):
+    load(name)
+    load(data_path(f"fixtures/seeds/{name}.yaml"))
+    load(str(data_path(f"fixtures/seeds/{name}.yaml")))
+
+
+def test_a_seed_belongs_to_the_tenants_that_it_names(serve):
+    seed = {
+        "conversations": [
+            {"id": "conv_default"},
+            {"id": "conv_key", "api_key": "k"},
+            {"id": "conv_ada", "api_key": "k", "end_user": "ada"},
+            {"id": "conv_account", "account": "acme", "api_key": "k"},
+        ]
+    }
+    client = serve(api_keys=("mka1-test-key", "k", "other=acme"), seeds=(seed,))
+
+    def seen(**headers):
+        answer = client.get("/conversations", headers={name.replace("_", "-"): text for name, text in headers.items()})
+        return [conversation["id"] for conversation in answer.json()["data"]]
+
+    assert seen() == ["conv_default"]
+    assert seen(Authorization="Bearer k") == ["conv_key"]
+    assert seen(Authorization="Bearer k", X_On_Behalf_Of="ada") == ["conv_ada"]
+    assert seen(Authorization="Bearer other") == ["conv_account"]
+
+
+def test_a_seed_is_shown_as_it_was_written(serve):
+    items = [{"id": "msg_1", **MESSAGE, "response_id": "resp_1", "metadata": {"k": "v"}}, {"id": "msg_2", **MESSAGE}]
+    conversation = {"id": "conv_1", "created_at": 1704067200, "metadata": {"a": "b"}, "items": items}
+    client = serve(seeds=({"conversations": [conversation]},))
+    shown = client.get("/conversations/conv_1").json()
+    assert (shown["created_at"], shown["metadata"], shown["deleted_at"]) == (1704067200, {"a": "b"}, None)
+    assert client.get("/conversations/conv_1/items").json()["data"] == items
+    assert client.get("/conversations/conv_1/items/msg_1").json() == items[0]
+
+
+def test_what_a_seed_leaves_out_is_made_up(serve):
+    client = serve(ids="sequential", seeds=({"conversations": [{"items": [MESSAGE]}]},))
+    (conversation,) = client.get("/conversations").json()["data"]
+    assert conversation["id"] == "conv_00000000000000000000000000000001"
+    assert conversation["created_at"] > 1704067200
+    (item,) = client.get(f"/conversations/{conversation['id']}/items").json()["data"]
+    assert item == {"id": "msg_00000000000000000000000000000001", **MESSAGE}
+
+
+def test_a_seed_may_hold_more_items_than_a_request(serve):
+    client = serve(seeds=({"conversations": [{"id": "conv_1", "items": [MESSAGE] * 50}]},))
+    assert len(client.get("/conversations/conv_1/items?limit=100").json()["data"]) == 50
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_a_seed_is_read_from_a_file(serve, tmp_path, suffix):
+    path = tmp_path / f"mine.{suffix}"
+    path.write_text(json.dumps({"conversations": [{"id": "conv_mine"}]}))
+    client = serve(seeds=(str(path),))
+    assert client.get("/conversations/conv_mine").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        ({"conversations": {}}, "conversations: must be an array, not an empty object"),
+        ({"conversation": []}, "conversation: is not a field of this object"),
+        ({"conversations": [{"itms": []}]}, "conversations[0].itms: is not a field of this object"),
+        (
+            {"conversations": [{"items": [{"type": "message", "role": "user"}]}]},
+            "conversations[0].items[0].content: is r",
+        ),
+        ({"conversations": [{"metadata": {"a": 1}}]}, "conversations[0].metadata.a: must be a string, not 1"),
+        ({"conversations": [{"id": ""}]}, "conversations[0].id: must be at least 1 character long"),
+        ({"conversations": [{"id": "x"}, {"id": "x"}]}, "conversations[1]: "),
+        (
+            {"conversations": [{"items": [{"id": "m", **MESSAGE}] * 2}]},
+            "conversations[0]: items[1].id: the id 'm' is alr",
+        ),
+        (
+            {"conversations": [{"items": [{"type": "item_reference", "id": "m"}]}]},
+            "conversations[0]: No item has the id 'm'.",
+        ),
+        ([], "must be an object, not an empty array"),
+        ("nothing", "there is no such file, and the shipped seeds are: support-thread, two-end-users"),
+    ],
+)
+def test_a_seed_that_cannot_be_used_is_refused_with_the_place(seed, message, tmp_path):
+    if not isinstance(seed, str | dict):
+        path = tmp_path / "seed.yaml"
+        path.write_text(json.dumps(seed))
+        seed = str(path)
+    with pytest.raises(UsageError) as caught:
+        load(seed)
+    assert str(caught.value).startswith("seed ")
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+    path = tmp_path / "seed.yaml"
+    path.write_text("a: [")
+    with pytest.raises(UsageError, match=r"seed .*seed\.yaml: not YAML"):
+        load(path)
+
+
+def test_generated_ids_avoid_those_in_use(serve):
+    taken = [{"id": f"msg_{number:032x}", **MESSAGE} for number in (1, 2, 4)]
+    client = serve(ids="sequential", seeds=({"conversations": [{"id": "conv_1", "items": taken}]},))
+    created = client.post("/conversations/conv_1/items", json={"items": [MESSAGE, MESSAGE]}).json()
+    assert [item["id"] for item in created["data"]] == [f"msg_{number:032x}" for number in (3, 5)]
+
+
+def test_two_fakes_share_nothing(serve):
+    one, two = serve(), serve()
+    one.post("/conversations", json={})
+    assert len(one.get("/conversations").json()["data"]) == 1
+    assert two.get("/conversations").json()["data"] == []
+    assert httpx.URL(one.base_url).port != httpx.URL(two.base_url).port

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+import yaml
+
+from mockserver import Settings, create_app
+from mockserver.app import Endpoint
+from mockserver.contract.document import DocumentError, load_document
+from mockserver.contract.operations import Operations
+
+
+BROKEN = b'{"id": 5, "object": "conversation", "created_at": 0, "deleted_at": null}'
+
+
+def test_the_document_is_served_to_all_comers(serve):
+    client = serve(api_keys=("k",))
+    root = str(client.base_url.copy_with(path="/"))
+    answer = client.get(f"{root}openapi.json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json() == load_document()
+    answer = client.get(f"{root}openapi.yaml")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/yaml")
+    assert yaml.safe_load(answer.content) == load_document()
+    assert client.head(f"{root}openapi.json").content == b""
+
+
+def test_the_document_is_only_read(serve):
+    client = serve()
+    answer = client.post(str(client.base_url.copy_with(path="/openapi.json")))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error"]["code"] == 405
+
+
+def test_every_operation_has_its_handler_and_every_handler_its_operation():
+    operations = Operations(load_document())
+    handlers = dict.fromkeys(operations, lambda context: b"{}")
+    Endpoint(handlers, operations)
+    with pytest.raises(DocumentError, match=r"without handler or without operation: conversations\.list$"):
+        Endpoint({name: handlers[name] for name in handlers if name != "conversations.list"}, operations)
+    with pytest.raises(DocumentError, match=r"without handler or without operation: sing$"):
+        Endpoint({**handlers, "sing": lambda context: b"{}"}, operations)
+
+
+def test_an_answer_of_the_fake_that_breaks_the_document_does_not_get_out(monkeypatch, serve):
+    monkeypatch.setattr("mockserver.resources.conversations.conversation_json", lambda *_: BROKEN)
+    answer = serve().post("/conversations", json={})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"] == (
+        "The answer of conversations.create breaks the document: response body /id: must be a string, not 5"
+    )
+
+
+def test_the_order_of_refusal(serve):
+    """404 and 405, 401, 429, 413 and 415, 400, 404 of what is not there."""
+    client = serve(api_keys=("mka1-test-key",), rate_limits=("4/d",), max_body=30)
+    nobody = {"Authorization": "Bearer nobody"}
+    too_large = {"content": json.dumps({"items": "x" * 40}), "headers": {"Content-Type": "text/plain"}}
+    assert client.put("/conversations", headers=nobody).status_code == 405
+    assert client.get("/nowhere", headers=nobody).status_code == 404
+    assert client.post("/conversations/no/items", headers=nobody, content="{").status_code == 401
+    assert client.post("/conversations/no/items", **too_large).status_code == 413
+    assert (
+        client.post("/conversations/no/items", content="{", headers={"Content-Type": "text/plain"}).status_code == 415
+    )
+    assert client.post("/conversations/no/items", json={}).status_code == 400
+    assert client.post("/conversations/no", json={"metadata": {}}).status_code == 404
+    assert client.post("/conversations/no/items", **too_large).status_code == 429
+
+
+def test_a_store_can_be_brought_along():
+    from mockserver.store.memory import MemoryStore
+
+    store = MemoryStore()
+    assert create_app(Settings(), store=store).store is store

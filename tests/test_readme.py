@@ -1,0 +1,64 @@
+"""What the README shows is run as it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mockserver import Settings, create_app, run_server
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def url():
+    with run_server(create_app(Settings())) as server:
+        yield server.url
+
+
+def run(url, *command, text):
+    result = subprocess.run(
+        [*command, text.replace("http://127.0.0.1:8080", url)], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_python_examples(url):
+    sdk, openai, fixture = (run(url, sys.executable, "-c", text=block) for block in blocks("python"))
+    assert re.fullmatch(r"\['conv_[0-9a-f]{32}'\]\nuser Summarize the latest support ticket\.\n", sdk)
+    assert openai == "user Is it raining?\n"
+    assert fixture == "['message', 'message', 'function_call', 'function_call_output', 'message']\n"
+
+
+def test_the_curl_example(url):
+    (block,) = blocks("bash")
+    created, found = run(url, "bash", "-c", text=block).split("}{")
+    assert '"object":"conversation"' in created
+    assert '"has_more":false' in found
+
+
+def test_the_refusal(url):
+    (block,) = [block for block in blocks("console") if "argumens" in block]
+    command, shown = block.removeprefix("$ ").rsplit("\n", 2)[:2]
+    assert run(url, "bash", "-c", text=command) == shown
+
+
+def test_the_seed():
+    (block,) = blocks("yaml")
+    create_app(Settings(seeds=(yaml.safe_load(block),)))
+
+
+def test_every_flag_of_serve_is_described():
+    result = subprocess.run(
+        [sys.executable, "-m", "mockserver", "serve", "--help"], capture_output=True, text=True, check=True
+    )
+    flags = set(re.findall(r"--[a-z-]+", result.stdout)) - {"--help"}
+    assert flags == set(re.findall(r"--[a-z-]+", "".join(re.findall(r"^\| `--.*", README, re.MULTILINE))))
