@@ -1,7 +1,7 @@
 """What a store promises, whatever it keeps its records in."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from mockserver.context import Tenant
 from mockserver.store.paging import Page, Paging
@@ -90,6 +90,10 @@ class Store(Protocol):
         """Delete all of them or, when one is not there (ItemNotFound), none. Naming an item twice is no error."""
         ...
 
+    def has_conversation(self, tenant: Tenant, conversation_id: str) -> bool:
+        """Whether the tenant has, or ever had, a conversation of this id: whether the id is taken."""
+        ...
+
     def has_item(self, tenant: Tenant, item_id: str) -> bool:
         """Whether the tenant has an item with this id that is no reference: whether the id is taken."""
         ...
@@ -97,3 +101,31 @@ class Store(Protocol):
     def reset(self) -> None:
         """Forget everything."""
         ...
+
+    def contents(self, account: str | None = None) -> Iterator[tuple[Tenant, Conversation, list[Item]]]:
+        """Every conversation with its items, of one account or of all.
+
+        Tenant by tenant: first the deleted ones, then the live ones, the one updated longest ago first. What
+        `restore_conversation` is given in this order answers as before, but for the cursors of what is gone.
+        """
+        ...
+
+    def restore_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
+        """As `create_conversation`, but a reference need not name an item: it may be gone, or come later."""
+        ...
+
+    def erase_conversation(self, tenant: Tenant, conversation_id: str) -> None:
+        """Take away a conversation, live or deleted, with its items, as if it had never been."""
+        ...
+
+    def detach(self, account: str | None = None) -> "Detached":
+        """Take out, whole, what belongs to one account or to all."""
+        ...
+
+    def attach(self, detached: "Detached") -> None:
+        """Put back what was detached, in the place of what those tenants have by now."""
+        ...
+
+
+Detached = Mapping[Tenant, Any]
+"""What belongs to each of some tenants, in a form that only its store knows."""

@@ -12,6 +12,7 @@ from mockserver.errors import (
     ReferenceWithinConversation,
     UnknownCursor,
 )
+from mockserver.store.base import Detached
 from mockserver.store.paging import Order, Page, Paging, Timeline, page_of
 from mockserver.store.records import Conversation, Item
 from mockserver.store.search import Matches, SearchIndex
@@ -27,10 +28,7 @@ class MemoryStore:
         self._spaces: dict[Tenant, _Space] = {}
 
     def create_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        space = self._spaces.get(tenant)
-        if space is None:
-            space = self._spaces[tenant] = _Space()
-        space.create(conversation, items)
+        self._space_for_writing(tenant).create(conversation, items)
 
     def conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
         return self._space(tenant).live(conversation_id).record
@@ -65,11 +63,40 @@ class MemoryStore:
     def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
         return self._space(tenant).delete_items(conversation_id, item_ids)
 
+    def has_conversation(self, tenant: Tenant, conversation_id: str) -> bool:
+        return self._space(tenant).has(conversation_id)
+
     def has_item(self, tenant: Tenant, item_id: str) -> bool:
         return item_id in self._space(tenant).originals
 
     def reset(self) -> None:
         self._spaces = {}
+
+    def contents(self, account: str | None = None) -> Iterator[tuple[Tenant, Conversation, list[Item]]]:
+        for tenant in self._tenants(account):
+            for folder in self._spaces[tenant].all():
+                yield tenant, folder.record, list(folder.items.walk())
+
+    def restore_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
+        self._space_for_writing(tenant).create(conversation, items, trust_references=True)
+
+    def erase_conversation(self, tenant: Tenant, conversation_id: str) -> None:
+        self._space(tenant).erase(conversation_id)
+
+    def detach(self, account: str | None = None) -> Detached:
+        return {tenant: self._spaces.pop(tenant) for tenant in self._tenants(account)}
+
+    def attach(self, detached: Detached) -> None:
+        self._spaces.update(detached)
+
+    def _tenants(self, account: str | None) -> list[Tenant]:
+        return [tenant for tenant in self._spaces if account is None or tenant.account == account]
+
+    def _space_for_writing(self, tenant: Tenant) -> "_Space":
+        space = self._spaces.get(tenant)
+        if space is None:
+            space = self._spaces[tenant] = _Space()
+        return space
 
     def _space(self, tenant: Tenant) -> "_Space":
         space = self._spaces.get(tenant)
@@ -86,7 +113,7 @@ class _Folder:
         self.place = -1  # in the tenant's order of last update; once deleted, the last place it had
         self.items: Timeline[Item] = Timeline()
         self.places: dict[str, int] = {}  # item id -> place in `items`
-        self.gone: dict[str, int] = {}  # the last places of deleted items
+        self.gone: dict[str, int] = {}  # the last places of items that were deleted, and may have come back
 
     def item(self, item_id: str) -> Item:
         if item_id not in self.places:
@@ -121,6 +148,9 @@ class _Space:
             raise ConversationNotFound(conversation_id)
         return folder
 
+    def has(self, conversation_id: str) -> bool:
+        return conversation_id in self._folders
+
     def live(self, conversation_id: str) -> _Folder:
         folder = self._folders.get(conversation_id)
         if folder is None or folder.record.deleted_at is not None:
@@ -129,11 +159,25 @@ class _Space:
 
     # -- conversations
 
-    def create(self, conversation: Conversation, items: Sequence[Item]) -> None:
+    def all(self) -> Iterator[_Folder]:
+        """Deleted ones first, then the live ones by last update."""
+        yield from (folder for folder in self._folders.values() if folder.record.deleted_at is not None)
+        yield from self._order.walk()
+
+    def erase(self, conversation_id: str) -> None:
+        folder = self.folder(conversation_id)
+        if folder.record.deleted_at is None:
+            self._retire(folder)
+        del self._folders[conversation_id]
+        for item in folder.items.walk():
+            if not item.is_reference:
+                del self.originals[item.id]
+
+    def create(self, conversation: Conversation, items: Sequence[Item], *, trust_references: bool = False) -> None:
         if conversation.id in self._folders:
             raise ValueError(f"there is, or was, a conversation {conversation.id!r}")
         folder = _Folder(conversation)
-        self._check(folder, items)
+        self._check(folder, items, trust_references=trust_references)
         self._folders[conversation.id] = folder
         folder.place = self._order.append(folder)
         self._file(folder)
@@ -244,19 +288,19 @@ class _Space:
         self._append(folder, items)
         self._touch(folder)
 
-    def _check(self, folder: _Folder, items: Sequence[Item]) -> None:
+    def _check(self, folder: _Folder, items: Sequence[Item], *, trust_references: bool = False) -> None:
         """Whether the items may be added, all of them."""
         originals, places = self.originals, folder.places
         earlier: dict[str, bool] = {}  # id -> whether it is a reference, for what comes before in the request
         for index, item in enumerate(items):
             item_id = item.id
-            if item.is_reference:
+            if item.is_reference and not trust_references:
                 home = folder if earlier.get(item_id) is False else originals.get(item_id)
                 if home is None:
                     raise ItemNotFound(item_id, param=f"items[{index}].id")
                 if home is folder:
                     raise ReferenceWithinConversation(item_id, index)
-            elif item_id in originals:
+            elif not item.is_reference and item_id in originals:
                 raise ItemIdInUse(item_id, index)
             if item_id in places or item_id in earlier:
                 raise ItemIdInUse(item_id, index)
@@ -268,8 +312,6 @@ class _Space:
             # A copy, for bytes fresh from orjson keep all of the 4 KiB that it writes into.
             kept = Item(item_id, b"%b" % data, is_reference, response_id, metadata)
             folder.places[item_id] = folder.items.append(kept)
-            if folder.gone:
-                folder.gone.pop(item_id, None)
             if not is_reference:
                 self.originals[item_id] = folder
                 if self._index is not None:

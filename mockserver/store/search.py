@@ -2,9 +2,10 @@
 
 * Text is every text part of an item, tool arguments and outputs included; `_TEXT` is the whole list. Ids, enums,
   names, URLs, file data and encrypted content are no text, and a reference has none.
-* A word is a run of letters, marks and digits; everything else parts words, `_` and `'` included. Words are
-  compared after NFKC and case folding. NFKC rather than NFC because people type full-width and half-width forms
-  of one letter without seeing a difference; accents stay significant in both.
+* A word is a run of letters, marks and digits; everything else parts words, `_` and `'` included, except that
+  invisible characters such as the soft hyphen count as not there. Words are compared after NFKC and case
+  folding. NFKC rather than NFC because people type full-width and half-width forms of one letter without seeing
+  a difference; accents stay significant in both.
 * Scripts written without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) match by substring: a run of them in the
   search matches anywhere inside a run of them in the text.
 * An item matches when it has all words of the search. `"in quotes"` they must stand next to one another, in that
@@ -78,7 +79,7 @@ Owner = TypeVar("Owner")
 _Sequence = tuple[tuple[int, str], ...]
 
 
-def texts(data: bytes) -> Iterator[str]:
+def _texts(data: bytes) -> Iterator[str]:
     """The text parts of an item."""
     item = orjson.loads(data)
     for path in _PATHS.get(item.get("type", "message"), ()):
@@ -167,7 +168,7 @@ class _Words:
     def of_item(self, data: bytes) -> list[str]:
         """The tokens of all text parts, with a position left free after each, which no phrase gets across."""
         tokens: list[str] = []
-        for text in texts(data):
+        for text in _texts(data):
             words = self.of(text)
             tokens += words if text.isascii() else self.tokens(words)
             tokens.append("")
