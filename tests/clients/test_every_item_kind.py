@@ -1,0 +1,192 @@
+"""Every example of every kind of item: what goes in comes out, whichever client sends it and whichever reads it."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from meetkai_mka1 import SDK, models
+
+from mockserver import RunningServer
+from mockserver.contract.document import load_document
+
+SCHEMAS = load_document()["components"]["schemas"]
+KINDS = [reference["$ref"].rpartition("/")[2] for reference in SCHEMAS["Item"]["anyOf"]]
+
+Json = Any
+
+
+def examples_of(kind: str) -> list[Json]:
+    return SCHEMAS[kind]["examples"]
+
+
+def test_every_kind_has_examples_for_the_other_tests_here() -> None:
+    assert len(set(KINDS)) == 24
+    for kind in KINDS:
+        examples = examples_of(kind)
+        assert 1 <= len(examples) <= 20, kind  # They are sent in one request.
+        shown = {name for example in examples for name in example}
+        assert shown == set(SCHEMAS[kind]["properties"]), kind
+
+
+# How an item changes on its way.
+
+
+def with_type(kind: str, item: Json) -> Json:
+    """What the API adds: a `type` where there is none."""
+    return {"type": SCHEMAS[kind]["properties"]["type"]["const"], **item}
+
+
+def as_the_mka1_sdk_has_it(item: Json) -> Json:
+    """What the SDK itself adds to an item and loses of it, sending as well as reading.
+
+    * It takes a message that has any content for an input message, which has no `phase`.
+    * It gives an image its default `detail`.
+    """
+    if item["type"] != "message" or not item["content"]:
+        return item
+    content = item["content"]
+    if not isinstance(content, str):
+        content = [
+            {"detail": "auto", **part} if isinstance(part, dict) and part["type"] == "input_image" else part
+            for part in content
+        ]
+    return {name: value for name, value in item.items() if name != "phase"} | {"content": content}
+
+
+def as_text(value: Json) -> str:
+    """JSON to be compared with `==`: `true` is not `1`, and the order of names does not count."""
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
+
+
+def as_text_of_floats(value: Json) -> str:
+    """The same, where 1 and 1.0 are equal: both clients have a float for a `number`."""
+    return as_text(json.loads(json.dumps(value), parse_int=float))
+
+
+def without_made_ids(kind: str, items: list[Json]) -> list[Json]:
+    """Without the ids that the client did not choose; each must be well formed and the only one of its kind."""
+    made = [item["id"] for item, example in zip(items, examples_of(kind), strict=True) if "id" not in example]
+    prefix = SCHEMAS[kind].get("x-id-prefix")
+    assert all(one.startswith(f"{prefix}_") and len(one) > len(prefix) + 16 for one in made)
+    assert len(set(made)) == len(made)
+    return [{name: value for name, value in item.items() if value not in made} for item in items]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest, http: httpx.Client) -> str:
+    """The name of a kind. What its examples refer to is there, in a conversation of its own."""
+    if request.param == "ItemReference":
+        referenced = [example["id"] for example in examples_of("ItemReference")]
+        items = [item for kind in KINDS for item in examples_of(kind) if item.get("id") in referenced]
+        items = [item for item in items if "content" in item]
+        assert len(items) == len(referenced)
+        assert http.post("/conversations", json={"items": items}).status_code == 200
+    return request.param
+
+
+@pytest.fixture
+def conversation(http: httpx.Client) -> str:
+    return http.post("/conversations", json={}).json()["id"]
+
+
+def stored(http: httpx.Client, conversation: str) -> list[Json]:
+    return http.get(f"/conversations/{conversation}/items").json()["data"]
+
+
+# Plain HTTP
+
+
+def test_over_http(kind: str, http: httpx.Client, conversation: str) -> None:
+    items = f"/conversations/{conversation}/items"
+    answer = http.post(items, json={"items": examples_of(kind)})
+    assert answer.status_code == 200, answer.text
+    created = answer.json()["data"]
+    expected = [with_type(kind, example) for example in examples_of(kind)]
+    assert as_text(without_made_ids(kind, created)) == as_text(expected)
+    assert as_text(stored(http, conversation)) == as_text(created)
+    assert as_text([http.get(f"{items}/{item['id']}").json() for item in created]) == as_text(created)
+
+    for item in created:
+        assert http.delete(f"{items}/{item['id']}").status_code == 200
+    answer = http.post("/conversations", json={"items": examples_of(kind)})
+    assert answer.status_code == 200, answer.text
+    assert as_text(without_made_ids(kind, stored(http, answer.json()["id"]))) == as_text(expected)
+
+
+# The MKA1 SDK
+
+
+def as_json(read: list[Any]) -> list[Json]:
+    """Models of the MKA1 SDK as JSON, without the fields that were not set."""
+    return [item.model_dump(mode="json", by_alias=True) for item in read]
+
+
+def test_through_the_mka1_sdk(kind: str, conversations: Any, conversation: str, http: httpx.Client) -> None:
+    """Sent as dicts and as models, and read in models of the kind's own, but for what the model said."""
+    sent_as_models = [getattr(models, kind)(**example) for example in examples_of(kind)]
+    for sent in (examples_of(kind), sent_as_models):
+        created = conversations.create_items(conversation_id=conversation, items=sent).data
+        expected = [as_the_mka1_sdk_has_it(with_type(kind, example)) for example in examples_of(kind)]
+        assert as_text_of_floats(without_made_ids(kind, as_json(created))) == as_text_of_floats(expected)
+
+        listed = conversations.list_items(conversation_id=conversation).data
+        retrieved = [conversations.get_item(conversation_id=conversation, item_id=item.id) for item in created]
+        assert as_json(listed) == as_json(created)
+        assert as_json(retrieved) == as_json(created)
+        for item in created + listed + retrieved:
+            is_message = item.type == "message" and item.content
+            assert type(item).__name__.endswith("InputMessageItem" if is_message else f"{kind}WithID")
+
+        over_http = [as_the_mka1_sdk_has_it(item) for item in stored(http, conversation)]
+        assert as_text_of_floats(over_http) == as_text_of_floats(as_json(created))
+
+        conversations.delete_items(conversation_id=conversation, item_ids=[item.id for item in created])
+        assert stored(http, conversation) == []
+
+
+def test_the_mka1_sdk_reads_what_others_wrote(http: httpx.Client, server: RunningServer, api_key: str) -> None:
+    """The fields that it does not send itself included."""
+    with SDK(bearer_auth=api_key, server_url=server.url) as sdk:
+        for kind in KINDS:
+            conversation = http.post("/conversations", json={"items": examples_of(kind)}).json()["id"]
+            read = sdk.llm.conversations.list_items(conversation_id=conversation).data
+            expected = [as_the_mka1_sdk_has_it(item) for item in stored(http, conversation)]
+            assert as_text_of_floats(as_json(read)) == as_text_of_floats(expected)
+
+
+def test_what_the_mka1_sdk_loses(conversations: Any, conversation: str, http: httpx.Client) -> None:
+    """`phase`, on the way out of dicts and on the way in; the fake keeps what it is sent."""
+    answer = models.OutputMessage(**examples_of("OutputMessage")[0])
+    assert answer.phase == "final_answer"
+    created = conversations.create_items(conversation_id=conversation, items=[answer]).data[0]
+    assert not hasattr(created, "phase")
+    assert stored(http, conversation)[0]["phase"] == "final_answer"
+
+    conversations.delete_item(conversation_id=conversation, item_id=created.id)
+    conversations.create_items(conversation_id=conversation, items=[examples_of("OutputMessage")[0]])
+    assert "phase" not in stored(http, conversation)[0]
+
+
+# The openai client
+
+
+def as_dicts(read: list[Any]) -> list[Json]:
+    """Models of the openai client as JSON. It keeps, with a warning, kinds and parts that OpenAI does not have."""
+    return [item.to_dict(mode="json", warnings=False) for item in read]
+
+
+def test_through_the_openai_client(kind: str, client: Any, conversation: str, http: httpx.Client) -> None:
+    items = client.conversations.items
+    created = items.create(conversation, items=examples_of(kind)).data
+    expected = [with_type(kind, example) for example in examples_of(kind)]
+    assert as_text(without_made_ids(kind, stored(http, conversation))) == as_text(expected)
+    assert as_text_of_floats(without_made_ids(kind, as_dicts(created))) == as_text_of_floats(expected)
+
+    retrieved = [items.retrieve(item.id, conversation_id=conversation) for item in created]
+    assert as_dicts(retrieved) == as_dicts(created)
+    assert as_dicts(items.list(conversation).data) == as_dicts(created)
+
+    for item in created:
+        items.delete(item.id, conversation_id=conversation)
+    assert stored(http, conversation) == []
