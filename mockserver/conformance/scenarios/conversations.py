@@ -1,0 +1,218 @@
+"""One conversation: create, retrieve, update, delete, and what it shows of itself."""
+
+import hashlib
+import re
+import time
+
+from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path
+from mockserver.conformance.samples import says
+from mockserver.conformance.scenario import ACCOUNTS, FakeSettings, Scenarios, expect
+
+scenario = Scenarios()
+
+DAY = 24 * 60 * 60
+
+
+# -- Create ------------------------------------------------------------------------------------------------
+
+
+@scenario("conversations.create.answers-with-the-conversation", "conversations.create.keeps-metadata")
+def creating_answers_with_the_conversation(api: Api) -> None:
+    created = api.create(session_id="sess_abc123", user_type="premium")
+    assert isinstance(created["id"], str), f"id: expected text, received {created['id']!r}"
+    assert created["id"], "id: expected some text, received none"
+    expect(created["object"], "conversation", "object")
+    expect(created["metadata"], {"session_id": "sess_abc123", "user_type": "premium"}, "metadata")
+    read = api.get(conversation_path(created["id"])).ok()
+    expect(read["metadata"], created["metadata"], "metadata when retrieved")
+
+
+@scenario("conversations.create.ids-are-unique", "conversations.create.needs-neither-items-nor-metadata")
+def an_empty_object_creates_a_conversation_each_time(api: Api) -> None:
+    first, second = (api.post("/conversations", {}).ok()["id"] for _ in range(2))
+    assert first != second, f"ids: expected two, received {first!r} twice"
+
+
+@scenario("conversations.create.without-metadata-reads-back-empty")
+def no_metadata_reads_back_as_an_empty_object(api: Api) -> None:
+    created = api.create()
+    expect(created["metadata"], {}, "metadata in the answer")
+    expect(api.get(conversation_path(created["id"])).ok()["metadata"], {}, "metadata when retrieved")
+
+
+@scenario("conversations.create.seeds-items", "conversations.create.takes-20-items")
+def twenty_items_given_at_creation_are_there(api: Api) -> None:
+    texts = [f"number {number}" for number in range(20)]
+    conversation = api.create_id(*map(says, texts))
+    page = api.items(conversation, limit=50)
+    expect(sorted(item["content"] for item in page["data"]), sorted(texts), "contents of the items")
+
+
+@scenario("conversations.create.refuses-21-items")
+def twenty_one_items_are_too_many_at_creation(api: Api) -> None:
+    api.post("/conversations", {"items": [says("hello")] * 21}).refused()
+    expect(ids(api.conversations()), [], "conversations afterwards")
+
+
+# -- The conversation itself -------------------------------------------------------------------------------
+
+
+@scenario("conversations.object.created-at-is-unix-time")
+def the_time_of_creation_is_now_in_seconds(api: Api) -> None:
+    created_at = api.create()["created_at"]
+    distance = abs(created_at - time.time())
+    assert distance < DAY, f"created_at: expected about {time.time():.0f}, received {created_at!r}"
+
+
+@scenario("conversations.object.created-at-is-whole-seconds")
+def the_time_of_creation_has_no_fraction(api: Api) -> None:
+    created_at = api.create()["created_at"]
+    expect(created_at, int(created_at), "created_at")
+
+
+@scenario("conversations.object.deleted-at-is-null-while-live")
+def a_live_conversation_has_a_null_time_of_deletion(api: Api) -> None:
+    created = api.create()
+    expect(created.get("deleted_at", "absent"), None, "deleted_at in the answer")
+    read = api.get(conversation_path(created["id"])).ok()
+    expect(read.get("deleted_at", "absent"), None, "deleted_at when retrieved")
+
+
+@scenario("conversations.object.identity-is-hash-or-pair")
+def the_identity_is_a_hash_or_a_pair(api: Api) -> None:
+    identity = api.create().get("identity")
+    if identity is not None and not re.fullmatch("[0-9a-fA-F]{64}", identity):
+        assert identity.endswith(f":{api.end_user}"), f"identity: expected a hash or a pair, received {identity!r}"
+
+
+@scenario("conversations.object.identity-is-always-shown")
+def the_identity_is_shown_with_and_without_end_user(api: Api) -> None:
+    for caller in (api, api.as_end_user(None)):
+        created = caller.create()
+        read = caller.get(conversation_path(created["id"])).ok()
+        assert created.get("identity"), f"identity in the answer: expected one, received {created!r}"
+        expect(read.get("identity"), created["identity"], "identity when retrieved")
+
+
+@scenario("conversations.object.identity-tells-end-users-apart")
+def the_identity_is_one_per_end_user(api: Api) -> None:
+    first, second = api.create().get("identity"), api.create().get("identity")
+    other = api.as_end_user(fresh_name("other")).create().get("identity")
+    expect(second, first, "identity of the same end user")
+    assert other != first, f"identity of another end user: expected another one, received {other!r} again"
+
+
+@scenario("conversations.object.identity-hash-covers-account-and-end-user", needs=FakeSettings())
+def the_hashed_identity_covers_account_and_end_user(api: Api) -> None:
+    expected = hashlib.sha256(f"{ACCOUNTS[0]}:{api.end_user}".encode()).hexdigest()
+    expect(api.create()["identity"], expected, "identity")
+
+
+@scenario("conversations.object.identity-without-end-user", needs=FakeSettings(identity_mode="raw"))
+def the_identity_without_end_user_ends_with_the_colon(api: Api) -> None:
+    expect(api.create()["identity"], f"{ACCOUNTS[0]}:{api.end_user}", "identity with an end user")
+    expect(api.as_end_user(None).create()["identity"], f"{ACCOUNTS[0]}:", "identity without one")
+
+
+# -- Retrieve ----------------------------------------------------------------------------------------------
+
+
+@scenario("conversations.retrieve.answers-what-create-answered")
+def retrieving_answers_what_creating_answered(api: Api) -> None:
+    created = api.create(says("hello"), topic="tests")
+    expect(api.get(conversation_path(created["id"])).ok(), created, "the conversation")
+
+
+@scenario("conversations.retrieve.unknown-id-is-404")
+def retrieving_an_unknown_id_answers_404(api: Api) -> None:
+    api.get(conversation_path(fresh_name("conv"))).refused(404)
+
+
+# -- Update ------------------------------------------------------------------------------------------------
+
+
+@scenario("conversations.update.answers-with-the-new-metadata", "conversations.update.changes-nothing-else")
+def updating_changes_the_metadata_only(api: Api) -> None:
+    created = api.create(says("hello"), user_type="premium")
+    path = conversation_path(created["id"])
+    items = api.items(created["id"])
+    metadata = {"user_type": "premium", "status": "active"}
+    updated = api.post(path, {"metadata": metadata}).ok()
+    expect(updated, created | {"metadata": metadata}, "the answer")
+    expect(api.get(path).ok(), updated, "the conversation when retrieved")
+    expect(api.items(created["id"]), items, "its items")
+
+
+@scenario("conversations.update.replaces-the-whole-set", "conversations.update.empty-metadata-clears")
+def an_update_replaces_all_metadata(api: Api) -> None:
+    path = conversation_path(api.create_id(old="1", kept="2"))
+    for metadata in ({"kept": "3", "new": "4"}, {}):
+        expect(api.post(path, {"metadata": metadata}).ok()["metadata"], metadata, "metadata in the answer")
+        expect(api.get(path).ok()["metadata"], metadata, "metadata when retrieved")
+
+
+@scenario("conversations.update.needs-metadata", "conversations.update.refuses-null")
+def an_update_without_metadata_is_refused(api: Api) -> None:
+    path = conversation_path(api.create_id(kept="1"))
+    api.post(path, {}).refused()
+    api.post(path, {"metadata": None}).refused()
+    expect(api.get(path).ok()["metadata"], {"kept": "1"}, "metadata afterwards")
+
+
+@scenario("conversations.update.unknown-id-is-404")
+def updating_an_unknown_id_answers_404(api: Api) -> None:
+    api.post(conversation_path(fresh_name("conv")), {"metadata": {}}).refused(404)
+
+
+# -- Delete ------------------------------------------------------------------------------------------------
+
+
+@scenario("conversations.delete.acknowledges")
+def deleting_acknowledges(api: Api) -> None:
+    conversation = api.create_id()
+    answer = api.delete(conversation_path(conversation)).ok()
+    expected = {"id": conversation, "object": "conversation.deleted", "deleted": True}
+    expect({name: answer.get(name) for name in expected}, expected, "the answer")
+
+
+@scenario("conversations.delete.then-retrieve-is-404", "conversations.delete.leaves-the-list")
+def a_deleted_conversation_is_gone(api: Api) -> None:
+    kept, deleted = api.create_id(), api.create_id()
+    api.delete(conversation_path(deleted)).ok()
+    api.get(conversation_path(deleted)).refused(404)
+    expect(ids(api.conversations()), [kept], "the list afterwards")
+
+
+@scenario("conversations.delete.items-stay-listed", "conversations.delete.items-stay-retrievable")
+def the_items_of_a_deleted_conversation_stay(api: Api) -> None:
+    conversation = api.create_id(says("one"), says("two"))
+    before = api.items(conversation)
+    api.delete(conversation_path(conversation)).ok()
+    expect(api.items(conversation), before, "the list of items")
+    for item in before["data"]:
+        expect(api.get(item_path(conversation, item["id"])).ok(), item, "the item")
+
+
+@scenario(
+    "conversations.delete.then-update-is-404",
+    "conversations.delete.then-adding-items-is-404",
+    "conversations.delete.then-removing-items-is-404",
+)
+def a_deleted_conversation_takes_no_writes(api: Api) -> None:
+    conversation = api.create_id(says("one"))
+    before = api.items(conversation)
+    item = before["data"][0]["id"]
+    api.delete(conversation_path(conversation)).ok()
+    api.post(conversation_path(conversation), {"metadata": {"a": "b"}}).refused(404)
+    api.post(items_path(conversation), {"items": [says("two")]}).refused(404)
+    api.delete(item_path(conversation, item)).refused(404)
+    api.delete(items_path(conversation), {"item_ids": [item]}).refused(404)
+    expect(api.items(conversation), before, "the items afterwards")
+
+
+@scenario("conversations.delete.twice-is-404", "conversations.delete.unknown-id-is-404")
+def deleting_twice_answers_404(api: Api) -> None:
+    path = conversation_path(api.create_id())
+    api.delete(path).ok()
+    api.delete(path).refused(404)
+    api.delete(conversation_path(fresh_name("conv"))).refused(404)

@@ -1,0 +1,29 @@
+"""The whole suite: every scenario of every theme."""
+
+from mockserver.conformance.scenario import Scenario
+from mockserver.conformance.scenarios import (
+    conversation_lists,
+    conversations,
+    errors,
+    gateway,
+    item_lists,
+    items,
+    metadata,
+    search,
+    tenancy,
+)
+
+
+def all_scenarios() -> list[Scenario]:
+    """In the order in which a report should show them."""
+    return [
+        *conversations.scenario,
+        *metadata.scenario,
+        *conversation_lists.scenario,
+        *search.scenario,
+        *items.scenario,
+        *item_lists.scenario,
+        *tenancy.scenario,
+        *gateway.scenario,
+        *errors.scenario,
+    ]

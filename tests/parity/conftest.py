@@ -1,0 +1,92 @@
+"""The two targets: the fake, always; a server with `pytest tests/parity --mka1-url URL --mka1-api-key-env NAME`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
+
+import pytest
+
+from mockserver import Settings, create_app, run_server
+from mockserver.conformance.api import Api
+from mockserver.conformance.scenario import ACCOUNTS, FakeSettings, Need, SecondKey
+
+KEYS = ("key-one", "key-two")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mka1")
+    for name, text in (
+        ("--mka1-url", "run the scenarios against the server at this URL, too"),
+        ("--mka1-api-key-env", "the environment variable with its API key (MKA1_API_KEY)"),
+    ):
+        with suppress(ValueError):  # The mockserver plugin has added it.
+            group.addoption(name, default=None, help=text)
+
+
+class FakeTarget:
+    """One fake for all scenarios, and one for each that needs other settings."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._shared = self.start(FakeSettings())
+
+    def api(self, needs: Need | None) -> Api:
+        return self.start(needs) if isinstance(needs, FakeSettings) else self._shared
+
+    def start(self, settings: FakeSettings) -> Api:
+        options = {name: value for name, value in asdict(settings).items() if value is not None}
+        keys = tuple(f"{key}={account}" for key, account in zip(KEYS, ACCOUNTS, strict=True))
+        server = self._opened.enter_context(run_server(create_app(Settings(api_keys=keys, **options))))
+        api = Api(server.url, KEYS[0], second_key=KEYS[1])
+        self._opened.callback(api.close)
+        return api
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class RealTarget:
+    """Somebody's server: no settings, and a second key only where MKA1_SECOND_API_KEY has one."""
+
+    name = "real"
+
+    def __init__(self, url: str, key: str) -> None:
+        self._api = Api(url, key, second_key=os.environ.get("MKA1_SECOND_API_KEY"))
+
+    def api(self, needs: Need | None) -> Api | None:
+        if isinstance(needs, FakeSettings) or (isinstance(needs, SecondKey) and not self._api.second_key):
+            return None
+        return self._api
+
+    def close(self) -> None:
+        self._api.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        real = metafunc.config.getoption("mka1_url", default=None)
+        metafunc.parametrize("target", ["fake", "real"] if real else ["fake"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[FakeTarget | RealTarget]:
+    if request.param == "fake":
+        opened: FakeTarget | RealTarget = FakeTarget()
+    else:
+        name = request.config.getoption("mka1_api_key_env", default=None) or "MKA1_API_KEY"
+        if name not in os.environ:
+            pytest.fail(f"set {name} to an API key, or name another variable with --mka1-api-key-env")
+        opened = RealTarget(request.config.getoption("mka1_url"), os.environ[name])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def fake() -> Iterator[Api]:
+    """A caller of a fake that answers nobody else."""
+    opened = FakeTarget()
+    yield opened.api(None)
+    opened.close()

@@ -1,0 +1,75 @@
+"""Every behaviour of the catalogue, checked by its scenarios, on every target."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from mockserver.conformance.catalogue import Behaviour, CatalogueError, load_catalogue
+from mockserver.conformance.scenario import Outcome, Scenario, Target, run
+from mockserver.conformance.suite import all_scenarios
+
+CATALOGUE = load_catalogue()
+SCENARIOS = all_scenarios()
+
+
+@pytest.fixture(scope="session")
+def outcome(target: Target) -> Callable[[Scenario], Outcome]:
+    """How a scenario went; it runs once, however many behaviours it checks."""
+    outcomes: dict[str, Outcome] = {}
+
+    def of(scenario: Scenario) -> Outcome:
+        if scenario.name not in outcomes:
+            outcomes[scenario.name] = run(scenario, target)
+        return outcomes[scenario.name]
+
+    return of
+
+
+@pytest.mark.parametrize("behaviour", CATALOGUE, ids=[behaviour.id for behaviour in CATALOGUE])
+def test_behaviour(behaviour: Behaviour, target, outcome: Callable[[Scenario], Outcome]) -> None:
+    for scenario in SCENARIOS:
+        if behaviour.id not in scenario.behaviours:
+            continue
+        result = outcome(scenario)
+        problem = f"{behaviour.statement} ({behaviour.source})\n{scenario.name}: {result.message}"
+        if target.name == "real" and result.verdict == "not checkable":
+            pytest.skip(result.message)
+        if target.name == "real" and result.verdict == "failed" and behaviour.status == "assumed":
+            pytest.xfail(f"differs from an assumption: {problem}")
+        if result.verdict != "passed":
+            repeat = "\n".join(answer.curl() for answer in result.answers)
+            pytest.fail(f"{problem}\n{repeat}", pytrace=False)
+
+
+def test_every_behaviour_has_a_scenario_and_every_scenario_a_behaviour() -> None:
+    catalogued = {behaviour.id for behaviour in CATALOGUE}
+    checked = {behaviour for scenario in SCENARIOS for behaviour in scenario.behaviours}
+    assert catalogued - checked == set(), "behaviours without a scenario"
+    assert checked - catalogued == set(), "scenarios for behaviours that are not in the catalogue"
+
+
+def test_the_names_of_scenarios_are_unique() -> None:
+    assert [name for name, count in Counter(one.name for one in SCENARIOS).items() if count > 1] == []
+
+
+ENTRY = {"id": "a.b", "statement": "A is b.", "source": "docs", "status": "assumed"}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: b", "must be a list"),
+        (f"[{ENTRY}, {ENTRY}]", "entry 2: the id a.b is there twice"),
+        (f"[{ENTRY | {'more': '1'}}]", "entry 1: must have exactly id, statement, source, status"),
+        (f"[{ENTRY | {'id': 'A b'}}]", "'A b' is not of the form"),
+        (f"[{ENTRY | {'status': 'rumoured'}}]", "must be one of documented, observed, assumed"),
+        (f"[{ENTRY | {'statement': 'a is b'}}]", "must be a sentence"),
+        (f"[{ENTRY | {'source': 1}}]", "source must be text"),
+    ],
+)
+def test_a_broken_catalogue_is_refused(tmp_path, text: str, complaint: str) -> None:
+    path = tmp_path / "behaviours.yaml"
+    path.write_text(text)
+    with pytest.raises(CatalogueError, match=complaint):
+        load_catalogue(path)
