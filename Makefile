@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup serve test format lint-spec clean
+.PHONY: help setup serve test format lint-spec fuzz compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,6 +12,7 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip download --quiet --no-deps --no-binary jsonschema --dest $(VENV)/sdists jsonschema==4.26.0
 	@touch $@
 
 setup: $(READY)  ## create .venv with everything in it
@@ -35,6 +36,23 @@ format: $(READY)  ## put the code into its form
 lint-spec:  ## check the OpenAPI document with two linters (needs npx)
 	npx --yes @redocly/cli@2.77.0 lint --config spec/redocly.yaml spec/openapi.yaml
 	npx --yes @stoplight/spectral-cli@6.16.3 lint --ruleset spec/spectral.yaml --fail-severity=warn spec/openapi.yaml
+
+CASES     ?= 100000
+HISTORIES ?= 1000
+
+fuzz: $(READY)  ## CASES=100000 made-up requests to openapi-core and to a running fake, HISTORIES=1000 to a model of it
+	$(BIN)/python -m tests.fuzz.differential --cases $(CASES)
+	$(BIN)/python -m tests.fuzz.campaign --cases $(CASES)
+	STATEFUL_EXAMPLES=$(HISTORIES) $(BIN)/pytest tests/stateful -n 2 -q
+
+compare-explanations: $(READY)  ## write docs/explanations.md: what other tools say about the same mistakes (needs npx)
+	@$(BIN)/python tests/bench/compare_explanations.py
+
+bench: $(READY)  ## measure the speed, beside other ways to do it (needs wrk; ARGS=--quick is short)
+	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+soak: $(READY)  ## treat a running fake badly for some minutes
+	@$(BIN)/python tests/bench/soak.py $(ARGS)
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules dist build

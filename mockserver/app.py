@@ -2,32 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import orjson
 import yaml
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.asgi import send_error, send_json
+from mockserver.asgi import send_error, send_whole
 from mockserver.context import Context, context_of
-from mockserver.contract.document import DocumentError, load_document
+from mockserver.contract.document import DocumentError, data_path, load_document
+from mockserver.contract.engine import engine_for
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.operations import Operations
-from mockserver.determinism import Clock, IdSource, RandomIds, SequentialIds, SystemClock
+from mockserver.contract.schemas import Schema
+from mockserver.control import Control, ControlToken
+from mockserver.determinism import Clock, IdSource
 from mockserver.errors import ApiError, MethodNotAllowed
-from mockserver.gateway.auth import Auth, account_of
+from mockserver.gateway.auth import Auth
+from mockserver.gateway.faults import Faults
 from mockserver.gateway.identity import Identity
+from mockserver.gateway.journal import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
 from mockserver.resources.conversations import ConversationsResource
-from mockserver.resources.items import ItemMaker, ItemsResource, id_prefixes
-from mockserver.resources.seeds import Seeder
-from mockserver.settings import DEFAULT_API_KEY, Settings
+from mockserver.resources.items import ItemsResource, id_prefixes, item_types
+from mockserver.settings import Settings
+from mockserver.state import State
 from mockserver.store.base import Store
-from mockserver.store.memory import MemoryStore
 
 Handler = Callable[[Context], bytes]
+
+CONTROL_PATH = "/_mock"
 
 
 def create_app(
@@ -43,51 +48,84 @@ def create_app(
         UsageError: a seed cannot be used.
         DocumentError: the API's document cannot be used.
     """
-    settings = settings or Settings()
-    ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
-    return Fake(settings, clock or SystemClock(), ids, store or MemoryStore())
+    return Fake(settings or Settings(), clock, ids, store)
 
 
 class Fake:
-    """The fake as an ASGI application; `store` is its state."""
+    """The fake as an ASGI application; `state` is all that it remembers."""
 
-    def __init__(self, settings: Settings, clock: Clock, ids: IdSource, store: Store) -> None:
-        self.settings = settings
-        self.store = store
+    def __init__(self, settings: Settings, clock: Clock | None, ids: IdSource | None, store: Store | None) -> None:
         self.document = load_document()
         self.operations = Operations(self.document)
-        prefixes = id_prefixes(self.document)
-        maker = ItemMaker(store, ids, prefixes)
-        conversations = ConversationsResource(store, maker, clock, ids, prefixes["conversation"])
-        items = ItemsResource(store, maker)
-        self._app = self._assembled(conversations.handlers() | items.handlers(), clock)
-        if settings.seeds:
-            seeder = Seeder(store, maker, clock, ids, prefixes["conversation"], self._default_account(), account_of)
-            for seed in settings.seeds:
-                seeder.load(seed)
+        self._id_prefixes = id_prefixes(self.document)
+        self._use(State(settings, self._id_prefixes, clock=clock, ids=ids, store=store))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(CONTROL_PATH) and self.state.settings.control:
+            await self._control(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
 
-    def _assembled(self, handlers: Mapping[str, Handler], clock: Clock) -> ASGIApp:
-        """The way of a request, from the last layer that it reaches to the first."""
-        settings, operations = self.settings, self.operations
-        app: ASGIApp = Endpoint(handlers, operations)
-        app = RequestGuard(app, operations, unknown_fields=settings.unknown_fields, max_body=settings.max_body)
-        app = RateLimit(app, settings.rates(), clock)
+    def renew(self, settings: Settings) -> None:
+        """Begin anew with other settings, faster than making another fake."""
+        self._use(State(settings, self._id_prefixes))
+
+    def _use(self, state: State) -> None:
+        self.state = state
+        self._api = self._api_layers()
+        self.__dict__.pop("_control", None)
+
+    def _api_layers(self) -> ASGIApp:
+        """The way of a request of the API, from the last layer that it reaches to the first."""
+        state, operations, settings = self.state, self.operations, self.state.settings
+        engine = engine_for(settings.engine, self.document)
+        conversations = ConversationsResource(state.store, state.maker, state.new_ids, state.clock)
+        items = ItemsResource(state.store, state.maker)
+        app: ASGIApp = Endpoint(conversations.handlers() | items.handlers(), operations)
+        app = Faults(app, state.faults, self._fault_schema)
+        app = RequestGuard(
+            app, operations, engine=engine, unknown_fields=settings.unknown_fields, max_body=settings.max_body
+        )
+        if state.windows:
+            app = RateLimit(app, state.windows, state.clock)
         app = Identity(app, settings.identity_mode)
         app = Auth(app, settings.accounts())
-        app = ResponseGuard(app, operations)
-        app = DocumentRoutes(app, self.document)
-        if settings.cors_origins:
-            app = CORSMiddleware(app, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
-        return app
+        app = ResponseGuard(app, operations, engine=engine)
+        app = JournalWriter(app, state.journal, state.clock)
+        app = DocumentRoutes(app, "", self.document)
+        return self._with_cors(app)
 
-    def _default_account(self) -> str:
-        """Whose a seed is that names no owner: the first listed key's, else the default key's."""
-        for key, account in self.settings.accounts().items():
-            return account or account_of(key)
-        return account_of(DEFAULT_API_KEY)
+    @cached_property
+    def _control(self) -> ASGIApp:
+        """The way of a control request, made when the first one comes."""
+        document, operations = self._control_contract
+        app: ASGIApp = Endpoint(
+            Control(self.state, list(self.operations), item_types(self.document)).handlers(), operations
+        )
+        app = RequestGuard(app, operations, unknown_fields="reject", max_body=_LARGEST_SNAPSHOT)
+        app = ControlToken(app, self.state.settings.control_token)
+        app = ResponseGuard(app, operations)
+        app = DocumentRoutes(app, CONTROL_PATH, document)
+        return self._with_cors(app)
+
+    @cached_property
+    def _control_contract(self) -> tuple[dict[str, Any], Operations]:
+        document = load_document(data_path("spec/control.yaml"))
+        return document, Operations(document)
+
+    def _fault_schema(self) -> Schema:
+        return self._control_contract[1].schemas.at("/components/schemas/Fault")
+
+    def _with_cors(self, app: ASGIApp) -> ASGIApp:
+        origins = self.state.settings.cors_origins
+        if not origins:
+            return app
+        cors = import_module("starlette.middleware.cors")  # Only on demand: it brings half of Starlette with it.
+        layer: ASGIApp = cors.CORSMiddleware(app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
+        return layer
+
+
+_LARGEST_SNAPSHOT = 1024 * 1024 * 1024
 
 
 class Endpoint:
@@ -110,24 +148,26 @@ class Endpoint:
         except ApiError as error:
             await send_error(send, error)
         else:
-            await send_json(send, 200, content)
+            await send_whole(send, 200, content)
 
 
 class DocumentRoutes:
-    """The document itself, at `/openapi.json` and `/openapi.yaml`."""
+    """A document, at `openapi.json` and `openapi.yaml` under a path."""
 
-    def __init__(self, app: ASGIApp, document: dict[str, Any]) -> None:
+    def __init__(self, app: ASGIApp, path: str, document: dict[str, Any]) -> None:
         self._app = app
         self._document = document
+        self._paths = (f"{path}/openapi.json", f"{path}/openapi.yaml")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in ("/openapi.json", "/openapi.yaml"):
+        if scope["type"] == "http" and scope["path"] in self._paths:
             if scope["method"] not in ("GET", "HEAD"):
                 await send_error(send, MethodNotAllowed(scope["method"], scope["path"], ["GET", "HEAD"]))
                 return
-            is_json = scope["path"].endswith(".json")
-            media_type = "application/json" if is_json else "application/yaml"
-            await Response(self._json if is_json else self._yaml, media_type=media_type)(scope, receive, send)
+            if scope["path"].endswith(".json"):
+                await send_whole(send, 200, self._json)
+            else:
+                await send_whole(send, 200, self._yaml, media_type=b"application/yaml")
             return
         await self._app(scope, receive, send)
 

@@ -1,5 +1,6 @@
 """The command line."""
 
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -91,8 +92,20 @@ def _setting(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
     show_default=True,
     help="Drop and note the body fields that the document does not know, or refuse the request.",
 )
+@_setting(
+    "--engine",
+    type=click.Choice(["compiled", "reference"]),
+    default="compiled",
+    show_default=True,
+    help="What checks requests and answers: the fast engine, or openapi-core (needs the extra `reference`).",
+)
 @_setting("--max-body", type=Size(), default="10MiB", show_default=True, help="The largest request body.")
 @_setting("--cors", "cors_origins", multiple=True, metavar="ORIGIN", help="Let pages of this origin call; repeatable.")
+@_setting(
+    "--control-token",
+    metavar="TOKEN",
+    help="Let only who sends this token steer the fake. Off loopback, one is made and printed when none is given.",
+)
 @_setting(
     "--log-format",
     type=click.Choice(["text", "json", "none"]),
@@ -105,13 +118,16 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError
     from mockserver.gateway.access_log import AccessLog
-    from mockserver.server import listen, url_of
+    from mockserver.server import is_loopback, listen, url_of
     from mockserver.server import serve as run
     from mockserver.settings import Settings
 
+    made_up = None
     try:
-        fake = create_app(Settings(**settings))
         listener = listen(host, port)
+        if settings["control_token"] is None and not is_loopback(listener):
+            made_up = settings["control_token"] = secrets.token_urlsafe(16)
+        fake = create_app(Settings(**settings))
     except (UsageError, DocumentError) as error:
         _stop(str(error))
     url = url_of(listener)
@@ -119,6 +135,8 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     def announce() -> None:
         click.echo(f"Listening on {url}")
         sys.stdout.flush()
+        if made_up is not None:
+            click.echo(f"Control token: {made_up}", err=True)
         if sys.stderr.isatty():
             for operation in fake.operations.values():
                 click.echo(f"  {operation.method:<6} {url}{operation.path}  {operation.id}", err=True)

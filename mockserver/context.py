@@ -23,6 +23,8 @@ class Context:
 
     `raw_path` holds the path's parameters still percent-encoded; `path`, `query` and `header` hold the declared
     parameters, decoded and with their defaults. `key` is the fingerprint of the caller's API key, never the key.
+    `content` is the body as it was sent, `body` the same parsed. `status` and `answer` are what went out, and `fault`
+    the planned fault that it was made by, if any.
     `undeclared_query` holds the query pairs that belong to no declared parameter, in the order sent.
     `findings` are what was wrong with the request or its answer, `notes` what was let through, such as a field that
     the document does not know.
@@ -38,7 +40,11 @@ class Context:
     query: dict[str, Any] = field(default_factory=dict)
     header: dict[str, Any] = field(default_factory=dict)
     undeclared_query: list[tuple[str, str]] = field(default_factory=list)
+    content: bytes = b""
     body: Any = None
+    fault: dict[str, Any] | None = None
+    status: int = 0
+    answer: bytes = b""
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 

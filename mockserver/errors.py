@@ -34,7 +34,6 @@ class ApiError(Exception):
     """
 
     status: ClassVar[int]
-    type: ClassVar[str]
 
     def __init__(
         self,
@@ -52,20 +51,14 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer."""
-        error: dict[str, Any] = {
-            "message": self.message,
-            "type": self.type,
-            "param": self.param,
-            "code": self.status,
-        }
+        body = envelope(self.status, self.message, self.param)
         if self.findings:
-            error["findings"] = [dict(finding) for finding in self.findings]
-        return {"error": error}
+            body["error"]["findings"] = [dict(finding) for finding in self.findings]
+        return body
 
 
 class InvalidRequest(ApiError):
     status = 400
-    type = "invalid_request_error"
 
     @classmethod
     def at(cls, location: str, pointer: str, message: str) -> "InvalidRequest":
@@ -117,7 +110,6 @@ class ReferenceWithinConversation(InvalidRequest):
 
 class Unauthorized(ApiError):
     status = 401
-    type = "authentication_error"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
@@ -125,7 +117,6 @@ class Unauthorized(ApiError):
 
 class NotFound(ApiError):
     status = 404
-    type = "invalid_request_error"
 
 
 class OperationNotFound(NotFound):
@@ -147,7 +138,6 @@ class ItemNotFound(NotFound):
 
 class MethodNotAllowed(ApiError):
     status = 405
-    type = "invalid_request_error"
 
     def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
         allow = ", ".join(allowed)
@@ -156,7 +146,6 @@ class MethodNotAllowed(ApiError):
 
 class BodyTooLarge(ApiError):
     status = 413
-    type = "invalid_request_error"
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit:,} bytes.")
@@ -164,7 +153,6 @@ class BodyTooLarge(ApiError):
 
 class UnsupportedMediaType(ApiError):
     status = 415
-    type = "invalid_request_error"
 
     def __init__(self, received: str | None, supported: Sequence[str]) -> None:
         got = f"not {quoted(received)}" if received else "and the request has no Content-Type"
@@ -175,7 +163,6 @@ class RateLimitExceeded(ApiError):
     """Its body is exactly what https://docs.mka1.com (rate limiting) prints, in no envelope."""
 
     status = 429
-    type = "rate_limit_error"
 
     def __init__(self) -> None:
         super().__init__("Rate limit exceeded")
@@ -186,7 +173,12 @@ class RateLimitExceeded(ApiError):
 
 class InternalError(ApiError):
     status = 500
-    type = "server_error"
+
+
+def envelope(status: int, message: str, param: str | None = None) -> dict[str, Any]:
+    """The body of an error with this status."""
+    kind = "authentication_error" if status == 401 else "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 def parameter_name(location: str, pointer: str) -> str | None:

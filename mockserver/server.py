@@ -1,27 +1,54 @@
 """Run an ASGI application on a port, in a thread or in the foreground."""
 
+import asyncio
 import errno
 import gc
+import ipaddress
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.errors import UsageError
+from mockserver.gateway.faults import TRANSPORT
 
 _KEEP_ALIVE = 75  # Longer than any client's pool keeps a connection, so that none is closed under a request.
+_REQUEST_WITHIN = 60  # How long a request may take to arrive.
+_TIMED_OUT = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
+    b"connection: close\r\n\r\nThe request did not arrive in time."
+)
 
 
-@dataclass(frozen=True, slots=True)
+Answer = TypeVar("Answer")
+
+
 class RunningServer:
     """`url` has no slash at its end; `api_url` is what the `openai` client takes as its base URL."""
 
-    url: str
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = url
+        self._loop = loop
+
+    def call(self, function: Callable[[], Answer]) -> Answer:
+        """Run `function` in the thread of the server, between two steps of its requests, and wait for its answer."""
+        answer: Future[Answer] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return answer.result()
 
     @property
     def api_url(self) -> str:
@@ -42,7 +69,7 @@ def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Itera
     thread.start()
     ready.wait()
     try:
-        yield RunningServer(url_of(listener))
+        yield RunningServer(url_of(listener), server.loop)
     finally:
         server.should_exit = True
         thread.join()
@@ -55,6 +82,7 @@ def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -
         # uvicorn raises again what stopped it; that it stopped is no failure.
         signal.signal(number, lambda *_: None)
     gc.freeze()  # What is there by now stays: the collector need not look at it again.
+    gc.set_threshold(50_000, 20, 50)  # What comes is stored or gone at once, and hardly ever in a cycle.
     _Server(app, on_ready).run(sockets=[listener])
 
 
@@ -76,16 +104,31 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine can reach it."""
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
 def url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _with_transport(app: ASGIApp) -> ASGIApp:
+    """Leave the connection in the scope, for faults that cut it; uvicorn's `send` is bound to what holds it."""
+
+    async def app_with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
+        await app(scope, receive, send)
+
+    return app_with_transport
 
 
 class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                _with_transport(app),
                 lifespan="off",
                 log_config=None,
                 log_level="warning",
@@ -96,7 +139,28 @@ class _Server(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._arriving: dict[Any, float] = {}
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._give_up_on_stalled_requests()
+        return await super().on_tick(counter)
+
+    def _give_up_on_stalled_requests(self) -> None:
+        """Answer 408, in plain text as uvicorn's own 400, where a request does not arrive; uvicorn waits for ever."""
+        now = time.monotonic()
+        arriving = {}
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or (cycle.more_body and not cycle.response_started):
+                request = cycle or connection
+                arriving[request] = self._arriving.get(request, now)
+                if now - arriving[request] > _REQUEST_WITHIN:
+                    connection.transport.write(_TIMED_OUT)
+                    connection.transport.close()
+        self._arriving = arriving

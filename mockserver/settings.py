@@ -11,6 +11,7 @@ from mockserver.errors import UsageError
 IdentityMode = Literal["sha256", "raw"]
 Ids = Literal["random", "sequential"]
 UnknownFields = Literal["note", "reject"]
+EngineName = Literal["compiled", "reference"]
 Seed = str | Path | Mapping[str, Any]
 
 DEFAULT_API_KEY = "mka1-test-key"
@@ -30,6 +31,7 @@ class Settings:
 
     `api_keys` are `KEY` or `KEY=ACCOUNT`; without any, every key is let in. `rate_limits` are such as `60/m`, per API
     key, in `s`, `m`, `h` or `d`. `max_body` is in bytes. `seeds` are names of shipped seeds, paths, or mappings.
+    Without `control` there is no control API; with a `control_token`, only for who sends it.
 
     Raises:
         UsageError: a setting is not what it must be.
@@ -40,9 +42,12 @@ class Settings:
     rate_limits: tuple[str, ...] = ()
     ids: Ids = "random"
     unknown_fields: UnknownFields = "note"
+    engine: EngineName = "compiled"
     max_body: int = 10 * 1024 * 1024
     seeds: tuple[Seed, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    control: bool = True
+    control_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.accounts()
@@ -51,6 +56,7 @@ class Settings:
             ("identity_mode", ("sha256", "raw")),
             ("ids", ("random", "sequential")),
             ("unknown_fields", ("note", "reject")),
+            ("engine", ("compiled", "reference")),
         ):
             if getattr(self, name) not in options:
                 raise UsageError(f"{name} must be {' or '.join(options)}, not {getattr(self, name)!r}")

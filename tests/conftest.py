@@ -8,6 +8,9 @@ import pytest
 
 from mockserver import Settings, create_app, run_server
 
+pytest_plugins = ["pytester"]
+collect_ignore = ["example"]  # A project of its own; test_example.py runs it.
+
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., httpx.Client]]:

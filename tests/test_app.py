@@ -8,7 +8,6 @@ from mockserver.app import Endpoint
 from mockserver.contract.document import DocumentError, load_document
 from mockserver.contract.operations import Operations
 
-
 BROKEN = b'{"id": 5, "object": "conversation", "created_at": 0, "deleted_at": null}'
 
 
@@ -71,4 +70,4 @@ def test_a_store_can_be_brought_along():
     from mockserver.store.memory import MemoryStore
 
     store = MemoryStore()
-    assert create_app(Settings(), store=store).store is store
+    assert create_app(Settings(), store=store).state.store is store

@@ -16,8 +16,11 @@ FLOORS = [
     ["context"],
     ["contract", "store"],
     ["gateway", "resources"],
+    ["state"],
+    ["control"],
     ["app", "server"],
-    ["cli", "conformance"],
+    ["cli", "conformance", "testing"],
+    ["pytest_plugin"],
     ["__main__"],
 ]
 ROOT = Path(mockserver.__file__).parent

@@ -17,7 +17,8 @@ from mockserver import Settings, create_app, run_server
 from mockserver.contract.document import data_path
 from mockserver.resources.seeds import shipped_seeds
 with run_server(create_app(Settings(seeds=tuple(shipped_seeds())))) as server:
-    request = urllib.request.Request(f"{server.api_url}/conversations", headers={"Authorization": "Bearer mka1-test-key"})
+    headers = {"Authorization": "Bearer mka1-test-key"}
+    request = urllib.request.Request(f"{server.api_url}/conversations", headers=headers)
     with urllib.request.urlopen(request) as answer:
         ids = [conversation["id"] for conversation in json.load(answer)["data"]]
 print(json.dumps({"package": mockserver.__file__, "document": str(data_path("spec/openapi.yaml")), "ids": ids}))

@@ -5,17 +5,34 @@ are put in place, every other referenced node is hoisted to `#/components/<secti
 for a file in a folder of that name, else the file's stem (`parameters`, `responses`, `headers`, ...).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import orjson
 import yaml
 
-_LITERAL_KEYWORDS = frozenset({"const", "default", "enum", "example", "value"})
-_NAMED_MAPS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
+from mockserver.contract.findings import escaped
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LITERALS = frozenset({"const", "default", "enum", "example", "value"})
+_MAPS = (
+    frozenset(
+        {"callbacks", "content", "encoding", "examples", "headers", "links", "mapping", "parameters", "pathItems"}
+    )
+    | {"paths", "requestBodies", "responses", "scopes", "securitySchemes", "variables", "webhooks"}
+    | {"properties", "patternProperties", "$defs", "dependentSchemas", "schemas"}
+)
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """Reads what looks like a date as text: JSON knows no dates, and OpenAPI allows in YAML what JSON knows."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class DocumentError(Exception):
@@ -43,6 +60,16 @@ def read_yaml(path: Path) -> Any:
         raise DocumentError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 
+def is_literal(key: str, child: Any) -> bool:
+    """Whether a keyword's value is data, in which nothing is a keyword or a reference."""
+    return key in _LITERALS or key.startswith("x-") or (key == "examples" and isinstance(child, list))
+
+
+def is_map(key: str, child: Any) -> bool:
+    """Whether a keyword's value is an object whose keys are names, not keywords."""
+    return key in _MAPS and isinstance(child, dict)
+
+
 def load_document(path: Path | None = None) -> dict[str, Any]:
     """The API's own document, or the one at `path`, as one mapping whose references all stay inside it.
 
@@ -51,11 +78,22 @@ def load_document(path: Path | None = None) -> dict[str, Any]:
     """
     entry = (path or data_path("spec/openapi.yaml")).resolve()
     document = _Bundler(entry).bundle()
-    try:
-        orjson.dumps(document, option=orjson.OPT_PASSTHROUGH_DATETIME)
-    except TypeError as error:
-        raise DocumentError(f"{entry}: holds something that JSON cannot say: {error}") from error
+    for pointer, value in _not_json(document, ""):
+        raise DocumentError(f"{entry}: #{pointer}: is nothing that JSON can say: {value!r}")
     return document
+
+
+def _not_json(node: Any, at: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for name, child in node.items():
+            if not isinstance(name, str):
+                yield at, name
+            yield from _not_json(child, f"{at}/{escaped(name)}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _not_json(child, f"{at}/{index}")
+    elif not isinstance(node, str | int | float | None) or (isinstance(node, float) and not isfinite(node)):
+        yield at, node
 
 
 class _Bundler:
@@ -67,7 +105,7 @@ class _Bundler:
 
     def bundle(self) -> dict[str, Any]:
         root = self._file(self._entry)
-        if not isinstance(root, dict) or "openapi" not in root:
+        if not isinstance(root, dict) or not root.keys() & {"openapi", "swagger"}:
             raise DocumentError(f"{self._entry}: not an OpenAPI document: there is no `openapi` field")
         for section, nodes in (root.get("components") or {}).items():
             for name in nodes:
@@ -93,12 +131,12 @@ class _Bundler:
             return self._refer(node, file)
         walked = {}
         for key, child in node.items():
-            if not names and (key in _LITERAL_KEYWORDS or (key == "examples" and isinstance(child, list))):
+            if not names and is_literal(str(key), child):
                 walked[key] = child
             elif not names and key == "mapping" and isinstance(child, dict):
                 walked[key] = {tag: self._target(ref, file) for tag, ref in child.items()}
             else:
-                walked[key] = self._walk(child, file, names=not names and key in _NAMED_MAPS)
+                walked[key] = self._walk(child, file, names=not names and is_map(key, child))
         return walked
 
     def _refer(self, node: Mapping[str, Any], file: Path) -> dict[str, Any]:

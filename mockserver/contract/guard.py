@@ -4,14 +4,15 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
+import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import Headers, send_error
 from mockserver.context import Context, attach, context_of
+from mockserver.contract.engine import Checker, CompiledEngine, Engine
 from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation, Operations
-from mockserver.contract.requests import RequestChecker, drop
-from mockserver.contract.responses import declared_response_findings
+from mockserver.contract.requests import drop
 from mockserver.errors import (
     ApiError,
     BodyTooLarge,
@@ -35,9 +36,10 @@ class ResponseGuard:
     says where, and noted in the context as findings; so is an exception that no layer has answered.
     """
 
-    def __init__(self, app: ASGIApp, operations: Operations) -> None:
+    def __init__(self, app: ASGIApp, operations: Operations, *, engine: Engine | None = None) -> None:
         self._app = app
         self._operations = operations
+        self._engine = engine or CompiledEngine()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,20 +47,20 @@ class ResponseGuard:
             return
         method, raw_path = scope["method"], scope["raw_path"].decode("latin-1")
         match = self._operations.match(method, raw_path)
+        headers = Headers(scope["headers"])
         if match is None:
             error, operation = self._no_operation(method, raw_path)
-            held = _HeldResponse(operation, None, send)
-            await send_error(held.send, error)
+            context = attach(scope, Context("", headers))
+            await send_error(_HeldResponse(self._engine, operation, context, send).send, error)
             return
         operation, raw_parameters = match
-        context = attach(scope, Context(operation.id, Headers(scope["headers"]), raw_parameters))
-        held = _HeldResponse(operation, context, send)
+        context = attach(scope, Context(operation.id, headers, raw_parameters))
+        held = _HeldResponse(self._engine, operation, context, send)
         try:
             await self._app(scope, receive, held.send)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the cause
             _log.exception("%s failed", operation.id)
-            if not held.is_sent:
-                await send_error(send, InternalError(f"{operation.id} failed: {type(error).__name__}. See the log."))
+            await held.fail(error)
 
     def _no_operation(self, method: str, raw_path: str) -> tuple[ApiError, Operation]:
         """The refusal, and an operation whose document declares it."""
@@ -70,23 +72,29 @@ class ResponseGuard:
 
 
 class _HeldResponse:
-    """One response, held back until it is whole and checked."""
+    """One response, held back until it is whole and checked.
 
-    def __init__(self, operation: Operation, context: Context | None, send: Send) -> None:
+    What a planned fault makes of an answer goes out as it comes: the guard only notes what is wrong with it.
+    """
+
+    def __init__(self, engine: Engine, operation: Operation, context: Context, send: Send) -> None:
+        self._engine = engine
         self._operation = operation
         self._context = context
         self._send = send
-        self.is_sent = False
+        self._is_sent = False
         self._start: Message | None = None
         self._chunks: list[bytes] = []
 
     async def send(self, message: Message) -> None:
+        if self._context.fault is not None:
+            self._is_sent = True
+            await self._send(message)
         if message["type"] == "http.response.start":
             self._start = message
             return
-        if message["type"] != "http.response.body" or self._start is None:
-            await self._send(message)
-            return
+        if self._start is None:
+            raise RuntimeError("the application sent a body before it began its answer")
         content = message.get("body", b"")
         if message.get("more_body", False) or self._chunks:
             self._chunks.append(content)
@@ -96,20 +104,30 @@ class _HeldResponse:
         await self._finish(self._start, content)
 
     async def _finish(self, start: Message, content: bytes) -> None:
-        declared = self._operation.response(start["status"])
-        findings = (
-            declared_response_findings(declared, start["headers"], content)
-            if declared
-            else [Finding("response", "status", "", f"the document does not know {start['status']} here")]
-        )
-        self.is_sent = True
-        if not findings:
+        findings = self._engine.response_findings(self._operation, start["status"], start["headers"], content)
+        self._is_sent = True
+        context = self._context
+        if context.fault is not None:
+            context.status, context.answer = start["status"], content
+            context.notes += findings
+        elif not findings:
+            context.status, context.answer = start["status"], content
             await self._send(start)
             await self._send({"type": "http.response.body", "body": content})
-            return
-        if self._context is not None:
-            self._context.findings += findings
-        await send_error(self._send, _broken(self._operation, findings))
+        else:
+            context.findings += findings
+            await self._fail(_broken(self._operation, findings))
+
+    async def fail(self, error: Exception) -> None:
+        """Answer in the place of an application that has raised `error`, unless it had answered."""
+        message = f"{self._operation.id} failed: {type(error).__name__}. See the log."
+        self._context.findings.append(Finding("response", "status", "", message))
+        if not self._is_sent:
+            await self._fail(InternalError(message))
+
+    async def _fail(self, error: InternalError) -> None:
+        self._context.status, self._context.answer = error.status, orjson.dumps(error.body())
+        await send_error(self._send, error)
 
 
 def _broken(operation: Operation, findings: Sequence[Finding]) -> InternalError:
@@ -129,11 +147,18 @@ class RequestGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, operations: Operations, *, unknown_fields: UnknownFields = "note", max_body: int
+        self,
+        app: ASGIApp,
+        operations: Operations,
+        *,
+        engine: Engine | None = None,
+        unknown_fields: UnknownFields = "note",
+        max_body: int,
     ) -> None:
+        engine = engine or CompiledEngine()
         self._app = app
-        self._checkers = {operation.id: RequestChecker(operation) for operation in operations.values()}
-        self._operations = operations
+        self._checkers = {operation.id: engine.checker(operation) for operation in operations.values()}
+        self._body_content = {operation.id: operation.body_content for operation in operations.values()}
         self._unknown_fields = unknown_fields
         self._max_body = max_body
 
@@ -146,6 +171,7 @@ class RequestGuard:
             content = await self._content(context, receive)
             if content is None:
                 return
+            context.content = content
             self._check(context, scope["query_string"], content)
         except ApiError as error:
             await send_error(send, error)
@@ -154,33 +180,35 @@ class RequestGuard:
 
     async def _content(self, context: Context, receive: Receive) -> bytes | None:
         """The body of the request, or None when the client has gone."""
-        media_types = self._operations[context.operation_id].body_content
-        if not media_types:
+        if not self._body_content[context.operation_id]:
             return b""
-        content = await _read(context.headers, receive, self._max_body)
-        if content:
-            sent = context.headers.all(b"content-type")
-            media_type = sent[0].decode("latin-1") if sent else None
-            if media_type is None or media_type.partition(";")[0].strip().lower() not in media_types:
-                raise UnsupportedMediaType(media_type, list(media_types))
-        return content
+        return await _read(context.headers, receive, self._max_body)
 
     def _check(self, context: Context, query_string: bytes, content: bytes) -> None:
         checker = self._checkers[context.operation_id]
+        media_type = self._media_type(context, checker) if content else ""
         parameters, findings = checker.parameters(context.raw_path, query_string, context.headers.all)
         context.path, context.query, context.header, context.undeclared_query = parameters
-        if self._operations[context.operation_id].body_content:
-            context.body, body_findings = checker.body(content)
+        if self._body_content[context.operation_id]:
+            context.body, body_findings = checker.body(content, media_type)
             findings += body_findings
         if not findings and context.body is not None:
-            findings += self._unknown(context, checker)
+            findings += self._unknown(context, checker, media_type)
         if findings:
             context.findings += findings
             raise InvalidRequest.of([finding.as_dict() for finding in findings])
 
-    def _unknown(self, context: Context, checker: RequestChecker) -> list[Finding]:
+    def _media_type(self, context: Context, checker: Checker) -> str:
+        sent = context.headers.all(b"content-type")
+        content_type = sent[0].decode("latin-1") if sent else None
+        media_type = None if content_type is None else checker.media_type(content_type)
+        if media_type is None:
+            raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
+        return media_type
+
+    def _unknown(self, context: Context, checker: Checker, media_type: str) -> list[Finding]:
         """What to refuse of the fields that the document does not know; with `note` they are dropped instead."""
-        unknown = checker.unknown_fields(context.body)
+        unknown = checker.unknown_fields(context.body, media_type)
         if self._unknown_fields == "reject":
             return unknown
         context.notes += unknown
@@ -197,10 +225,10 @@ async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
     Raises:
         BodyTooLarge: it has more than `limit` bytes.
     """
-    announced = headers.all(b"content-length")
-    too_large = bool(announced) and int(announced[0]) > limit
-    if too_large and headers.all(b"expect"):
-        raise BodyTooLarge(limit)
+    if headers.all(b"expect"):
+        announced = headers.all(b"content-length")
+        if announced and int(announced[0]) > limit:
+            raise BodyTooLarge(limit)
     chunks: list[bytes] = []
     size = 0
     while True:

@@ -1,11 +1,13 @@
 """The operations of a document: what each takes and answers, and which one a request is for."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from mockserver.contract.dialect import in_2020_12
 from mockserver.contract.document import DocumentError
 from mockserver.contract.findings import escaped
 from mockserver.contract.schemas import Schema, Schemas
@@ -20,8 +22,15 @@ _SUPPORTED_STYLES = {
 }
 
 
+_IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})  # As parameters, says OpenAPI.
+_STATUS = re.compile(r"[1-5](\d\d|XX)|default")
+_PRIMITIVES = frozenset({"string", "number", "integer", "boolean", "null"})
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """A parameter of a request, or a header of a response."""
+
     name: str
     location: str
     required: bool
@@ -33,18 +42,11 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    name: str
-    required: bool
-    schema: Schema | None
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
     """What the document allows for one status (or range of statuses) of an operation."""
 
     pointer: str
-    headers: tuple[Header, ...]
+    headers: tuple[Parameter, ...]
     content: Mapping[str, Schema | None]
 
 
@@ -79,13 +81,22 @@ class Operations(Mapping[str, Operation]):
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self.schemas = Schemas(document)
+        requests, responses = in_2020_12(document)
+        self.schemas = Schemas(requests)
+        response_schemas = self.schemas if responses is requests else Schemas(responses)
         self._by_id: dict[str, Operation] = {}
         self._paths: list[_Path] = []
         prefix = _server_path(document)
-        for path, item in document.get("paths", {}).items():
-            pointer = f"/paths/{escaped(path)}"
-            operations = [_Reader(self.schemas, pointer, method).read(path) for method in METHODS if method in item]
+        for path in document.get("paths") or {}:
+            if path.startswith("x-"):
+                continue
+            pointer = resolved(self.schemas, f"/paths/{escaped(path)}")
+            item = self.schemas.node(pointer)
+            operations = [
+                _Reader(self.schemas, response_schemas, pointer, method).read(path)
+                for method in METHODS
+                if method in item
+            ]
             for operation in operations:
                 if operation.id in self._by_id:
                     raise DocumentError(f"#/paths: two operations have the operationId {operation.id}")
@@ -139,6 +150,8 @@ class _Path:
         self.operations = {operation.method: operation for operation in operations}
         segments = path.split("/")
         templated = [segment.startswith("{") and segment.endswith("}") for segment in segments]
+        if "?" in path or "#" in path:
+            raise DocumentError(f"#{pointer}: a path has no query and no fragment")
         if any("{" in segment for segment, is_template in zip(segments, templated, strict=True) if not is_template):
             raise DocumentError(f"#{pointer}: a template must be a whole segment")
         self.rank = templated, [segment for segment in segments if "{" not in segment]
@@ -168,18 +181,22 @@ def _server_path(document: Mapping[str, Any]) -> str:
 class _Reader:
     """Reads one operation out of the document."""
 
-    def __init__(self, schemas: Schemas, path_pointer: str, method: str) -> None:
-        self._schemas = schemas
+    def __init__(self, requests: Schemas, responses: Schemas, path_pointer: str, method: str) -> None:
+        self._requests = requests
+        self._responses = responses
         self._path_pointer = path_pointer
         self._method = method
         self._pointer = f"{path_pointer}/{method}"
 
     def read(self, path: str) -> Operation:
-        node = self._schemas.node(self._pointer)
+        node = self._requests.node(self._pointer)
         if "operationId" not in node:
             raise DocumentError(f"#{self._pointer}: has no operationId")
         if not node.get("responses"):
             raise DocumentError(f"#{self._pointer}: declares no response")
+        for pointer in (self._path_pointer, self._pointer):
+            if "servers" in self._requests.node(pointer):
+                raise DocumentError(f"#{pointer}/servers: servers of its own are not supported")
         body_required, body_content = self._body(node)
         return Operation(
             id=node["operationId"],
@@ -189,73 +206,132 @@ class _Reader:
             body_required=body_required,
             body_content=body_content,
             responses={
-                str(status): self._response(f"{self._pointer}/responses/{status}") for status in node["responses"]
+                str(status): self._response(f"{self._pointer}/responses/{status}")
+                for status in node["responses"]
+                if not str(status).startswith("x-")
             },
         )
 
     def _parameters(self, node: Mapping[str, Any]) -> list[Parameter]:
         """The operation's own parameters and those of its path, its own first."""
-        shared = self._schemas.node(self._path_pointer).get("parameters", [])
+        shared = self._requests.node(self._path_pointer).get("parameters", [])
         pointers = [f"{self._pointer}/parameters/{index}" for index in range(len(node.get("parameters", ())))]
         pointers += [f"{self._path_pointer}/parameters/{index}" for index in range(len(shared))]
         parameters: dict[tuple[str, str], Parameter] = {}
         for pointer in pointers:
-            parameter = self._parameter(self._resolved(pointer))
+            at = resolved(self._requests, pointer)
+            declared = self._requests.node(at)
+            if declared["in"] == "header" and declared["name"].lower() in _IGNORED_HEADERS:
+                continue
+            parameter = _parameter(self._requests, at, declared["name"], declared["in"])
             parameters.setdefault((parameter.location, parameter.name), parameter)
         return list(parameters.values())
-
-    def _parameter(self, pointer: str) -> Parameter:
-        node = self._schemas.node(pointer)
-        location = node["in"]
-        style = node.get("style", _DEFAULT_STYLES.get(location))
-        if style not in _SUPPORTED_STYLES.get(location, ()):
-            raise DocumentError(f"#{pointer}: a {location} parameter of style {style} is not supported")
-        if "schema" not in node:
-            raise DocumentError(f"#{pointer}: a parameter without a schema is not supported")
-        defaults = [part["default"] for part in self._schemas.flattened(node["schema"]) if "default" in part]
-        return Parameter(
-            name=node["name"],
-            location=location,
-            required=node.get("required", False),
-            style=style,
-            explode=node.get("explode", style == "form"),
-            schema=self._schemas.at(f"{pointer}/schema"),
-            has_default=bool(defaults),
-            default=defaults[0] if defaults else None,
-        )
 
     def _body(self, node: Mapping[str, Any]) -> tuple[bool, Mapping[str, Schema | None]]:
         if "requestBody" not in node:
             return False, {}
-        pointer = self._resolved(f"{self._pointer}/requestBody")
-        return self._schemas.node(pointer).get("required", False), self._content(pointer)
+        pointer = resolved(self._requests, f"{self._pointer}/requestBody")
+        return self._requests.node(pointer).get("required", False), _content(self._requests, pointer)
 
     def _response(self, pointer: str) -> Response:
-        pointer = self._resolved(pointer)
-        headers = []
-        for name in self._schemas.node(pointer).get("headers", {}):
-            at = self._resolved(f"{pointer}/headers/{escaped(name)}")
-            node = self._schemas.node(at)
-            schema = self._schemas.at(f"{at}/schema") if "schema" in node else None
-            headers.append(Header(name, node.get("required", False), schema))
-        return Response(pointer, tuple(headers), self._content(pointer))
-
-    def _content(self, pointer: str) -> dict[str, Schema | None]:
-        """The schemas by media type; only JSON ones are held to their schema."""
-        content = {}
-        for media_type, node in self._schemas.node(pointer).get("content", {}).items():
-            at = f"{pointer}/content/{escaped(media_type)}/schema"
-            content[media_type] = self._schemas.at(at) if "schema" in node and is_json(media_type) else None
-        return content
-
-    def _resolved(self, pointer: str) -> str:
-        node = self._schemas.node(pointer)
-        while "$ref" in node:
-            pointer = node["$ref"].removeprefix("#")
-            node = self._schemas.node(pointer)
-        return pointer
+        if not _STATUS.fullmatch(pointer.rpartition("/")[2]):
+            raise DocumentError(f"#{pointer}: is no status such as 200, 4XX or default")
+        pointer = resolved(self._responses, pointer)
+        names = [name for name in self._responses.node(pointer).get("headers", {}) if name.lower() != "content-type"]
+        places = [resolved(self._responses, f"{pointer}/headers/{escaped(name)}") for name in names]
+        headers = [_parameter(self._responses, at, name, "header") for at, name in zip(places, names, strict=True)]
+        # The answer to HEAD has no content, whatever is declared.
+        content = {} if self._method == "head" else _content(self._responses, pointer)
+        return Response(pointer, tuple(headers), content)
 
 
+def resolved(schemas: Schemas, pointer: str) -> str:
+    """The place that a pointer leads to in the end."""
+    node = schemas.node(pointer)
+    while "$ref" in node:
+        pointer = node["$ref"].removeprefix("#")
+        node = schemas.node(pointer)
+    return pointer
+
+
+def _parameter(schemas: Schemas, pointer: str, name: str, location: str) -> Parameter:
+    node = schemas.node(pointer)
+    style = node.get("style", _DEFAULT_STYLES.get(location))
+    if style not in _SUPPORTED_STYLES.get(location, ()):
+        raise DocumentError(f"#{pointer}: a {location} parameter of style {style} is not supported")
+    if "schema" not in node:
+        raise DocumentError(f"#{pointer}: a parameter without a schema is not supported")
+    schema = schemas.at(f"{pointer}/schema")
+    _check_that_text_can_say(schema, style, f"#{pointer}/schema")
+    if node.get("allowEmptyValue") and "string" not in schema.json_types:
+        raise DocumentError(f"#{pointer}: allowEmptyValue is supported for strings only")
+    defaults = [part["default"] for part in schemas.flattened(node["schema"]) if "default" in part]
+    return Parameter(
+        name=name,
+        location=location,
+        required=node.get("required", False),
+        style=style,
+        explode=node.get("explode", style == "form"),
+        schema=schema,
+        has_default=bool(defaults),
+        default=defaults[0] if defaults else None,
+    )
+
+
+def _check_that_text_can_say(schema: Schema, style: str, place: str) -> None:
+    """Whether a style says how to write every value of the schema; none does for values in values."""
+    types = schema.json_types
+    if not types - {"array", "object"}:
+        parts = [schema.item_types] if "array" in types else []
+        parts += [schema.field_types(name) for name in (*schema.field_names, "")]
+        if any(not part & _PRIMITIVES for part in parts):
+            raise DocumentError(f"{place}: an array or object within one has no written form")
+    if style == "deepObject" and "object" not in types:
+        raise DocumentError(f"{place}: deepObject is for objects")
+
+
+_SAYS_NOTHING_OF_TEXT = frozenset(
+    {"$ref", "allOf", "type", "format", "contentMediaType", "contentEncoding", "title", "description"}
+) | {"example", "examples", "deprecated", "externalDocs"}
+
+
+def _content(schemas: Schemas, pointer: str) -> dict[str, Schema | None]:
+    """The schemas by media type; None where anything goes.
+
+    Raises:
+        DocumentError: a schema for what is not JSON says more than that it is text, or a media type is a range.
+    """
+    content: dict[str, Schema | None] = {}
+    for media_type, node in schemas.node(pointer).get("content", {}).items():
+        at = f"{pointer}/content/{escaped(media_type)}"
+        essence = essence_of(media_type)
+        if "*" in essence or essence in content:
+            raise DocumentError(f"#{at}: a range of media types, or one with parameters beside it, is not supported")
+        content[essence] = None
+        if "schema" not in node:
+            continue
+        if is_json(essence):
+            content[essence] = schemas.at(f"{at}/schema")
+        elif not _is_any_text(schemas.flattened(node["schema"])):
+            raise DocumentError(f"#{at}/schema: only JSON can be held to such a schema")
+    return content
+
+
+def _is_any_text(parts: Iterable[Mapping[str, Any]]) -> bool:
+    return all(
+        part.get("type", "string") == "string"
+        and all(key in _SAYS_NOTHING_OF_TEXT or key.startswith("x-") for key in part)
+        for part in parts
+    )
+
+
+@lru_cache(maxsize=256)
+def essence_of(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=256)
 def is_json(media_type: str) -> bool:
-    essence = media_type.partition(";")[0].strip().lower()
+    essence = essence_of(media_type)
     return essence == "application/json" or essence.endswith("+json")

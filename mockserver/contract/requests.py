@@ -1,13 +1,13 @@
 """Hold a request to its operation."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from mockserver.contract import json_text
-from mockserver.contract.findings import Finding, Location, json_pointer, unescaped
-from mockserver.contract.operations import Operation, Parameter
-from mockserver.contract.schemas import from_text
+from mockserver.contract.findings import Finding, unescaped
+from mockserver.contract.operations import Operation, Parameter, essence_of, is_json
+from mockserver.contract.styles import object_of, value_of, wrong
 
 
 class Parameters(NamedTuple):
@@ -31,7 +31,9 @@ class RequestChecker:
         self._query = by_location["query"]
         self._headers = [(parameter, parameter.name.lower().encode()) for parameter in by_location["header"]]
         self._query_defaults = {p.name: p.default for p in self._query if p.has_default}
-        self._body_schema = next((schema for schema in operation.body_content.values() if schema), None)
+        self._header_defaults = {p.name: p.default for p in by_location["header"] if p.has_default}
+        self._schemas = operation.body_content
+        self._json = frozenset(filter(is_json, operation.body_content))
         self._required_query = any(parameter.required for parameter in self._query)
 
     def parameters(
@@ -50,25 +52,34 @@ class RequestChecker:
         query, undeclared = self._query_values(query_string, findings)
         return Parameters(path, query, header, undeclared), findings
 
-    def body(self, content: bytes) -> tuple[Any, list[Finding]]:
-        """The parsed JSON body, and what is wrong with it."""
+    def media_type(self, content_type: str) -> str | None:
+        """The declared media type that a `Content-Type` means."""
+        essence = essence_of(content_type)
+        return essence if essence in self._schemas else None
+
+    def body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
+        """The parsed JSON body, and what is wrong with it; a body of another declared media type as it is."""
         if not content.strip():
             if self._operation.body_required:
-                return None, [Finding("request", "body", "", "a JSON body is required, the request has none")]
+                kind = "JSON body" if self._json else "body"
+                return None, [Finding("request", "body", "", f"a {kind} is required, the request has none")]
             return None, []
+        if media_type not in self._json:
+            return content, []
         try:
             value = json_text.parse(content)
         except json_text.JsonError as error:
             subject = "" if error.pointer else "the body "
             return None, [Finding("request", "body", error.pointer, subject + error.message)]
-        schema = self._body_schema
+        schema = self._schemas[media_type]
         if schema is None or schema.is_valid(value):
             return value, []
         return value, schema.findings(value, "request", "body")
 
-    def unknown_fields(self, body: Any) -> list[Finding]:
+    def unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
         """The fields of a valid body that the document does not know."""
-        return self._body_schema.unknown_fields(body, "request", "body") if self._body_schema else []
+        schema = self._schemas.get(media_type)
+        return schema.unknown_fields(body, "request", "body") if schema else []
 
     def _path_values(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
         values = {}
@@ -76,19 +87,19 @@ class RequestChecker:
             try:
                 text = unquote(raw[parameter.name], errors="strict")
             except UnicodeDecodeError:
-                findings.append(_finding(parameter, "is not UTF-8"))
+                findings.append(wrong(parameter, "is not UTF-8"))
             else:
-                values[parameter.name] = _checked(parameter, [text], findings)
+                values[parameter.name] = value_of(parameter, [text], findings)
         return values
 
     def _header_values(self, headers: Callable[[bytes], list[bytes]], findings: list[Finding]) -> dict[str, Any]:
-        values = {}
+        values = dict(self._header_defaults)
         for parameter, name in self._headers:
             texts = [header_text(value) for value in headers(name)]
             if texts:
-                values[parameter.name] = _checked(parameter, texts, findings)
+                values[parameter.name] = value_of(parameter, texts, findings)
             elif parameter.required:
-                findings.append(_finding(parameter, "is required"))
+                findings.append(wrong(parameter, "is required"))
         return values
 
     def _query_values(
@@ -109,23 +120,25 @@ class RequestChecker:
         for parameter in self._query:
             texts = sent.pop(parameter.name, None)
             if texts is not None:
-                values[parameter.name] = _checked(parameter, texts, findings)
+                values[parameter.name] = value_of(parameter, texts, findings)
             elif parameter.style == "deepObject":
                 fields = _bracketed(parameter.name, sent)
-                if fields:
-                    values[parameter.name] = _checked_object(parameter, fields, findings)
+                if len(dict(fields)) < len(fields):
+                    findings.append(wrong(parameter, "has a field that is given more than once"))
+                elif fields:
+                    values[parameter.name] = object_of(parameter, fields, findings)
+                elif parameter.required:
+                    findings.append(wrong(parameter, "is required"))
             elif _is_spread(parameter):
                 spread = parameter
             elif parameter.required:
-                findings.append(_finding(parameter, "is required"))
+                findings.append(wrong(parameter, "is required"))
         undeclared = [(name, text) for name, text in pairs if name in sent]
         if spread is not None and undeclared:
-            values[spread.name] = _checked_object(spread, undeclared, findings)
+            values[spread.name] = object_of(spread, undeclared, findings)
+        elif spread is not None and spread.required:
+            findings.append(wrong(spread, "is required"))
         return values, undeclared
-
-
-_PRIMITIVES = frozenset({"string", "number", "integer", "boolean"})
-_SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
 
 
 def drop(body: Any, fields: Iterable[Finding]) -> None:
@@ -145,46 +158,8 @@ def _is_spread(parameter: Parameter) -> bool:
 
 def _bracketed(name: str, sent: dict[str, list[str]]) -> list[tuple[str, str]]:
     """The `name[field]=text` pairs, taken out of `sent`."""
-    keys = [key for key in sent if key.startswith(f"{name}[") and key.endswith("]")]
+    keys = [key for key in sent if key.startswith(f"{name}[") and key.endswith("]") and key.count("[") == 1]
     return [(key[len(name) + 1 : -1], text) for key in keys for text in sent.pop(key)]
-
-
-def _checked(parameter: Parameter, texts: list[str], findings: list[Finding]) -> Any:
-    """A parameter's value, read by its style; what is wrong with it is added to `findings`."""
-    schema = parameter.schema
-    exploded = parameter.explode and parameter.style == "form"
-    value: Any
-    if "array" in schema.json_types and not schema.json_types & _PRIMITIVES:
-        if not exploded:
-            texts = [part for text in texts for part in text.split(_SEPARATORS[parameter.style])]
-        value = [from_text(text, schema.item_types) for text in texts]
-    elif len(texts) > 1:
-        findings.append(_finding(parameter, f"must be given once, not {len(texts)} times"))
-        return None
-    else:
-        value = from_text(texts[0], schema.json_types)
-    return _valid(parameter, value, findings)
-
-
-def _checked_object(parameter: Parameter, fields: list[tuple[str, str]], findings: list[Finding]) -> Any:
-    schema = parameter.schema
-    value = {name: from_text(text, schema.field_types(name)) for name, text in fields}
-    return _valid(parameter, value, findings)
-
-
-def _valid(parameter: Parameter, value: Any, findings: list[Finding]) -> Any:
-    if not parameter.schema.is_valid(value):
-        at = json_pointer([parameter.name])
-        findings += parameter.schema.findings(value, "request", _location(parameter), at)
-    return value
-
-
-def _finding(parameter: Parameter, message: str) -> Finding:
-    return Finding("request", _location(parameter), json_pointer([parameter.name]), message)
-
-
-def _location(parameter: Parameter) -> Location:
-    return cast(Location, parameter.location)
 
 
 def header_text(value: bytes) -> str:

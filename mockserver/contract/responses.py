@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from mockserver.contract import json_text
-from mockserver.contract.findings import Finding, json_pointer
-from mockserver.contract.operations import Operation, Response, is_json
+from mockserver.contract.findings import Finding, shown
+from mockserver.contract.operations import Operation, Response, essence_of, is_json
+from mockserver.contract.styles import value_of, wrong
 
 
 def response_findings(
@@ -16,7 +17,7 @@ def response_findings(
     """
     declared = operation.response(status)
     if declared is None:
-        return [Finding("response", "status", "", f"{operation.id} does not answer {status}")]
+        return [Finding("response", "status", "", f"the document does not know {status} here")]
     return declared_response_findings(declared, headers, content)
 
 
@@ -29,30 +30,29 @@ def declared_response_findings(
         if name == b"content-type":
             media_type = value
         if sent is not None:
-            sent[name] = value
+            sent[name] = sent[name] + b", " + value if name in sent else value
     findings = _header_findings(declared, sent) if sent is not None else []
     return findings + _content_findings(declared, media_type, content)
 
 
 def _header_findings(declared: Response, sent: dict[bytes, bytes]) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     for header in declared.headers:
         value = sent.get(header.name.lower().encode())
-        at = json_pointer([header.name])
-        if value is None and header.required:
-            findings.append(Finding("response", "header", at, "is required"))
-        elif value is not None and header.schema and not header.schema.is_valid(value.decode("latin-1")):
-            findings += header.schema.findings(value.decode("latin-1"), "response", "header", at)
+        if value is not None:
+            value_of(header, [value.decode("latin-1")], findings, "response")
+        elif header.required:
+            findings.append(wrong(header, "is required", "response"))
     return findings
 
 
 def _content_findings(declared: Response, media_type: bytes, content: bytes) -> list[Finding]:
     if not declared.content:
         return [Finding("response", "body", "", "must be empty")] if content else []
-    essence = media_type.partition(b";")[0].strip().lower().decode("latin-1")
+    essence = essence_of(media_type.decode("latin-1"))
     if essence not in declared.content:
         expected = " or ".join(declared.content)
-        return [Finding("response", "header", "/Content-Type", f"must be {expected}, not '{essence}'")]
+        return [Finding("response", "header", "/Content-Type", f"must be {expected}, not {shown(essence)}")]
     schema = declared.content[essence]
     if not is_json(essence):
         return []

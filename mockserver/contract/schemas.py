@@ -13,14 +13,17 @@ from jsonschema_rs import (
     Registry,
     ValidationError,
     ValidationErrorKind,
+    meta,
 )
 
 from mockserver.contract.document import DocumentError
-from mockserver.contract.findings import Finding, Location, Side, json_pointer, shown, unescaped
+from mockserver.contract.findings import Finding, Location, Side, escaped, json_pointer, shown, unescaped
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _MOST_FINDINGS = 20
+_MOST_LISTED = 10
 
 Kind = ValidationErrorKind
 
@@ -32,6 +35,8 @@ class Schemas:
         self._document = document
         self._registry = Registry([(_DOCUMENT, document), (_CLOSED, _closed(document))])
         self._compiled: dict[str, Schema] = {}
+        for name, schema in document.get("components", {}).get("schemas", {}).items():
+            _check(f"/components/schemas/{escaped(name)}", schema)
 
     def at(self, pointer: str) -> "Schema":
         """The schema at a JSON pointer of the document, compiled.
@@ -40,6 +45,7 @@ class Schemas:
             DocumentError: it cannot be compiled; names the place and the reason.
         """
         if pointer not in self._compiled:
+            _check(pointer, self.node(pointer))
             schema = Schema(self, pointer, self._compile(_DOCUMENT, pointer), self._compile(_CLOSED, pointer))
             self._compiled[pointer] = schema
         return self._compiled[pointer]
@@ -100,6 +106,22 @@ class Schemas:
         return accepted
 
 
+def _check(pointer: str, schema: Any) -> None:
+    """Whether it is a schema at all; what stands in a registry is compiled without that.
+
+    Raises:
+        DocumentError: it is not.
+    """
+    if isinstance(schema, bool):
+        return
+    try:
+        meta.validate({**schema, "$schema": _DRAFT} if isinstance(schema, dict) else schema)
+    except (ValidationError, ValueError) as error:
+        path = error.instance_path if isinstance(error, ValidationError) else []
+        reason = str(error).splitlines()[0]
+        raise DocumentError(f"#{pointer}{json_pointer(path)}: {reason}") from error
+
+
 class Schema:
     """One compiled schema: a fast yes or no, and a slow explanation."""
 
@@ -120,6 +142,11 @@ class Schema:
     def item_types(self) -> frozenset[str]:
         """The JSON types that an array's items can have."""
         return self._types_of(part["items"] for part in self._parts() if "items" in part)
+
+    @cached_property
+    def field_names(self) -> frozenset[str]:
+        """The names that an object's fields are declared by."""
+        return frozenset(name for part in self._parts() for name in part.get("properties", ()))
 
     def field_types(self, name: str) -> frozenset[str]:
         """The JSON types that an object's field can have."""
@@ -142,11 +169,24 @@ class Schema:
         `at` is put before every pointer.
         """
         found: dict[tuple[str, str], Finding] = {}
-        for error in self._validator.iter_errors(value):
+        try:
+            errors = list(self._validator.iter_errors(value))
+        except ValueError:  # The validator gives back no value of more than 255 levels.
+            return [Finding(side, location, at, "is wrong somewhere, and nested too deeply to tell where")]
+        for error in errors:
             for pointer, message, schema_pointer in _Explainer(self._schemas, value).explain(error):
                 finding = Finding(side, location, at + pointer, message, schema_pointer)
                 found.setdefault((pointer, message), finding)
-        return list(found.values())[:_MOST_FINDINGS]
+        # A value of the wrong type is no listed value either: one mistake, told by the list.
+        listed = {one.pointer for one in found.values() if one.schema_pointer.endswith(("/enum", "/const"))}
+        told = [one for one in found.values() if one.pointer not in listed or not one.schema_pointer.endswith("/type")]
+        return told[:_MOST_FINDINGS]
+
+    def refusals(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
+        """What is wrong with `value`, fields that are not declared included."""
+        return self.findings(value, side, location, at) or [
+            finding._replace(pointer=at + finding.pointer) for finding in self.unknown_fields(value, side, location)
+        ]
 
     def unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
         """The fields of a valid `value` that no applied schema declares.
@@ -157,15 +197,22 @@ class Schema:
         if self.is_valid_with_no_unknown_fields(value):
             return []
         declared: dict[str, set[str]] = {}
+        known: dict[str, set[str]] = {}
         for annotation in self._validator.evaluate(value).annotations():
-            keyword = annotation["schemaLocation"].rpartition("/")[2]
+            schema_location, at = annotation["absoluteKeywordLocation"] or "", annotation["instanceLocation"]
+            keyword = schema_location.rpartition("/")[2]
             names = annotation["annotations"]
             if keyword in _DECLARING and isinstance(names, list):
-                declared.setdefault(annotation["instanceLocation"], set()).update(map(str, names))
-        return [
-            Finding(side, location, json_pointer(path), "is not a field of this object")
-            for path in _undeclared(value, [], declared)
-        ]
+                declared.setdefault(at, set()).update(map(str, names))
+            if keyword == "properties":
+                known.setdefault(at, set()).update(self._schemas.node(unquote(schema_location.partition("#")[2])))
+        findings = []
+        for *path, name in _undeclared(value, [], declared):
+            owner = _end(value, path)
+            hint = _nearly(name, known.get(json_pointer(path), set()) - owner.keys())
+            pointer = json_pointer([*path, name])
+            findings.append(Finding(side, location, pointer, f"is not a field of this object{hint}"))
+        return findings
 
 
 _TYPES = {
@@ -191,6 +238,12 @@ def _undeclared(value: Any, path: list[str | int], declared: Mapping[str, set[st
                 yield [*path, name]
             else:
                 yield from _undeclared(child, [*path, name], declared)
+
+
+def _end(value: Any, path: Iterable[str | int]) -> Any:
+    for token in path:
+        value = value[token]
+    return value
 
 
 def _closed(node: Any, *, names: bool = False, composed: bool = False) -> Any:
@@ -235,8 +288,8 @@ class _Explainer:
             yield json_pointer(path), message, _document_pointer(error)
 
     def _messages(self, error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
-        kind, path = error.kind, error.instance_path
-        value = self._at(path)
+        kind = error.kind
+        path, value = self._place(error)
         match kind:
             case Kind.Required():
                 yield [*path, kind.property], "is required" + self._misspelt(kind.property, value, error)
@@ -245,11 +298,11 @@ class _Explainer:
             case Kind.Constant():
                 yield path, f"must be {shown(kind.expected_value)}, not {shown(value)}"
             case Kind.Enum():
-                options = [option for option in kind.options if isinstance(option, str)]
-                yield path, f"must be {_one_of(map(shown, kind.options))}, not {shown(value)}{_nearly(value, options)}"
+                yield path, _not_listed(value, kind.options)
             case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
+                known = self._declared(error) - value.keys()
                 for name in kind.unexpected:
-                    yield [*path, name], "is not a field of this object"
+                    yield [*path, name], f"is not a field of this object{_nearly(name, known)}"
             case Kind.PropertyNames():
                 for name, inner in self._bad_names(value, kind.error):
                     yield [*path, name], f"the name {inner}"
@@ -283,18 +336,23 @@ class _Explainer:
                 return f"must be a multiple of {kind.multiple_of}, not {shown(value)}"
             case Kind.Pattern():
                 return f"must match {kind.pattern}, not {shown(value)}"
+            case Kind.Not() if self._schemas.node(_document_pointer(error).rpartition("/")[0]).get("readOnly"):
+                return "is read-only: a request must not have it"
+            case Kind.Not() if self._schemas.node(_document_pointer(error).rpartition("/")[0]).get("writeOnly"):
+                return "is write-only: a response must not have it"
             case Kind.Format():
                 return f"must be a {kind.format}, not {shown(value)}"
+            case Kind.OneOfMultipleValid():
+                return "fits several of the schemas of which it must fit just one"
             case Kind.UniqueItems():
                 return "must not have the same item twice"
             case _:
                 return f"breaks `{kind.name}` of the document"
 
-    def _at(self, path: Iterable[str | int]) -> Any:
-        value = self._value
-        for token in path:
-            value = value[token]
-        return value
+    def _place(self, error: ValidationError) -> tuple[list[str | int], Any]:
+        """The path to the value that an error is about, and that value."""
+        ways = _ways(self._value, error.instance_path)
+        return next((way for way in ways if len(ways) == 1 or way[1] == error.instance), ways[0])
 
     def _bad_names(self, value: Mapping[str, Any], error: ValidationError) -> Iterator[tuple[str, str]]:
         """The names that break `propertyNames`; the validator's own error tells only the first."""
@@ -305,42 +363,40 @@ class _Explainer:
 
     def _misspelt(self, name: str, value: Any, error: ValidationError) -> str:
         """A hint at the undeclared field that was probably meant to be `name`."""
-        owner = self._schemas.node(_document_pointer(error).rpartition("/")[0])
-        declared: set[str] = set()
-        for part in self._schemas.flattened(owner):
-            declared.update(part.get("properties", ()))
+        declared = self._declared(error)
         sent = _nearest(name, [field for field in value if field not in declared])
         return f" (did you mean it by '{sent}'?)" if sent else ""
+
+    def _declared(self, error: ValidationError) -> set[str]:
+        """The fields that the schema declares whose keyword is broken."""
+        owner = self._schemas.node(_document_pointer(error).rpartition("/")[0])
+        return {name for part in self._schemas.flattened(owner) for name in part.get("properties", ())}
 
     def _explain_union(self, error: ValidationError, context: list[list[ValidationError]]) -> Iterator[_Explanation]:
         """The mistakes in the branch that was meant: chosen by its tag, else the one nearest to valid."""
         pointer = _document_pointer(error)
         branches = self._schemas.node(pointer)
-        path = error.instance_path
-        value = self._at(path)
-        meant = [index for index in range(len(branches)) if not _wrong_type(context[index], path)]
+        path, value = self._place(error)
+        meant = [index for index in range(len(branches)) if not _wrong_type(context[index], error.instance_path)]
         if not meant:
             types = frozenset().union(*(self._schemas.json_types(branch) for branch in branches))
             yield json_pointer(path), f"must be {_one_of(_articled(types))}, not {shown(value)}", pointer
             return
         if isinstance(value, dict):
             owner = self._schemas.node(pointer.rpartition("/")[0])
-            tag = owner.get("discriminator", {}).get("propertyName") or self._tag(branches)
-            if tag is not None:
-                values = {index: self._tag_values(branches[index], tag) for index in meant}
-                known = [option for index in meant for option in values[index]]
+            discriminator = owner.get("discriminator", {})
+            tag: str | None = discriminator.get("propertyName") or self._tag(branches)
+            values = {index: self._tag_values(branches[index], tag, discriminator) for index in meant} if tag else {}
+            known = [option for index in values for option in values[index]]
+            if tag is not None and known:
                 if tag in value:
                     meant = [index for index in meant if value[tag] in values[index]]
                 else:
                     meant = [index for index in meant if self._can_be_untagged(branches[index], tag, value)]
                 if not meant:
                     options = _unique(known)
-                    choice = _one_of(map(shown, options))
-                    message = (
-                        f"must be {choice}, not {shown(value[tag])}{_nearly(value[tag], options)}"
-                        if tag in value
-                        else f"is required: {choice}"
-                    )
+                    absent = f"is required: {_one_of(map(shown, options))}"
+                    message = _not_listed(value[tag], options) if tag in value else absent
                     yield json_pointer([*path, tag]), message, pointer
                     return
         nearest = min(meant, key=lambda index: (_distance(context[index]), index))
@@ -361,20 +417,41 @@ class _Explainer:
         best = max(counts, key=lambda name: counts[name], default=None)
         return best if best is not None and counts[best] > 1 else None
 
-    def _tag_values(self, branch: Any, tag: str) -> list[Any]:
+    def _tag_values(self, branch: Any, tag: str, discriminator: Mapping[str, Any]) -> list[Any]:
+        """What the tag of a branch can be: as its schema says, else as the discriminator does, else its own name."""
         for part in self._schemas.flattened(branch):
             schema = part.get("properties", {}).get(tag)
             if isinstance(schema, dict) and "const" in schema:
                 return [schema["const"]]
             if isinstance(schema, dict) and "enum" in schema:
                 return list(schema["enum"])
-        return []
+        reference = branch.get("$ref", "") if discriminator else ""
+        name = reference.rpartition("/")[2]
+        mapped = [key for key, target in discriminator.get("mapping", {}).items() if target in (reference, name)]
+        return mapped or ([name] if name else [])
 
     def _can_be_untagged(self, branch: Any, tag: str, value: Mapping[str, Any]) -> bool:
         """Whether a branch can do without its tag, and `value` has at least one of its fields."""
         parts = list(self._schemas.flattened(branch))
         requires_tag = any(tag in part.get("required", ()) for part in parts)
         return not requires_tag and any(name in part.get("properties", ()) for part in parts for name in value)
+
+
+def _ways(value: Any, path: list[str | int]) -> list[tuple[list[str | int], Any]]:
+    """Where a path of the validator can lead, and the values there.
+
+    It gives a name that reads as a number as that number: 7 can be the names `7`, `07` and `+7`.
+    """
+    ways: list[tuple[list[str | int], Any]] = [([], value)]
+    for token in path:
+        ways = [([*way, name], end[name]) for way, end in ways for name in _names(end, token)]
+    return ways
+
+
+def _names(value: Any, token: str | int) -> Iterable[Any]:
+    if isinstance(value, dict) and isinstance(token, int):
+        return [name for name in value if re.fullmatch(rf"\+?0*{token}", name)]
+    return [token]
 
 
 def _document_pointer(error: ValidationError) -> str:
@@ -394,13 +471,21 @@ def _distance(errors: list[ValidationError]) -> float:
 def _nearest(name: Any, candidates: Iterable[str]) -> str | None:
     if not isinstance(name, str) or len(name) > 100:
         return None
-    near = difflib.get_close_matches(name, list(candidates)[:200], n=1, cutoff=0.7)
-    return near[0] if near else None
+    folded = {candidate.casefold(): candidate for candidate in list(candidates)[:200]}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
+    return folded[near[0]] if near else None
 
 
 def _nearly(value: Any, options: Iterable[str]) -> str:
     near = _nearest(value, options)
     return f" (did you mean '{near}'?)" if near else ""
+
+
+def _not_listed(value: Any, options: list[Any]) -> str:
+    """With many options and one of them near, only that one is named."""
+    hint = _nearly(value, [option for option in options if isinstance(option, str)])
+    choice = f"one of {len(options)} values" if hint and len(options) > _MOST_LISTED else _one_of(map(shown, options))
+    return f"must be {choice}, not {shown(value)}{hint}"
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
@@ -419,18 +504,3 @@ def _articled(types: Iterable[str]) -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-
-def from_text(text: str, types: frozenset[str]) -> Any:
-    """A parameter's text as the JSON value that one of `types` reads in it, else as the string that it is."""
-    if "integer" in types and len(text) < 40 and _INTEGER.fullmatch(text):
-        return int(text)
-    if "number" in types and len(text) < 400 and _NUMBER.fullmatch(text):
-        return float(text)
-    if "boolean" in types and text in ("true", "false"):
-        return text == "true"
-    return text

@@ -50,7 +50,7 @@ class AccessLog:
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                     "method": scope["method"],
                     "path": path,
-                    "operation": context.operation_id if context else None,
+                    "operation": (context.operation_id or None) if context else None,
                     "status": status,
                     "milliseconds": round(seconds * 1000, 2),
                     "key": (context.key or None) if context else None,

@@ -16,17 +16,18 @@ class Identity:
     def __init__(self, app: ASGIApp, mode: IdentityMode) -> None:
         self._app = app
         self._mode = mode
-        self._identity = lru_cache(maxsize=10_000)(self._shown)
+        self._owner = lru_cache(maxsize=10_000)(self._named)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         if context is not None and context.tenant is not None:
             sent = context.headers.all(b"x-on-behalf-of")
-            if sent:  # That it is sent twice is for the request guard to refuse.
-                context.tenant = Tenant(context.tenant.account, header_text(sent[0]).strip() or None)
-            context.identity = self._identity(context.tenant)
+            # That it is sent twice is for the request guard to refuse.
+            context.tenant, context.identity = self._owner(context.tenant.account, sent[0] if sent else b"")
         await self._app(scope, receive, send)
 
-    def _shown(self, tenant: Tenant) -> str:
-        plain = f"{tenant.account}:{tenant.end_user or ''}"
-        return plain if self._mode == "raw" else hashlib.sha256(plain.encode()).hexdigest()
+    def _named(self, account: str, sent: bytes) -> tuple[Tenant, str]:
+        end_user = header_text(sent).strip()
+        plain = f"{account}:{end_user}"
+        shown = plain if self._mode == "raw" else hashlib.sha256(plain.encode()).hexdigest()
+        return Tenant(account, end_user or None), shown

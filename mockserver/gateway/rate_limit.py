@@ -14,17 +14,17 @@ _MOST_KEYS = 10_000
 
 
 class RateLimit:
-    """Answers 429 to a key that has used up any of the `rates`. A refused request uses up nothing."""
+    """Answers 429 to a key that has used up any of its `windows`. A refused request uses up nothing."""
 
-    def __init__(self, app: ASGIApp, rates: Sequence[Rate], clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, windows: "Sequence[Windows]", clock: Clock) -> None:
         self._app = app
         self._clock = clock
-        self._windows = [Windows(rate) for rate in rates]
+        self._windows = windows
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         if self._windows and context is not None:
-            now = self._clock.now()
+            now = self._clock.now(context.caller.account)
             if not all(windows.has_room(context.key, now) for windows in self._windows):
                 await send_error(send, RateLimitExceeded())
                 return
@@ -52,6 +52,13 @@ class Windows:
         self._counted[key] = (now, 1) if self._is_over(start, now) else (start, count + 1)
         if len(self._counted) > _MOST_KEYS:
             self._counted = {k: v for k, v in self._counted.items() if not self._is_over(v[0], now)}
+
+    def clear(self, key: str | None = None) -> None:
+        """Forget what was counted, for one key or for all."""
+        if key is None:
+            self._counted.clear()
+        else:
+            self._counted.pop(key, None)
 
     def _is_over(self, start: float, now: float) -> bool:
         return not start <= now < start + self._rate.seconds

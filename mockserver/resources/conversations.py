@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from mockserver.context import Context
 from mockserver.contract import json_text
-from mockserver.determinism import Clock, IdSource
+from mockserver.determinism import Clock
 from mockserver.errors import InvalidRequest
 from mockserver.resources.items import ItemMaker
+from mockserver.resources.new_ids import NewIds
 from mockserver.resources.wire import conversation_json, conversation_page_json, deleted_conversation_json
 from mockserver.store.base import Store
 from mockserver.store.paging import Paging
@@ -19,12 +20,11 @@ _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 class ConversationsResource:
     """Handlers answer with the JSON text of a 200."""
 
-    def __init__(self, store: Store, maker: ItemMaker, clock: Clock, ids: IdSource, id_prefix: str) -> None:
+    def __init__(self, store: Store, maker: ItemMaker, new_ids: NewIds, clock: Clock) -> None:
         self._store = store
         self._maker = maker
         self._clock = clock
-        self._ids = ids
-        self._id_prefix = id_prefix
+        self._new_ids = new_ids
 
     def handlers(self) -> dict[str, Callable[[Context], bytes]]:
         return {
@@ -38,8 +38,8 @@ class ConversationsResource:
     def create(self, context: Context) -> bytes:
         items = self._maker.make(context.caller, context.body.get("items", ()))
         conversation = Conversation(
-            id=self._ids.new_id(self._id_prefix),
-            created_at=self._now(),
+            id=self._new_ids.conversation(context.caller),
+            created_at=self._now(context),
             metadata=context.body.get("metadata", {}),
         )
         self._store.create_conversation(context.caller, conversation, items)
@@ -66,11 +66,13 @@ class ConversationsResource:
         return conversation_json(conversation, context.identity)
 
     def delete(self, context: Context) -> bytes:
-        conversation = self._store.delete_conversation(context.caller, context.path["conversation_id"], self._now())
+        conversation = self._store.delete_conversation(
+            context.caller, context.path["conversation_id"], self._now(context)
+        )
         return deleted_conversation_json(conversation)
 
-    def _now(self) -> int:
-        return int(self._clock.now())
+    def _now(self, context: Context) -> int:
+        return int(self._clock.now(context.caller.account))
 
 
 def metadata_filter(context: Context) -> list[tuple[str, str]]:

@@ -1,12 +1,12 @@
 """The items of a conversation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from mockserver.context import Context, Tenant
-from mockserver.determinism import IdSource
+from mockserver.resources.new_ids import NewIds
 from mockserver.resources.wire import conversation_json, item_json, item_page_json
 from mockserver.store.base import Store
 from mockserver.store.paging import Page, Paging
@@ -26,34 +26,31 @@ def id_prefixes(document: Mapping[str, Any]) -> dict[str, str]:
     return prefixes
 
 
+def item_types(document: Mapping[str, Any]) -> list[str]:
+    """The `type` of every kind of item, in the order of the document."""
+    schemas = document["components"]["schemas"]
+    kinds = [schemas[branch["$ref"].rpartition("/")[2]] for branch in schemas["Item"]["anyOf"]]
+    return list(dict.fromkeys(kind["properties"]["type"]["const"] for kind in kinds))
+
+
 class ItemMaker:
-    """Makes records of items that came over the wire, and gives an id to those that have none.
+    """Makes records of items that came over the wire, and gives an id to those that have none."""
 
-    `id_prefixes` holds the prefix of generated ids for each item type.
-    """
+    def __init__(self, new_ids: NewIds) -> None:
+        self._new_ids = new_ids
 
-    def __init__(self, store: Store, ids: IdSource, id_prefixes: Mapping[str, str]) -> None:
-        self._store = store
-        self._ids = ids
-        self._id_prefixes = id_prefixes
+    def make(self, tenant: Tenant, bodies: Sequence[Mapping[str, Any]]) -> list[Item]:
+        sent = {body["id"] for body in bodies if "id" in body}
+        return [self._made(tenant, body, sent) for body in bodies]
 
-    def make(self, tenant: Tenant, bodies: Iterable[Mapping[str, Any]]) -> list[Item]:
-        return [self._made(tenant, body) for body in bodies]
-
-    def _made(self, tenant: Tenant, body: Mapping[str, Any]) -> Item:
+    def _made(self, tenant: Tenant, body: Mapping[str, Any], sent: Container[str]) -> Item:
         # Only a message and a reference may leave out their type.
         item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
-        item_id = body.get("id") or self._new_id(tenant, self._id_prefixes[item_type])
+        item_id = body.get("id") or self._new_ids.item(tenant, item_type, sent)
         shown = {"id": item_id, "type": item_type, **body}
         made_by = shown.pop("response_id", None)
         metadata = shown.pop("metadata", None)
         return Item(item_id, orjson.dumps(shown), item_type == REFERENCE, made_by, metadata)
-
-    def _new_id(self, tenant: Tenant, prefix: str) -> str:
-        item_id = self._ids.new_id(prefix)
-        while self._store.has_item(tenant, item_id):
-            item_id = self._ids.new_id(prefix)
-        return item_id
 
 
 class ItemsResource:

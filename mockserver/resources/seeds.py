@@ -1,75 +1,148 @@
-"""Starting states: seeds, read, checked and put into the store."""
+"""Starting states: seeds, read, checked and put into the store; and snapshots, which are seeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from mockserver.context import Tenant
 from mockserver.contract.document import DocumentError, data_path, load_document, read_yaml
 from mockserver.contract.schemas import Schema, Schemas
-from mockserver.determinism import Clock, IdSource
+from mockserver.determinism import Clock
 from mockserver.errors import ApiError, UsageError, parameter_name
 from mockserver.resources.items import ItemMaker
+from mockserver.resources.new_ids import NewIds
+from mockserver.resources.wire import item_json
 from mockserver.settings import Seed
 from mockserver.store.base import Store
 from mockserver.store.records import Conversation
 
+_END_OF_TIME = 253402300799  # The last second of the year 9999.
+
+
+class SoundSeed(NamedTuple):
+    """A seed that has the right form. `name` is for messages."""
+
+    name: str
+    conversations: Sequence[Mapping[str, Any]]
+
 
 class Seeder:
-    """Loads seeds: `{conversations: [{id?, metadata?, api_key? | account?, end_user?, created_at?, items?}]}`.
+    """Loads seeds and takes snapshots: `{conversations: [...]}`, as `spec/schemas/seed.yaml` describes it.
 
-    A conversation without `api_key` and `account` belongs to `default_account`; `account_of` tells a key's account.
+    `account_of` tells the account of an API key, and that of what names no owner when it is given None.
     """
 
     def __init__(
         self,
         store: Store,
         maker: ItemMaker,
+        new_ids: NewIds,
         clock: Clock,
-        ids: IdSource,
-        id_prefix: str,
-        default_account: str,
-        account_of: Callable[[str], str],
+        account_of: Callable[[str | None], str],
     ) -> None:
         self._store = store
         self._maker = maker
+        self._new_ids = new_ids
         self._clock = clock
-        self._ids = ids
-        self._id_prefix = id_prefix
-        self._default_account = default_account
         self._account_of = account_of
-        self._schema = Schemas(load_document(data_path("spec/seed.yaml"))).at("/components/schemas/Seed")
 
-    def load(self, seed: Seed) -> None:
-        """Put a seed into the store: the name of a shipped one, a path, or a mapping.
+    @cached_property
+    def _schema(self) -> Schema:
+        return Schemas(load_document(data_path("spec/control.yaml"))).at("/components/schemas/Seed")
+
+    def read(self, seed: Seed) -> SoundSeed:
+        """The seed of a shipped name, a path, or a mapping, found sound.
 
         Raises:
             UsageError: it cannot be used; the message names the place.
         """
         name, data = _read(seed)
-        _check(self._schema, name, data)
-        for index, conversation in enumerate(data.get("conversations", ())):
-            try:
-                self._add(conversation)
-            except (ApiError, ValueError) as error:
-                raise UsageError(f"seed {name}: conversations[{index}]: {error}") from error
+        findings = self._schema.refusals(data, "request", "body")
+        if findings:
+            place = parameter_name("body", findings[0].pointer)
+            raise UsageError(f"seed {name}: {place + ': ' if place else ''}{findings[0].message}")
+        return SoundSeed(name, data.get("conversations", ()))
 
-    def _add(self, data: Mapping[str, Any]) -> None:
-        account = data.get("account") or (
-            self._account_of(data["api_key"]) if "api_key" in data else self._default_account
-        )
-        tenant = Tenant(account, data.get("end_user"))
+    def check_owner(self, seed: SoundSeed, account: str) -> None:
+        """Find that a sound seed belongs to this account alone.
+
+        Raises:
+            UsageError: one of its conversations belongs to another.
+        """
+        for index, conversation in enumerate(seed.conversations):
+            if self._tenant(conversation, account).account != account:
+                raise UsageError(
+                    f"seed {seed.name}: conversations[{index}]: belongs to another account than the API key's"
+                )
+
+    def load(self, seed: SoundSeed, *, only: str | None = None, default: str | None = None) -> None:
+        """Put a sound seed into the store, all of it or nothing.
+
+        `only` passes over what does not belong to this account; `default` is the account of what names no owner.
+
+        Raises:
+            UsageError: an id is taken, or otherwise not free to use; the message names the conversation.
+        """
+        loaded: list[tuple[Tenant, str]] = []
+        for index, conversation in enumerate(seed.conversations):
+            tenant = self._tenant(conversation, default)
+            if only is not None and tenant.account != only:
+                continue
+            try:
+                loaded.append((tenant, self._add(tenant, conversation)))
+            except (ApiError, ValueError) as error:
+                for owner, conversation_id in loaded:
+                    self._store.erase_conversation(owner, conversation_id)
+                raise UsageError(f"seed {seed.name}: conversations[{index}]: {error}") from error
+
+    def snapshot(self, account: str | None = None) -> dict[str, Any]:
+        """What is stored, for one account or for all, as a seed."""
+        return {
+            "conversations": [
+                {
+                    "id": conversation.id,
+                    "account": tenant.account,
+                    **({} if tenant.end_user is None else {"end_user": tenant.end_user}),
+                    "metadata": dict(conversation.metadata),
+                    "created_at": conversation.created_at,
+                    **({} if conversation.deleted_at is None else {"deleted_at": conversation.deleted_at}),
+                    "items": [orjson.loads(item_json(item)) for item in items],
+                }
+                for tenant, conversation, items in self._store.contents(account)
+            ]
+        }
+
+    def _tenant(self, data: Mapping[str, Any], default: str | None) -> Tenant:
+        account = data.get("account")
+        if account is None:
+            key = data.get("api_key")
+            account = default if key is None and default is not None else self._account_of(key)
+        return Tenant(account, data.get("end_user"))
+
+    def _add(self, tenant: Tenant, data: Mapping[str, Any]) -> str:
+        deleted_at = data.get("deleted_at")
         conversation = Conversation(
-            id=data.get("id") or self._ids.new_id(self._id_prefix),
-            created_at=int(data.get("created_at", self._clock.now())),
-            metadata=data.get("metadata", {}),
+            id=data.get("id") or self._new_ids.conversation(tenant),
+            created_at=_second(data.get("created_at", self._clock.now(tenant.account))),
+            metadata=dict(data.get("metadata", {})),  # Of one's own: who gave the seed may go on using it.
+            deleted_at=None if deleted_at is None else _second(deleted_at),
         )
-        self._store.create_conversation(tenant, conversation, self._maker.make(tenant, data.get("items", ())))
+        self._store.restore_conversation(tenant, conversation, self._maker.make(tenant, data.get("items", ())))
+        return conversation.id
 
 
 def shipped_seeds() -> list[str]:
     """The names of the seeds that come with the fake."""
     return sorted(path.stem for path in data_path("fixtures/seeds").glob("*.yaml"))
+
+
+def _second(time: float) -> int:
+    if not 0 <= time <= _END_OF_TIME:
+        raise ValueError(f"{time} is not a time in Unix seconds")
+    return int(time)
 
 
 def _read(seed: Seed) -> tuple[str, Any]:
@@ -85,10 +158,3 @@ def _read(seed: Seed) -> tuple[str, Any]:
         return str(seed), read_yaml(path)
     except DocumentError as error:
         raise UsageError(f"seed {error}") from error
-
-
-def _check(schema: Schema, name: str, data: Any) -> None:
-    findings = schema.findings(data, "request", "body") or schema.unknown_fields(data, "request", "body")
-    if findings:
-        place = parameter_name("body", findings[0].pointer)
-        raise UsageError(f"seed {name}: {place + ': ' if place else ''}{findings[0].message}")

@@ -80,6 +80,11 @@ def test_literal_values_are_left_alone(tmp_path):
     assert schema["properties"]["const"] == {"$ref": "#/components/schemas/B"}
 
 
+def test_what_looks_like_a_date_is_text(tmp_path):
+    entry = written(tmp_path, openapi=ENTRY, paths__things="things: {x: 2024-01-01}")
+    assert load_document(entry)["paths"]["/things"]["x"] == "2024-01-01"
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -105,7 +110,8 @@ def test_literal_values_are_left_alone(tmp_path):
             },
             "a reference must be `file.yaml#/Name`",
         ),
-        ({"openapi": ENTRY, "paths__things": "things: {x: 2024-01-01}"}, "JSON cannot say"),
+        ({"openapi": ENTRY, "paths__things": "things: {x: .nan}"}, "#/paths/~1things/x: is nothing that JSON can say"),
+        ({"openapi": ENTRY, "paths__things": "things: {200: x}"}, "/~1things: is nothing that JSON can say: 200"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path, files, message):

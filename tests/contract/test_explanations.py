@@ -98,6 +98,7 @@ THING = {"$ref": "#/components/schemas/Thing"}
         ({"$ref": "#/components/schemas/Content"}, 5, [("", "must be a string or an array, not 5")]),
         ({"$ref": "#/components/schemas/Content"}, [{"kind": "circle"}], [("/0/radius", "is required")]),
         ({"anyOf": [THING, {"type": "null"}]}, {"kind": "circle"}, [("/radius", "is required")]),
+        ({"oneOf": [{}, {}]}, 3, [("", "fits several of the schemas of which it must fit just one")]),
         ({"anyOf": [{"minimum": 5}, {"multipleOf": 2}]}, 3, [("", "must be at least 5, not 3")]),
     ],
 )

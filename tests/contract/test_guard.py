@@ -193,7 +193,7 @@ def test_unknown_fields_are_dropped_and_noted():
 def test_unknown_fields_are_refused_when_asked():
     status, _, answer = call(Pets(), body=b'{"id": 1, "nme": "x"}', unknown_fields="reject")
     assert status == 400
-    assert findings(answer) == [("body", "/nme", "is not a field of this object")]
+    assert findings(answer) == [("body", "/nme", "is not a field of this object (did you mean 'name'?)")]
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,11 @@ BAD_ITEMS = [
     ({"items": MESSAGE}, "items: must be an array, not an object", "/items"),
     ({"items": ["hi"]}, "items[0]: must be an object, not 'hi'", "/items/0"),
     ({"items": [MESSAGE, {}]}, f"items[1].type: is required: {KINDS}", "/items/1/type"),
-    (item(type="mesage", role="user", content=""), f"items[0].type: must be {KINDS}", "/items/0/type"),
+    (
+        item(type="mesage", role="user", content=""),
+        "items[0].type: must be one of 23 values, not 'mesage' (did you mean 'message'?)",
+        "/items/0/type",
+    ),
     (item(type=None, role="user", content=""), f"items[0].type: must be {KINDS}", "/items/0/type"),
     (item(type="message", content="x"), "items[0].role: is required", "/items/0/role"),
     (item(role="user"), "items[0].content: is required", "/items/0/content"),

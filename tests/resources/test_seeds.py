@@ -95,10 +95,6 @@ def test_a_seed_is_read_from_a_file(serve, tmp_path, suffix):
             {"conversations": [{"items": [{"id": "m", **MESSAGE}] * 2}]},
             "conversations[0]: items[1].id: the id 'm' is alr",
         ),
-        (
-            {"conversations": [{"items": [{"type": "item_reference", "id": "m"}]}]},
-            "conversations[0]: No item has the id 'm'.",
-        ),
         ([], "must be an object, not an empty array"),
         ("nothing", "there is no such file, and the shipped seeds are: support-thread, two-end-users"),
     ],

@@ -1,0 +1,311 @@
+"""The same questions answered by openapi-core, with jsonschema beneath: slower, and made by others.
+
+What it answers is what those libraries answer. Ours is only what they leave to the framework they are used in: taking
+a request apart into text, and reading JSON text. It needs the extra `reference`.
+"""
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import isinf
+from typing import Any, NamedTuple, cast
+from urllib.parse import unquote_to_bytes
+
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.protocols import Validator
+from jsonschema_path import SchemaPath
+from openapi_core import V30RequestValidator, V30ResponseValidator, V31RequestValidator, V31ResponseValidator
+from openapi_core.datatypes import RequestParameters
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
+from openapi_core.templating.media_types.finders import MediaTypeFinder
+from openapi_core.validation.request.exceptions import MissingRequiredParameter, ParametersError
+from openapi_core.validation.response.exceptions import HeaderValidationError, MissingHeaderError
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+
+from mockserver.contract.document import DocumentError
+from mockserver.contract.findings import Finding, Location, Side, json_pointer, shown
+from mockserver.contract.json_text import MOST_LEVELS
+from mockserver.contract.operations import Operation, is_json
+from mockserver.contract.requests import Parameters, header_text
+
+
+class ReferenceEngine:
+    """openapi-core for one document, as it was written: 3.0 or 3.1.
+
+    Raises:
+        DocumentError: the document is of another version.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        version = str(document.get("openapi"))
+        if not version.startswith(("3.0.", "3.1.")):
+            raise DocumentError(f"#/openapi: version {version} is not supported; 3.0 and 3.1 are")
+        self._spec = SchemaPath.from_dict(document)
+        media_types = set(_json_media_types(document))
+        is_3_0 = version.startswith("3.0.")
+        self._requests = (V30RequestValidator if is_3_0 else V31RequestValidator)(
+            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _read_request)
+        )
+        self._responses = (V30ResponseValidator if is_3_0 else V31ResponseValidator)(
+            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _read_answer)
+        )
+
+    def checker(self, operation: Operation) -> "ReferenceChecker":
+        return ReferenceChecker(self._requests, self._place(operation), operation)
+
+    def response_findings(
+        self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
+    ) -> list[Finding]:
+        sent: dict[str, str] = {}
+        for name, value in headers:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            sent[key] = f"{sent[key]}, {text}" if key in sent else text
+        place = self._place(operation).operation
+        media_type = sent.get("content-type", "")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # It warns of what is deprecated.
+            try:
+                errors = list(self._responses._iter_errors(status, content, Headers(sent), media_type, place))
+            except (TypeError, ValueError) as error:  # A tag that is an array or object is too much for it.
+                return [Finding("response", "body", "", f"cannot be read: {_on_one_line(error)}")]
+        return [finding for error in errors for finding in _response_findings(error)]
+
+    def _place(self, operation: Operation) -> "_Place":
+        path = self._spec / "paths" / operation.path
+        return _Place(path, path / operation.method.lower())
+
+
+class _Place(NamedTuple):
+    path: SchemaPath
+    operation: SchemaPath
+
+
+class ReferenceChecker:
+    """What one operation asks of a request."""
+
+    def __init__(
+        self, validator: V30RequestValidator | V31RequestValidator, place: _Place, operation: Operation
+    ) -> None:
+        self._validator = validator
+        self._place = place
+        self._operation = operation
+
+    def media_type(self, content_type: str) -> str | None:
+        """The declared media type that a `Content-Type` means."""
+        try:
+            found = MediaTypeFinder(self._place.operation / "requestBody" / "content").find(content_type)
+        except (MediaTypeNotFound, ValueError):
+            return None
+        return cast(str, found.mime_type)
+
+    def parameters(
+        self, raw_path: Mapping[str, str], query_string: bytes, headers: Callable[[bytes], list[bytes]]
+    ) -> tuple[Parameters, list[Finding]]:
+        """The decoded parameters, and what is wrong with them."""
+        location: Location = "path"
+        try:
+            path = {name: unquote_to_bytes(text).decode() for name, text in raw_path.items()}
+            location = "query"
+            pairs = list(_query_pairs(query_string))
+        except UnicodeDecodeError:
+            return Parameters({}, {}, {}, []), [Finding("request", location, "", "is not UTF-8")]
+        declared = {parameter.name for parameter in self._operation.parameters if parameter.location == "query"}
+        names = [parameter.name for parameter in self._operation.parameters if parameter.location == "header"]
+        header = [(name, header_text(value)) for name in names for value in headers(name.lower().encode())]
+        texts = RequestParameters(query=ImmutableMultiDict(pairs), header=Headers(header), path=path)
+        findings: list[Finding] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                values = self._validator._get_parameters(texts, self._place.operation, self._place.path)
+            except ParametersError as found:
+                values = found.parameters
+                findings = [finding for error in found.errors for finding in _parameter_findings(error)]
+        undeclared = [(name, text) for name, text in pairs if name not in declared]
+        return Parameters(dict(values.path), dict(values.query), dict(values.header), undeclared), findings
+
+    def body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
+        """The parsed body, and what is wrong with it."""
+        if not content and not self._operation.body_required:
+            return None, []
+        try:
+            return self._validator._get_body(content, media_type, self._place.operation), []
+        except (OpenAPIError, TypeError) as error:  # A tag that is an array or object is too much for it.
+            return None, list(_findings_of(error, "request", "body", [], "the body is required"))
+
+    def unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
+        """The fields of a valid body that the document does not know."""
+        content = self._place.operation / "requestBody" / "content" / media_type
+        if "schema" not in content:
+            return []
+        factory = self._validator.schema_validators_factory
+        validator = factory.create(self._validator.spec, content / "schema").validator
+        return [
+            Finding("request", "body", json_pointer(path), "is not a field of this object")
+            for path in _unknown([validator], body, [])
+        ]
+
+
+def _json_media_types(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key == "content" and isinstance(child, dict):
+                yield from filter(is_json, child)
+            yield from _json_media_types(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _json_media_types(child)
+
+
+def _query_pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
+    for pair in query_string.split(b"&"):
+        if pair:
+            name, _, text = (unquote_to_bytes(part.replace(b"+", b" ")).decode() for part in pair.partition(b"="))
+            yield name, text
+
+
+def _parameter_findings(error: Any) -> Iterator[Finding]:
+    message = "is required" if isinstance(error, MissingRequiredParameter) else "is not valid"
+    yield from _findings_of(error, "request", error.location, [error.name], message)
+
+
+def _response_findings(error: Any) -> Iterator[Finding]:
+    if isinstance(error, HeaderValidationError):
+        message = "is required" if isinstance(error, MissingHeaderError) else "is not valid"
+        yield from _findings_of(error, "response", "header", [error.name], message)
+    elif not hasattr(error, "http_status"):
+        yield from _findings_of(error, "response", "body", [], "is required")
+    else:
+        yield Finding("response", "status", "", f"the document does not know {error.http_status} here")
+
+
+def _findings_of(
+    error: Exception, side: Side, location: Location, at: list[str | int], message: str
+) -> Iterator[Finding]:
+    """What an error of openapi-core says: that of its cause, or those of the schema."""
+    cause = error.__cause__ or error
+    schema_errors = getattr(cause, "schema_errors", None)
+    if schema_errors:
+        for schema_error in schema_errors:
+            deepest = cast(ValidationError, best_match(iter([schema_error])))
+            path = [*at, *deepest.absolute_path, *_missing(deepest)]
+            yield Finding(side, location, json_pointer(path), _on_one_line(deepest.message))
+    elif isinstance(cause, MediaTypeNotFound):
+        expected = " or ".join(cause.availableMimetypes)
+        yield Finding(side, "header", "/Content-Type", f"must be {expected}, not {shown(cause.mimetype)}")
+    elif cause is error and isinstance(error, OpenAPIError):
+        yield Finding(side, location, json_pointer(at), message)
+    else:
+        reason = cause.__cause__ or cause.__context__ or cause
+        yield Finding(side, location, json_pointer(at), f"cannot be read: {_on_one_line(reason)}")
+
+
+def _missing(error: ValidationError) -> Iterator[str]:
+    """The name of the field that `required` misses; the error has it in its message only."""
+    if error.validator == "required":
+        names = [name for name in cast(list[str], error.validator_value) if error.message.startswith(repr(name))]
+        yield from names[:1]
+
+
+def _on_one_line(message: object, limit: int = 200) -> str:
+    text = " ".join(str(message).split())
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
+
+
+def _unknown(validators: list[Validator], value: Any, path: list[str | int]) -> Iterator[list[str | int]]:
+    """The fields that none of the schemas declare, of all that apply to an object; it is valid for `validators`."""
+    applied = [one for validator in validators for one in _applied(validator, value)]
+    if isinstance(value, list):
+        items = [_within(one, one.schema["items"]) for one in applied if "items" in one.schema]
+        for index, child in enumerate(value):
+            yield from _unknown(items, child, [*path, index])
+    elif isinstance(value, dict):
+        is_declared = any(one.schema.keys() & {"properties", "patternProperties", *_OTHERS} for one in applied)
+        for name, child in value.items():
+            declaring = [schema for one in applied for schema in _schemas_of_field(one, name)]
+            if is_declared and not declaring:
+                yield [*path, name]
+            yield from _unknown(declaring, child, [*path, name])
+
+
+_OTHERS = ("additionalProperties", "unevaluatedProperties")
+
+
+def _applied(validator: Validator, value: Any) -> Iterator[Any]:
+    """A validator for a schema, and for each that it applies to the same value."""
+    schema = validator.schema
+    if not isinstance(schema, dict):
+        return
+    yield validator
+    if "$ref" in schema:
+        resolved = cast(Any, validator)._resolver.lookup(schema["$ref"])
+        yield from _applied(validator.evolve(schema=resolved.contents, _resolver=resolved.resolver), value)
+    for part in schema.get("allOf", ()):
+        yield from _applied(_within(validator, part), value)
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if _within(validator, branch).is_valid(value):
+            yield from _applied(_within(validator, branch), value)
+
+
+def _schemas_of_field(validator: Validator, name: str) -> Iterator[Validator]:
+    schema = cast(dict[str, Any], validator.schema)
+    found = [schema["properties"][name]] if name in schema.get("properties", ()) else []
+    found += [one for pattern, one in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
+    yield from (_within(validator, one) for one in found or [schema[key] for key in _OTHERS if key in schema])
+
+
+def _within(validator: Validator, schema: Any) -> Validator:
+    return validator.evolve(schema=schema)
+
+
+def _read_request(text: bytes, **_: str) -> Any:
+    """By RFC 7493 (I-JSON)."""
+    value = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_short)
+    _check_json(value, MOST_LEVELS)
+    return value
+
+
+def _read_answer(text: bytes, **_: str) -> Any:
+    """By RFC 8259."""
+    try:
+        value = json.loads(text.decode(), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    _check_json(value, 10**6)
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("has a name twice")
+    return dict(pairs)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _short(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError("a number is too large")
+    return number
+
+
+def _check_json(root: Any, most_levels: int) -> None:
+    levels = [root]
+    depth = 0
+    while levels:
+        depth += any(isinstance(value, dict | list) for value in levels)
+        if depth > most_levels:
+            raise ValueError("is nested too deeply")
+        for value in levels:
+            if isinstance(value, float) and isinf(value):
+                raise ValueError("a number is too large")
+            if isinstance(value, str):
+                value.encode()  # Half a surrogate pair cannot be.
+        nested = [value for value in levels if isinstance(value, dict | list)]
+        levels = [child for value in nested for child in (value.values() if isinstance(value, dict) else value)]
+        levels += [name for value in nested if isinstance(value, dict) for name in value]

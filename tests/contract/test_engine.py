@@ -1,0 +1,122 @@
+"""The engine that the guards run on can be chosen."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mockserver import Settings, UsageError
+from mockserver.contract.document import DocumentError, load_document
+from mockserver.contract.engine import engine_for
+from mockserver.contract.operations import Operations
+from mockserver.contract.reference import ReferenceEngine
+
+CALL = {"type": "function_call", "call_id": "call_1", "name": "find_ticket"}
+
+
+def findings(answer):
+    return [(finding["in"], finding["pointer"], finding["message"]) for finding in answer.json()["error"]["findings"]]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_the_fake_runs_on_either(serve, engine):
+    client = serve(engine=engine, unknown_fields="reject")
+    created = client.post("/conversations", json={"items": [{"role": "user", "content": "Is it raining?"}]})
+    page = client.get(f"/conversations/{created.json()['id']}/items", params={"limit": 5})
+    assert [item["content"] for item in page.json()["data"]] == ["Is it raining?"]
+    refused = client.post("/conversations", json={"items": [CALL]})
+    assert refused.status_code == 400
+    assert findings(refused)[0][1].startswith("/items/0")
+    assert findings(client.get("/conversations", params={"limit": 51}))[0][:2] == ("query", "/limit")
+    unknown = client.post("/conversations", json={"items": [{"role": "user", "content": "", "nme": 1}], "x": 1})
+    assert {finding[1] for finding in findings(unknown)} == {"/items/0/nme", "/x"}
+    text = client.post("/conversations", content=b"{}", headers={"Content-Type": "text/plain"})
+    assert text.status_code == 415
+
+
+def reference():
+    document = load_document()
+    return Operations(document), ReferenceEngine(document)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "expected"),
+    [
+        (b"limit=51", [], ("query", "/limit", "51 is greater than the maximum of 50")),
+        (b"limit=x", [], ("query", "/limit", "cannot be read: invalid literal for int() with base 10: 'x'")),
+        (b"order=up", [], ("query", "/order", "'up' is not one of ['asc', 'desc']")),
+        (b"search=%ff", [], ("query", "", "is not UTF-8")),
+    ],
+)
+def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expected):
+    operations, engine = reference()
+    _, (finding,) = engine.checker(operations["conversations.list"]).parameters({}, query, lambda name: headers)
+    assert finding[1:4] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "pointer", "message"),
+    [
+        (b"", "", "the body is required"),
+        (b"{", "", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (b'{"items": [], "items": []}', "", "cannot be read: has a name twice"),
+        (b'{"items": 5}', "/items", "5 is not of type 'array'"),
+        (b'{"items": []}', "/items", "[] should be non-empty"),
+        (b"{}", "/items", "'items' is a required property"),
+        (
+            b'{"items": [{"type": "message", "role": "user", "content": [{"type": [1]}]}]}',
+            "",
+            "cannot be read: unhashable type: 'list'",
+        ),
+    ],
+)
+def test_the_reference_tells_what_is_wrong_with_a_body(content, pointer, message):
+    operations, engine = reference()
+    _, (finding,) = engine.checker(operations["conversations.items.create"]).body(content)
+    assert finding[:4] == ("request", "body", pointer, message)
+
+
+JSON = (b"content-type", b"application/json")
+ANOTHER = b'{"id": "c", "object": "conversation", "deleted": true}'
+UNAUTHORIZED = b'{"error": {"message": "m", "type": "authentication_error", "param": null, "code": 401}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "content", "location", "pointer", "message"),
+    [
+        (418, [JSON], b"{}", "status", "", "the document does not know 418 here"),
+        (200, [], b"{}", "header", "/Content-Type", "must be application/json, not ''"),
+        (200, [JSON], b"", "body", "", "is required"),
+        (200, [JSON], b"[}", "body", "", "cannot be read: Expecting value: line 1 column 2 (char 1)"),
+        (200, [JSON], ANOTHER, "body", "/object", "'conversation.deleted' was expected"),
+        (401, [JSON], UNAUTHORIZED, "header", "/WWW-Authenticate", "is required"),
+    ],
+)
+def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, content, location, pointer, message):
+    operations, engine = reference()
+    (finding,) = engine.response_findings(operations["conversations.delete"], status, headers, content)
+    assert finding[:4] == ("response", location, pointer, message)
+
+
+def test_the_reference_takes_no_other_version():
+    with pytest.raises(DocumentError, match=r"version 3\.2\.0 is not supported"):
+        ReferenceEngine({"openapi": "3.2.0"})
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(UsageError, match="engine must be compiled or reference, not 'fast'"):
+        Settings(engine="fast")
+
+
+def test_what_the_reference_engine_needs_is_told(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "openapi_core"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "mockserver.contract.reference")
+    monkeypatch.setitem(sys.modules, "openapi_core", None)
+    with pytest.raises(UsageError, match=r"needs openapi-core .*pip install 'mka1-mockserver\[reference\]'"):
+        engine_for("reference", load_document())
+
+
+def test_openapi_core_is_not_imported_unless_asked_for():
+    code = "import sys, mockserver.app; mockserver.app.create_app(); sys.exit('openapi_core' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
