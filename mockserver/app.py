@@ -61,7 +61,7 @@ class Fake:
         self._use(State(settings, self._id_prefixes, clock=clock, ids=ids, store=store))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(CONTROL_PATH) and self.state.settings.control:
+        if scope["type"] == "http" and scope["path"].startswith(f"{CONTROL_PATH}/") and self.state.settings.control:
             await self._control(scope, receive, send)
         else:
             await self._api(scope, receive, send)

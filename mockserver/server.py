@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mockserver.context import context_of
 from mockserver.errors import UsageError
 from mockserver.gateway.faults import TRANSPORT
 
@@ -146,10 +147,22 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._cut_faulty_answers()
+        await super().shutdown(sockets)
+
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
             self._give_up_on_stalled_requests()
         return await super().on_tick(counter)
+
+    def _cut_faulty_answers(self) -> None:
+        """Do not wait for answers that a planned fault holds back."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            context = None if cycle is None else context_of(cycle.scope)
+            if context is not None and context.fault is not None and not cycle.response_complete:
+                connection.transport.abort()
 
     def _give_up_on_stalled_requests(self) -> None:
         """Answer 408, in plain text as uvicorn's own 400, where a request does not arrive; uvicorn waits for ever."""

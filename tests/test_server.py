@@ -1,5 +1,7 @@
 import asyncio
 import socket
+import threading
+import time
 
 import httpx
 import pytest
@@ -45,6 +47,24 @@ def test_a_server_runs_beside_an_event_loop_of_the_caller():
 
     with run_server(create_app(Settings())) as server:
         assert asyncio.run(call(server.url)) == 200
+
+
+def test_a_fault_that_holds_an_answer_back_does_not_hold_up_the_end(caplog):
+    def call(url):
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url, headers={"Authorization": "Bearer k", "X-Mock-Fault": '{"action": "time_out"}'}, timeout=60)
+        called.set()
+
+    called = threading.Event()
+    fake = create_app(Settings())
+    with run_server(fake) as server:
+        threading.Thread(target=call, args=[f"{server.api_url}/conversations"], daemon=True).start()
+        while not fake.state.journal.exchanges():
+            time.sleep(0.01)
+        stopped_at = time.monotonic()
+    assert time.monotonic() - stopped_at < 8  # uvicorn waits for ten seconds, and then logs an error
+    assert called.wait(5)
+    assert caplog.text == ""
 
 
 def test_a_connection_is_kept_for_many_requests():

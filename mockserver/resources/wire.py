@@ -33,7 +33,7 @@ def conversation_page_json(page: Page[Conversation], identity: str) -> bytes:
 
 def item_json(item: Item) -> bytes:
     """The item as it was sent, its id included, and the response that made it, if one did."""
-    if item.response_id is None:
+    if item.response_id is None and item.metadata is None:
         return item.data
     made_by = orjson.dumps({"response_id": item.response_id, "metadata": item.metadata})
     return item.data[:-1] + b"," + made_by[1:]

@@ -48,6 +48,7 @@ def test_a_seed_belongs_to_the_tenants_that_it_names(serve):
 
 def test_a_seed_is_shown_as_it_was_written(serve):
     items = [{"id": "msg_1", **MESSAGE, "response_id": "resp_1", "metadata": {"k": "v"}}, {"id": "msg_2", **MESSAGE}]
+    items.append({"id": "msg_3", **MESSAGE, "response_id": None, "metadata": {"k": "v"}})
     conversation = {"id": "conv_1", "created_at": 1704067200, "metadata": {"a": "b"}, "items": items}
     client = serve(seeds=({"conversations": [conversation]},))
     shown = client.get("/conversations/conv_1").json()
