@@ -1,0 +1,104 @@
+"""What the pytest plugin costs: `python tests/bench/plugin_bench.py --help`.
+
+Prints one line for each figure, in milliseconds: the median, and the middle half of all runs.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from mockserver.testing import open_target
+
+_OTHERS = ["schemathesis", "hypothesispytest", "anyio", "xdist", "cacheprovider"]
+"""Plugins of others, left out so that they do not hide the figure."""
+
+
+def starts(runs: int) -> None:
+    """The start of pytest on an empty file, with and without the plugin, by turns; CPU time, so that a busy machine
+    does not count.
+    """
+    times: dict[str, list[float]] = {"with": [], "without": []}
+    without_others = [word for name in _OTHERS for word in ("-p", f"no:{name}")]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_empty.py").touch()
+        command = [sys.executable, "-m", "pytest", "--co", "-q", *without_others]
+        for turn in range(runs + 1):
+            for which, more in (("with", []), ("without", ["-p", "no:mka1"])):
+                began = _children()
+                subprocess.run([*command, *more], cwd=folder, capture_output=True, check=False)
+                if turn:  # The first one may have bytecode to write.
+                    times[which].append(_children() - began)
+    for which, taken in times.items():
+        _report(f"pytest --co on an empty file, {which} the plugin", taken)
+    differences = [one - other for one, other in zip(times["with"], times["without"], strict=True)]
+    _report("what the plugin adds to it, pair by pair", differences)
+
+
+def clean_states(runs: int) -> None:
+    """What comes before and after each test, in a run of many."""
+    opened = time.perf_counter()
+    with open_target(None, None, "") as target:
+        _report("the first fixture of a run: the server is there", [time.perf_counter() - opened])
+        folder = Path()
+        api = target.begin({}, folder)
+        request = Request(f"{api.api_url}/conversations", b"{}", {**api.headers, "Content-Type": "application/json"})
+
+        def use() -> None:
+            with urlopen(request) as answer:
+                answer.read()
+
+        def end() -> None:
+            api.complaints(strict=True, faults=True)
+
+        begun, ended, marked = [], [], []
+        for _ in range(runs):
+            begun.append(_timed(lambda: target.begin({}, folder)))
+            api = target.begin({}, folder)
+            use()
+            ended.append(_timed(end))
+            marked.append(_timed(lambda: target.begin({"ids": "sequential", "identity_mode": "raw"}, folder)))
+        _report("clean state for a test", begun)
+        _report("clean state with other settings", marked)
+        _report("the look at what a test has done, one request", ended)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _timed(function: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def _report(what: str, taken: list[float]) -> None:
+    milliseconds = [seconds * 1000 for seconds in taken]
+    middle = statistics.median(milliseconds)
+    spread = ""
+    if len(milliseconds) > 3:
+        lower, _, upper = statistics.quantiles(milliseconds, n=4)
+        spread = f"  ({lower:.3f} to {upper:.3f}, n={len(milliseconds)})"
+    sys.stdout.write(f"{what:<56} {middle:>10.3f} ms{spread}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--starts", type=int, default=15, help="runs of pytest (default: %(default)s)")
+    parser.add_argument("--states", type=int, default=1000, help="clean states (default: %(default)s)")
+    options = parser.parse_args()
+    clean_states(options.states)
+    starts(options.starts)
+
+
+if __name__ == "__main__":
+    main()
