@@ -6,10 +6,11 @@ in `DIFFERENCES`.
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -33,17 +34,47 @@ class Verdict(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A finding that one engine alone may have: `engine` tells which."""
+    """A finding that one engine alone may have: `engine` tells which.
+
+    Where that is the compiled one, `due` tells the parameters for which it must have it: the other cannot tell.
+    """
 
     name: str
     why: str
     engine: str
     is_it: Callable[[Finding, Request | Response], bool]
+    due: Callable[[Request], Iterable[str]] = lambda request: ()
 
 
-def _texts(request: Request | Response, finding: Finding) -> list[str]:
-    query = request.query.decode("utf-8", "replace") if isinstance(request, Request) else ""
-    return [text for name, text in parse_qsl(query, keep_blank_values=True) if f"/{name}" == finding.pointer]
+def _sent(case: Request | Response) -> dict[str, list[str]]:
+    """The texts of the query parameters that the document declares."""
+    if isinstance(case, Response):
+        return {}
+    query = case.query.decode("utf-8", "replace")
+    declared = {one.name for one in case.operation.parameters if one.location == "query"}
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] in declared]
+    return {name: [text for key, text in pairs if key == name] for name, _ in pairs}
+
+
+def _texts(case: Request | Response, finding: Finding) -> list[str]:
+    return _sent(case).get(finding.pointer.removeprefix("/"), [])
+
+
+def _types(request: Request, name: str) -> frozenset[str]:
+    (parameter,) = [one for one in request.operation.parameters if one.name == name and one.location == "query"]
+    return parameter.schema.json_types
+
+
+def _repeated(request: Request) -> Iterator[str]:
+    for name, texts in _sent(request).items():
+        if len(texts) > 1 and "array" not in _types(request, name):
+            yield name
+
+
+def _only_python_reads(request: Request) -> Iterator[str]:
+    for name, texts in _sent(request).items():
+        if "integer" in _types(request, name) and not re.fullmatch("-?(0|[1-9][0-9]*)", texts[0]):
+            yield name
 
 
 def _python_reads_an_integer(text: str) -> bool:
@@ -60,6 +91,7 @@ DIFFERENCES = [
         "openapi-core takes the first and drops the others without a word; one value has one place (RFC 6570, 3.2.8)",
         "compiled",
         lambda finding, case: finding.message.startswith("must be given once") and isinstance(case, Request),
+        _repeated,
     ),
     Difference(
         "an integer that only Python reads",
@@ -69,6 +101,7 @@ DIFFERENCES = [
             finding.message.startswith("must be an integer, not '")
             and any(_python_reads_an_integer(text) for text in _texts(case, finding))
         ),
+        _only_python_reads,
     ),
     Difference(
         "a format",
@@ -137,6 +170,11 @@ def compare(case: Request | Response, compiled: Verdict, reference: Verdict, tal
     """Note in `tally` how the verdicts agree or differ."""
     kind = "request" if isinstance(case, Request) else "response"
     tally.verdicts[case.operation.id, kind, compiled.is_valid] += 1
+    if isinstance(case, Request):
+        due = {f"/{name}" for difference in tally.differences for name in difference.due(case)}
+        told = {finding.pointer for finding in compiled.findings if finding.location == "query"}
+        if not due <= told and "" not in told:
+            tally.failures.append(f"{_shown(case)}\n  compiled says nothing of {sorted(due - told)}")
     if compiled.is_valid != reference.is_valid:
         verdicts = {"compiled": compiled.findings, "reference": reference.findings}
         excused: set[tuple[str, str]] = set()
@@ -197,11 +235,11 @@ def _table(tally: Tally) -> Iterator[str]:
         yield f"never needed: {name}"
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     began = time.monotonic()
     tally = run(given.cases, given.seed)
     lines = [*_table(tally), *(f"\nDIFFERENT: {failure}" for failure in tally.failures[:20])]

@@ -101,7 +101,7 @@ class Generator:
         headers = self._headers(operation, wrong == "header")
         content = b""
         if operation.body_content:
-            content = self._text(self._body(operation, wrong == "body"), wrong == "text")
+            content = self._text(self._body(operation, wrong == "body"), "request" if wrong == "text" else None)
             media_type = self._random.choice(CONTENT_TYPES) if wrong == "type" else "application/json"
             if wrong != "type" or self._chance(0.9):
                 headers.append((b"content-type", media_type.encode()))
@@ -171,7 +171,7 @@ class Generator:
         content = b""
         if schema is not None:
             value = self._mutated(schema.pointer) if wrong == "body" else self._value(schema.pointer)
-            content = self._text(value, wrong == "text")
+            content = self._text(value, "response" if wrong == "text" else None)
         headers = [(b"content-length", str(len(content)).encode())]
         for header in declared.headers:
             if wrong != "header" or self._chance(0.5):
@@ -186,13 +186,13 @@ class Generator:
 
     # JSON text
 
-    def _text(self, value: Any, wrong: bool) -> bytes:
+    def _text(self, value: Any, wrong_for: str | None) -> bytes:
         text = json.dumps(value, ensure_ascii=self._chance(0.5), indent=self._random.choice((None, 1)))
-        if not wrong:
+        if wrong_for is None:
             return text.encode()
         nested = "[" * 150 + "]" * 150
         deep = "[" * 300 + "]" * 300
-        addition = self._random.choice((*FIELDS, f'"x": {nested}', f'"x": {deep}'))
+        addition = self._least([*FIELDS, f'"x": {nested}', f'"x": {deep}'], key=wrong_for)
         changed = {
             "add": f"{text.rstrip()[:-1]}{', ' if text.rstrip()[-2:-1] != '{' else ''}{addition}}}",
             "cut": text[: self._random.randrange(len(text))],
@@ -200,7 +200,7 @@ class Generator:
             "blank": self._random.choice(("", " ", "\r\n\t", "\u00a0")),
             "mark": "\ufeff" + text,
         }
-        how = self._random.choice((*changed, "add", "bytes", "utf-16"))
+        how = self._random.choice((*changed, "add", "add", "add", "add", "bytes", "utf-16"))
         if how == "bytes":
             return text.encode() + self._random.choice((b"\xff", b"\x80", b"\xc3"))
         return text.encode("utf-16") if how == "utf-16" else changed[how].encode()

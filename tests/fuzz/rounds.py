@@ -1,0 +1,71 @@
+"""Run Schemathesis, as a command of its own, against a fake that listens on a real socket."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mockserver import Settings, create_app, run_server
+
+_HERE = Path(__file__).parent
+KEYS = ("fuzz-key-1", "fuzz-key-2")  # As in users.yaml.
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one run found. `passed` is false, too, when too few valid requests were accepted."""
+
+    seed: int
+    cases: int
+    failures: int
+    seconds: float
+    passed: bool
+    output: str
+    outcomes: dict[str, dict[str, int]]
+    """For each operation how many valid requests were accepted, unreachable (404) or rejected; stories left out."""
+
+
+def fuzzed_fake() -> Any:
+    """The application that is tested: as shipped, with the two keys, and with the same ids in every run."""
+    return create_app(Settings(api_keys=KEYS, ids="sequential"))
+
+
+def fuzz(*options: str, app: Any = None) -> Round:
+    """One run of Schemathesis with these options, against `app` or a new fake."""
+    with run_server(app or fuzzed_fake()) as server, TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        finished = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
+                *("run", f"{server.url}/openapi.json", "--url", server.url, "--no-color"),
+                *("--report", "json", "--report-json-path", str(report), *options),
+            ],
+            cwd=_HERE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if not report.exists():
+            raise RuntimeError(f"Schemathesis did not run:\n{finished.stdout}")
+        return _round(json.loads(report.read_bytes()), finished)
+
+
+def _round(report: dict[str, Any], finished: subprocess.CompletedProcess[str]) -> Round:
+    outcomes = {
+        operation: {kind: sum(counts[kind] for counts in phases.values()) for kind in next(iter(phases.values()))}
+        for operation, phases in report["valid_rates"].items()
+    }
+    return Round(
+        seed=report["seed"],
+        cases=report["test_cases"]["generated"],
+        failures=report["test_cases"]["unique_failures"] + sum(error["count"] for error in report["errors"]),
+        seconds=report["running_time"] or 0.0,
+        passed=finished.returncode == 0,
+        output=finished.stdout,
+        outcomes=outcomes,
+    )

@@ -1,0 +1,83 @@
+"""Schemathesis, in all its phases, against a running fake: nothing but what the document says, whatever is sent."""
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .rounds import KEYS, Round, fuzz, fuzzed_fake
+
+
+@pytest.fixture(scope="module")
+def run() -> Round:
+    return fuzz()
+
+
+def test_every_answer_is_what_the_document_says(run: Round) -> None:
+    assert run.passed, run.output
+
+
+def test_most_valid_requests_get_through(run: Round) -> None:
+    """Otherwise the run above has seen nothing but refusals."""
+    for operation, outcomes in run.outcomes.items():
+        assert outcomes["accepted"] >= 0.5 * sum(outcomes.values()), (operation, outcomes)
+    assert len(run.outcomes) == 10
+
+
+class Spoilt:
+    """An application that gets or gives something else than it should."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/openapi.json":
+            await self._app(scope, receive, send)
+            return
+
+        async def spoilt_send(message: Message) -> None:
+            await send(self.answer(scope, message))
+
+        await self._app(self.request(scope), receive, spoilt_send)
+
+    def request(self, scope: Scope) -> Scope:
+        return scope
+
+    def answer(self, scope: Scope, message: Message) -> Message:
+        return message
+
+
+class Crashes(Spoilt):
+    def answer(self, scope: Scope, message: Message) -> Message:
+        return message | {"status": 500} if message.get("status") == 200 else message
+
+
+class SendsAnotherType(Spoilt):
+    def answer(self, scope: Scope, message: Message) -> Message:
+        if "body" not in message:
+            return message
+        return message | {"body": message["body"].replace(b'"has_more":false', b'"has_more":"no" ')}
+
+
+class TakesLimitZero(Spoilt):
+    def request(self, scope: Scope) -> Scope:
+        return scope | {"query_string": scope["query_string"].replace(b"limit=0", b"limit=1")}
+
+
+class TakesAnyKey(Spoilt):
+    def request(self, scope: Scope) -> Scope:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
+
+
+@pytest.mark.parametrize(
+    ("defect", "operation", "found"),
+    [
+        (Crashes, "conversations.retrieve", "Server error"),
+        (SendsAnotherType, "conversations.items.list", "Response violates schema"),
+        (TakesLimitZero, "conversations.list", "Schema-violating request accepted"),
+        (TakesAnyKey, "conversations.retrieve", "API accepts requests without authentication"),
+    ],
+)
+def test_the_fuzzer_can_see(defect: type[Spoilt], operation: str, found: str) -> None:
+    run = fuzz("--include-operation-id", operation, "--phases=examples,coverage", app=defect(fuzzed_fake()))
+    assert not run.passed
+    assert found in run.output
