@@ -100,7 +100,7 @@ def _marked(node: pytest.Item) -> dict[str, Any]:
     from mockserver.errors import UsageError
 
     options: dict[str, Any] = {}
-    for marker in list(node.iter_markers("mka1")):
+    for marker in reversed(list(node.iter_markers("mka1"))):
         if marker.args:
             raise UsageError(f"the marker mka1 takes keywords only, such as mka1(seed={marker.args[0]!r})")
         options.update(marker.kwargs)

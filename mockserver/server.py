@@ -160,9 +160,10 @@ class _Server(uvicorn.Server):
         """Do not wait for answers that a planned fault holds back."""
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
-            context = None if cycle is None else context_of(cycle.scope)
-            if context is not None and context.fault is not None and not cycle.response_complete:
-                connection.transport.abort()
+            if cycle is not None and not cycle.response_complete:
+                context = context_of(cycle.scope)
+                if context is not None and context.fault is not None:
+                    connection.transport.abort()
 
     def _give_up_on_stalled_requests(self) -> None:
         """Answer 408, in plain text as uvicorn's own 400, where a request does not arrive; uvicorn waits for ever."""

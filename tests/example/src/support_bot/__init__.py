@@ -1,0 +1,1 @@
+"""A support desk that keeps each ticket as an MKA1 conversation."""

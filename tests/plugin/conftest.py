@@ -1,0 +1,58 @@
+"""Runs of pytest inside a test."""
+
+import re
+from dataclasses import dataclass
+
+import httpcore  # noqa: F401 - httpx loads it late, and keeps its classes; pytester would forget the module
+import pytest
+
+PREAMBLE = """
+import os, subprocess, sys, asyncio
+import httpx, pytest
+from mockserver.testing import Mka1
+
+def call(mka1, method="POST", path="/conversations", headers=None, **options):
+    return httpx.request(method, mka1.api_url + path, headers=headers or mka1.headers, verify=False, **options)
+"""
+
+
+SLOW = ("schemathesis", "hypothesispytest")
+"""Plugins of others that take long to load and are of no use to inner tests."""
+
+
+@dataclass
+class Run:
+    """What came of the inner tests, by name; `told` is why a test failed or was skipped."""
+
+    outcomes: dict[str, str]
+    told: dict[str, str]
+    output: str
+    code: int
+
+
+@pytest.fixture
+def run(pytester):
+    """Run this text as a test file, in this process unless it is told otherwise."""
+
+    def start(text, *arguments, separately=False, **files):
+        pytester.makepyfile(test_inner=PREAMBLE + text)
+        for name, content in files.items():
+            pytester.path.joinpath(name.replace("__", ".")).write_text(content)
+        without = [word for name in ("cacheprovider", *SLOW) for word in ("-p", f"no:{name}")]
+        arguments = (*without, "-W", "error", *arguments)
+        if separately:
+            result = pytester.runpytest_subprocess(*arguments)
+            return Run({}, {}, result.stdout.str() + result.stderr.str(), result.ret)
+        result = pytester.runpytest_inprocess(*arguments)
+        outcomes, told = {}, {}
+        for report in result.reprec.getreports("pytest_runtest_logreport"):
+            name = report.nodeid.split("::", 1)[1]
+            if report.outcome != "passed" or name not in outcomes:
+                phase = "" if report.when == "call" or report.passed else f" in {report.when}"
+                outcomes[name] = report.outcome + phase
+            if report.outcome != "passed":
+                text = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+                told[name] = re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT", text)
+        return Run(outcomes, told, result.stdout.str() + result.stderr.str(), result.ret)
+
+    return start

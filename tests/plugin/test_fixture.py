@@ -1,0 +1,307 @@
+"""What a test is given, and that no test sees anything of another."""
+
+import pytest
+
+GIVEN = '''
+NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
+before = {name: os.environ.get(name) for name in NAMES}
+
+def test_addresses(mka1):
+    assert isinstance(mka1, Mka1)
+    assert mka1.url.startswith("http://127.0.0.1:")
+    assert mka1.api_url == mka1.url + "/api/v1/llm"
+    assert mka1.api_key == "mka1-test-key"
+    assert mka1.end_user is None
+    assert mka1.headers == {"Authorization": "Bearer mka1-test-key"}
+    assert mka1.is_fake
+    assert repr(mka1).endswith(f" {mka1.url}>")
+
+def test_server(mka1_server, mka1):
+    assert mka1_server.url == mka1.url
+
+def test_environment(mka1):
+    assert {name: os.environ[name] for name in NAMES} == mka1.environment() == {
+        "MKA1_BASE_URL": mka1.url,
+        "MKA1_API_KEY": "mka1-test-key",
+        "OPENAI_BASE_URL": mka1.api_url,
+        "OPENAI_API_KEY": "mka1-test-key",
+    }
+
+def test_environment_after_monkeypatch(mka1, monkeypatch):
+    monkeypatch.setenv("MKA1_API_KEY", "other")
+    monkeypatch.undo()
+    assert os.environ["MKA1_API_KEY"] == "mka1-test-key"
+
+def test_environment_is_as_before():
+    assert {name: os.environ.get(name) for name in NAMES} == before
+    assert before["MKA1_API_KEY"] == "of-the-user"
+
+def test_subprocess(mka1):
+    script = """if True:
+        import os, urllib.request
+        headers = {"Authorization": "Bearer " + os.environ["MKA1_API_KEY"], "Content-Type": "application/json"}
+        url = os.environ["MKA1_BASE_URL"] + "/api/v1/llm/conversations"
+        print(urllib.request.urlopen(urllib.request.Request(url, b"{}", headers)).status)
+    """
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "200\\n"
+    assert mka1.requests.one().operation == "conversations.create"
+
+def test_asyncio(mka1):
+    async def calls():
+        async with httpx.AsyncClient(base_url=mka1.api_url, headers=mka1.headers) as client:
+            answers = await asyncio.gather(*(client.post("/conversations", json={}) for _ in range(5)))
+        mka1.requests.assert_called("conversations.create", times=5)
+        return [answer.status_code for answer in answers]
+    assert asyncio.run(calls()) == [200] * 5
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_anyio(mka1):
+    async with httpx.AsyncClient(base_url=mka1.api_url, headers=mka1.headers) as client:
+        assert (await client.post("/conversations", json={})).status_code == 200
+    mka1.requests.assert_called("conversations.create", times=1)
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.xfail(strict=True, raises=pytest.fail.Exception)
+async def test_anyio_with_a_fault_that_never_fires(mka1):
+    mka1.faults.garbage()
+
+class TestOfUnittest(__import__("unittest").TestCase):
+    @pytest.fixture(autouse=True)
+    def _take(self, mka1):
+        self.mka1 = mka1
+
+    def test_unittest(self):
+        self.assertEqual(call(self.mka1, json={}).status_code, 200)
+        self.mka1.requests.assert_called("conversations.create", times=1)
+
+def test_requests(mka1):
+    other = {"Authorization": "Bearer other", "X-On-Behalf-Of": "ada"}
+    call(mka1, json={"metadata": {"a": "b"}})
+    call(mka1, "GET", "/conversations/conv_1")
+    httpx.get(mka1.api_url + "/conversations?limit=1", headers=other, verify=False)
+    requests = mka1.requests
+    assert len(requests) == 3 and [one.status for one in requests] == [200, 404, 200]
+    assert requests[0].request == {"metadata": {"a": "b"}} and requests[0].response["object"] == "conversation"
+    assert requests[-1].query == "limit=1" and requests[-1].end_user == "ada"
+    assert [one.status for one in requests[:2]] == [200, 404]
+    assert requests.last == requests[2] and requests.last in requests
+    assert requests.filter("conversations.create").one() == requests[0]
+    assert requests.filter(status=404).one() == requests[1]
+    assert requests.filter(key="other").one() == requests.filter(key=requests[2].key).one() == requests[2]
+    assert requests.filter(end_user="ada").one() == requests[2]
+    assert repr(requests.filter(status=404)) == "<Requests: GET /api/v1/llm/conversations/conv_1 -> 404>"
+    requests.assert_called("conversations.create", body={"metadata": {"a": "b"}})
+    requests.assert_called("conversations.delete", times=0)
+    requests.clear()
+    assert not mka1.requests and repr(mka1.requests) == "<Requests: none>"
+
+def test_coverage(mka1):
+    call(mka1, json={"items": [{"type": "message", "role": "user", "content": "hi"}]})
+    coverage = mka1.coverage()
+    assert coverage["operations"] == {"conversations.create": {"200": 1}}
+    assert coverage["items"] == {"message": 1}
+
+def test_seeds(mka1):
+    mka1.seed("support-thread")
+    mka1.seed("threads.yaml")
+    mka1.seed(os.path.abspath("threads.json"))
+    mka1.seed({"conversations": [{"id": "conv_mapping"}]})
+    found = call(mka1, "GET").json()["data"]
+    assert {one["id"] for one in found} == {"conv_support", "conv_yaml", "conv_json", "conv_mapping"}
+
+def test_state(mka1):
+    mka1.seed("two-end-users")
+    snapshot = mka1.state.snapshot()
+    assert len(snapshot["conversations"]) == 3
+    call(mka1, "DELETE", "/conversations/conv_account")
+    mka1.state.restore(snapshot)
+    assert mka1.state.snapshot() == snapshot
+    mka1.reset()
+    assert mka1.state.snapshot() == {"conversations": []}
+
+def test_clock(mka1):
+    import datetime
+    mka1.clock.freeze(datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
+    assert call(mka1, json={}).json()["created_at"] == 1704067200
+    mka1.clock.advance(60)
+    assert mka1.clock.now() == 1704067260
+    mka1.clock.freeze(5)
+    assert mka1.clock.now() == 5
+    mka1.clock.resume()
+    assert mka1.clock.now() > 1704067200
+    mka1.clock.freeze()
+    assert mka1.clock.now() == mka1.clock.now()
+
+VERBS = {
+    "rate_limited": ({"retry_after_ms": 5}, lambda answer: answer.json() == {"error": "Rate limit exceeded"}),
+    "server_error": ({"status": 503, "retry_after_ms": 5}, lambda answer: answer.headers["retry-after-ms"] == "5"),
+    "delayed": ({"seconds": 0.01}, lambda answer: answer.status_code == 200),
+    "truncated": ({}, lambda answer: answer.text[-1:] != "}"),
+    "garbage": ({}, lambda answer: b"\\xff" in answer.content),
+    "wrong_content_type": ({"content_type": "a/b"}, lambda answer: answer.headers["content-type"] == "a/b"),
+    "dripping": ({"seconds": 0.01}, lambda answer: answer.json()["has_more"] is False),
+    "field_dropped": ({"pointer": "/has_more"}, lambda answer: "has_more" not in answer.json()),
+    "field_retyped": ({"pointer": "/has_more", "value": "no"}, lambda answer: answer.json()["has_more"] == "no"),
+    "unknown_item": ({}, lambda answer: answer.json()["data"][-1]["type"] == "hologram_call"),
+    "timed_out": ({}, httpx.ReadTimeout),
+    "closed": ({}, httpx.HTTPError),
+    "reset": ({}, httpx.HTTPError),
+}
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.mka1(seed="support-thread")
+def test_fault(mka1, verb):
+    options, expected = VERBS[verb]
+    getattr(mka1.faults, verb)("conversations.items.list", **options, after=1, times=1)
+    items = mka1.api_url + "/conversations/conv_support/items"
+    assert len(httpx.get(items, headers=mka1.headers, verify=False).json()["data"]) == 5
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            httpx.get(items, headers=mka1.headers, timeout=0.2)
+    else:
+        assert expected(httpx.get(items, headers=mka1.headers, verify=False))
+    assert [one["fired"] for one in mka1.faults.planned] == [1]
+
+def test_a_failure_that_has_done_its_work(mka1):
+    mka1.faults.server_error("conversations.create", commit=True)
+    assert call(mka1, json={}).status_code == 500
+    assert len(mka1.state.snapshot()["conversations"]) == 1
+
+def test_a_fault_for_one_key(mka1):
+    mka1.faults.add("conversations.create", status=500, api_key="other")
+    assert call(mka1, json={}).status_code == 200
+    headers = {"Authorization": "Bearer other"}
+    assert httpx.post(mka1.api_url + "/conversations", json={}, headers=headers, verify=False).status_code == 500
+'''
+
+
+def test_what_a_test_is_given(run, monkeypatch):
+    monkeypatch.setenv("MKA1_API_KEY", "of-the-user")
+    files = {
+        "threads__yaml": "conversations: [{id: conv_yaml}]",
+        "threads__json": '{"conversations": [{"id": "conv_json"}]}',
+    }
+    result = run(GIVEN, **files)
+    assert result.told.keys() == {"test_anyio_with_a_fault_that_never_fires[asyncio]"}, result.told
+    assert result.outcomes.keys() >= {"test_anyio[asyncio]", "TestOfUnittest::test_unittest", "test_fault[reset]"}
+
+
+APART = '''
+import threading
+from mockserver import Settings, create_app, run_server
+
+def is_clean(mka1):
+    """As the first test found it."""
+    assert mka1.state.snapshot() == {"conversations": []}
+    assert mka1.faults.planned == []
+    assert len(mka1.requests) == 0
+    assert abs(mka1.clock.now() - __import__("time").time()) < 5
+    made = call(mka1, json={}).json()
+    assert int(made["id"].removeprefix("conv_"), 16) > 2**64, "ids are random again"
+    assert call(mka1, json={"colour": "blue"}).status_code == 200, "unknown fields are let through again"
+    assert len(made["identity"]) == 64, "the identity is a hash again"
+    assert mka1.api_key == "mka1-test-key"
+
+def test_a1_spoils_all(mka1):
+    mka1.seed("support-thread")
+    mka1.faults.garbage("conversations.list", times=None)
+    mka1.clock.freeze(1)
+    call(mka1, json={})
+
+def test_a2_is_clean(mka1):
+    is_clean(mka1)
+
+@pytest.mark.mka1(ids="sequential", identity_mode="raw", api_keys=["one=acme", "two"], rate_limit="2/m",
+                  unknown_fields="reject", now=1704067200, seed="support-thread")
+def test_b1_is_set(mka1):
+    assert mka1.api_key == "one" and os.environ["OPENAI_API_KEY"] == "one"
+    found = call(mka1, "GET").json()["data"]
+    assert [one["id"] for one in found] == ["conv_support"] and found[0]["identity"] == "acme:"
+    made = call(mka1, json={}).json()
+    assert made["id"] == "conv_" + "1".zfill(32) and made["created_at"] == 1704067200
+    assert call(mka1, "GET").status_code == 429
+    mka1.clock.advance(60)
+    assert call(mka1, json={"colour": "blue"}).status_code == 400
+    assert httpx.get(mka1.api_url + "/conversations", headers={"Authorization": "Bearer three"}).status_code == 401
+
+def test_b2_is_clean(mka1):
+    is_clean(mka1)
+
+@pytest.mark.mka1(seed="support-thread", ids="sequential")
+class TestMarked:
+    def test_of_the_class(self, mka1):
+        assert [one["id"] for one in call(mka1, "GET").json()["data"]] == ["conv_support"]
+        assert call(mka1, json={}).json()["id"] == "conv_" + "1".zfill(32)
+
+    @pytest.mark.mka1(seed=["two-end-users", {"conversations": [{"id": "conv_2"}]}], identity_mode="raw")
+    def test_of_the_function(self, mka1):
+        found = call(mka1, "GET").json()["data"]
+        assert {one["id"] for one in found} == {"conv_account", "conv_2"}
+        assert found[0]["identity"].startswith("account-")
+        assert call(mka1, json={}).json()["id"] == "conv_" + "1".zfill(32)
+
+    @pytest.mark.mka1(seed=None, ids="random")
+    def test_without(self, mka1):
+        is_clean(mka1)
+
+late = threading.Event()
+
+def test_c1_leaves_a_request_on_its_way(mka1):
+    mka1.faults.delayed("conversations.create", seconds=0.5)
+    def send():
+        httpx.post(mka1.url + "/api/v1/llm/conversations", headers=headers, json={"metadata": {"of": "c1"}})
+        late.set()
+    headers = mka1.headers
+    threading.Thread(target=send).start()
+    while mka1.faults.planned[0]["fired"] == 0:
+        pass
+
+def test_c2_never_hears_of_it(mka1):
+    assert late.wait(5)
+    assert mka1.state.snapshot() == {"conversations": []} and len(mka1.requests) == 0
+
+def test_a_server_of_ones_own(mka1):
+    with run_server(create_app(Settings(seeds=("support-thread",)))) as own:
+        headers = {"Authorization": "Bearer mka1-test-key"}
+        mka1.faults.garbage("conversations.list", times=None)
+        assert len(httpx.get(own.api_url + "/conversations", headers=headers, verify=False).json()["data"]) == 1
+        mka1.clock.freeze(5)
+        assert httpx.get(own.url + "/_mock/clock").json()["now"] > 5
+        assert len(httpx.get(own.url + "/_mock/requests").json()["data"]) == 1
+    assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": []}
+
+def test_two_targets_of_the_plugin(mka1, tmp_path):
+    from mockserver.testing import open_target
+    with open_target(None, None, "") as other:
+        theirs = other.begin({"seed": "support-thread"}, tmp_path)
+        assert theirs.url != mka1.url
+        assert len(theirs.state.snapshot()["conversations"]) == 1
+        assert mka1.state.snapshot() == {"conversations": []}
+'''
+
+
+def test_no_test_sees_anything_of_another(run):
+    result = run(APART)
+    assert result.told == {}
+    assert len(result.outcomes) == 11
+
+
+def test_markers_add_up_from_the_module_to_the_function(run):
+    text = """
+pytestmark = pytest.mark.mka1(ids="sequential", now=7)
+
+@pytest.mark.mka1(now=8)
+def test_it(mka1):
+    made = call(mka1, json={}).json()
+    assert made["id"].endswith("01") and made["created_at"] == 8
+"""
+    assert run(text).outcomes == {"test_it": "passed"}
+
+
+@pytest.mark.parametrize("fixture", ["mka1", "mka1_server"])
+def test_a_fixture_is_described(pytester, fixture):
+    pytester.makepyfile("")
+    shown = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
+    assert f"\n{fixture}" in shown

@@ -1,0 +1,39 @@
+"""What a type checker says of the fixture; checked, never run: each `type: ignore` must be needed."""
+
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+from mockserver.testing import Exchange, Mka1, Requests, Target
+
+
+def test_reading(mka1: Mka1, mka1_server: Target) -> None:
+    assert_type(mka1.url, str)
+    assert_type(mka1.api_url, str)
+    assert_type(mka1.end_user, str | None)
+    assert_type(mka1.headers, dict[str, str])
+    assert_type(mka1.requests, Requests)
+    assert_type(mka1.requests.last, Exchange)
+    assert_type(mka1.requests[0], Exchange)
+    assert_type([exchange.status for exchange in mka1.requests[1:]], list[int])
+    assert_type(mka1.requests.filter("conversations.create", status=200).one(), Exchange)
+    assert_type(mka1.state.snapshot(), dict[str, Any])
+    assert_type(mka1.clock.now(), float)
+    assert_type(mka1_server.url, str)
+
+
+def test_steering(mka1: Mka1) -> None:
+    mka1.seed({"conversations": []})
+    mka1.clock.freeze(datetime(2024, 1, 1, tzinfo=UTC))
+    mka1.faults.add("conversations.create", status=503, times=2, headers={"retry-after-ms": "1"})
+    mka1.faults.rate_limited("conversations.create", retry_after_ms=1, times=None)
+    mka1.faults.delayed(seconds=0.1, after=1, every=2)
+    mka1.requests.assert_called("conversations.create", times=1, body={"metadata": {}})
+
+
+def test_mistakes(mka1: Mka1) -> None:
+    mka1.faults.add("conversations.create", statis=503)  # type: ignore[call-arg]
+    mka1.faults.add("conversations.create", action="explode")  # type: ignore[arg-type]
+    mka1.faults.garbage("conversations.create", time=2)  # type: ignore[call-arg]
+    mka1.faults.field_dropped(pointer="/id")  # type: ignore[call-arg]
+    mka1.clock.freeze("2024-01-01")  # type: ignore[arg-type]
+    mka1.requests.last.statis  # type: ignore[attr-defined]  # noqa: B018
