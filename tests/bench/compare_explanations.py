@@ -6,8 +6,10 @@ Prism answers on a port of its own; without npx its column says so.
 import argparse
 import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -146,14 +148,15 @@ def prism() -> Iterator[Callable[[Mistake], list[str]]]:
         document = Path(folder) / "openapi.json"
         document.write_text(json.dumps(DOCUMENT))
         command = ["npx", "--yes", PRISM, "mock", "--host", "127.0.0.1", "--port", str(port), str(document)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        silent = subprocess.DEVNULL
+        process = subprocess.Popen(command, stdout=silent, stderr=silent, start_new_session=True)
         try:
             base_url = f"http://127.0.0.1:{port}"
             _wait_for(base_url)
             with httpx.Client(base_url=base_url, headers={"Authorization": "Bearer key"}) as client:
                 yield lambda mistake: _asked(client, mistake)
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # npx does not pass it on.
             process.wait(10)
 
 
@@ -180,11 +183,12 @@ def page() -> str:
     lines = [
         "# What a refusal says",
         "",
-        "Ten mistakes, and what four tools say about each: this fake; openapi-core, the text of its errors and of their",
-        "causes; jsonschema, all its errors and the one that `best_match` picks; and Prism, the messages in its",
+        "Ten mistakes, and what four tools say about each: this fake; openapi-core, the text of its errors and of",
+        "their causes; jsonschema, all its errors and the one that `best_match` picks; and Prism, the messages in its",
         "`sl-violations` header, which it cuts at about fifty (the body it answers with is an example out of the",
-        f"document). Each was given the same document and the same request. Texts of over {LONGEST} characters are cut;",
-        "how long they were is told.",
+        "document). Each was given the same document and the same request; jsonschema, which knows no parameters, was",
+        f"given the value for the last two. Texts of more than {LONGEST} characters are cut; how long they were is",
+        "told.",
         "",
         "This page is the output of `make compare-explanations`.",
     ]
@@ -208,7 +212,7 @@ def page() -> str:
 
 def _quoted(said: list[str]) -> str:
     if not said:
-        return "nothing: the request is let through"
+        return "nothing"
     shown = "<br>".join(f"`{_cut(text)}`" for text in said[:2])
     return f"{shown}<br>and {len(said) - 2} more" if len(said) > 2 else shown
 

@@ -1,5 +1,6 @@
 """The engine that the guards run on can be chosen."""
 
+import os
 import subprocess
 import sys
 
@@ -106,6 +107,14 @@ def test_the_reference_takes_no_other_version():
 def test_an_unknown_engine_is_named():
     with pytest.raises(UsageError, match="engine must be compiled or reference, not 'fast'"):
         Settings(engine="fast")
+
+
+@pytest.mark.parametrize(("arguments", "variables"), [(["--engine", "fast"], {}), ([], {"MOCKSERVER_ENGINE": "fast"})])
+def test_the_flag_and_the_variable_are_read(arguments, variables):
+    command = [sys.executable, "-m", "mockserver", "serve", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **variables})
+    assert result.returncode == 2
+    assert "'fast' is not one of 'compiled', 'reference'" in result.stderr
 
 
 def test_what_the_reference_engine_needs_is_told(monkeypatch):

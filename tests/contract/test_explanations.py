@@ -14,10 +14,22 @@ SHAPE = {
     "oneOf": [{"type": "object", **CIRCLE}, {"type": "object", **SQUARE}],
     "discriminator": {"propertyName": "kind"},
 }
+KINDS = {
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {"kind": {"enum": ["a", "b"]}, "size": {"type": "string"}},
+        },
+        {"$ref": "#/components/schemas/Note"},
+    ],
+    "discriminator": {"propertyName": "kind"},
+}
 DOCUMENT = {
     "components": {
         "schemas": {
             "Circle": {"type": "object", **CIRCLE},
+            "Note": {"type": "object", "required": ["kind", "text"], "properties": {"kind": {}, "text": {}}},
             "Square": {"allOf": [{"type": "object", **SQUARE}, {"properties": {"tilt": {"type": "integer"}}}]},
             "Thing": {
                 "anyOf": [{"$ref": "#/components/schemas/Circle"}, {"$ref": "#/components/schemas/Square"}, NOTE]
@@ -89,6 +101,10 @@ THING = {"$ref": "#/components/schemas/Thing"}
         (SHAPE, {"kind": "sqare"}, [("/kind", "must be 'circle' or 'square', not 'sqare' (did you mean 'square'?)")]),
         (SHAPE, {"radius": 1}, [("/kind", "is required: 'circle' or 'square'")]),
         (SHAPE, [], [("", "must be an object, not an empty array")]),
+        (KINDS, {"kind": "c"}, [("/kind", "must be 'a', 'b' or 'Note', not 'c'")]),
+        (KINDS, {"kind": "b", "size": 1}, [("/size", "must be a string, not 1")]),
+        (KINDS, {"kind": "Note"}, [("/text", "is required")]),
+        (KINDS, {}, [("/kind", "is required: 'a', 'b' or 'Note'")]),
         (THING, {"kind": "circle", "radius": "1"}, [("/radius", "must be a number, not '1'")]),
         (THING, {"kind": "square", "side": 1, "tilt": "x"}, [("/tilt", "must be an integer, not 'x'")]),
         # ... by the fields of those that can do without a tag ...

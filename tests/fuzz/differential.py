@@ -23,6 +23,8 @@ from mockserver.contract.reference import ReferenceEngine
 
 from .generate import Generator, Request, Response
 
+JSON_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
+
 
 class Verdict(NamedTuple):
     findings: list[Finding]
@@ -71,13 +73,15 @@ def _repeated(request: Request) -> Iterator[str]:
             yield name
 
 
-def _only_python_reads(request: Request) -> Iterator[str]:
+def _not_integers(request: Request) -> Iterator[str]:
     for name, texts in _sent(request).items():
-        if "integer" in _types(request, name) and not re.fullmatch("-?(0|[1-9][0-9]*)", texts[0]):
+        if "integer" in _types(request, name) and not JSON_INTEGER.fullmatch(texts[0]):
             yield name
 
 
-def _python_reads_an_integer(text: str) -> bool:
+def _only_python_reads(text: str) -> bool:
+    if JSON_INTEGER.fullmatch(text):
+        return False
     try:
         int(text)
     except ValueError:
@@ -99,9 +103,9 @@ DIFFERENCES = [
         "compiled",
         lambda finding, case: (
             finding.message.startswith("must be an integer, not '")
-            and any(_python_reads_an_integer(text) for text in _texts(case, finding))
+            and any(_only_python_reads(text) for text in _texts(case, finding))
         ),
-        _only_python_reads,
+        _not_integers,
     ),
     Difference(
         "a format",
