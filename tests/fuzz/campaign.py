@@ -4,6 +4,7 @@ The first round runs every phase; the others the two that have no end, fuzzing a
 """
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from .rounds import Round, fuzz
 
 def main() -> int:
     arguments = _arguments()
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # It remarks on each request that is not HTTP.
     _say(f"{'round':>5} {'seed':>10} {'cases':>9} {'failures':>9} {'seconds':>9}")
     done: list[Round] = []
     for one in _rounds(arguments.seed, arguments.max_examples):

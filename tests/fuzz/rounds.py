@@ -1,6 +1,7 @@
 """Run Schemathesis, as a command of its own, against a fake that listens on a real socket."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Round:
     passed: bool
     output: str
     outcomes: dict[str, dict[str, int]]
-    """For each operation how many valid requests were accepted, unreachable (404) or rejected; stories left out."""
+    """For each operation how many valid requests were accepted, unreachable (404) and so on, outside of stories."""
 
 
 def fuzzed_fake() -> Any:
@@ -44,6 +45,7 @@ def fuzz(*options: str, app: Any = None) -> Round:
                 *("--report", "json", "--report-json-path", str(report), *options),
             ],
             cwd=_HERE,
+            env=os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": folder, "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
