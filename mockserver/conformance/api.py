@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -19,6 +19,15 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 class NoAnswer(Exception):
     """The connection failed, or what came back was not HTTP."""
+
+
+class UnexpectedAnswer(AssertionError):
+    """An answer of another status than the rule wants."""
+
+    def __init__(self, answer: "Answer", expected: str) -> None:
+        super().__init__(f"{answer.method} {answer.path}: expected {expected}, received {answer.summary}")
+        self.answer = answer
+        self.expected = expected
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,18 @@ class Answer:
         return error if isinstance(error, dict) else {}
 
     def fail(self, expected: str) -> NoReturn:
+        raise UnexpectedAnswer(self, expected)
+
+    @property
+    def path(self) -> str:
+        """The path and the query, as sent."""
+        return self.url[self.url.index("/", 8) :]
+
+    @property
+    def summary(self) -> str:
+        """The status and the body, cut."""
         body = self.body if isinstance(self.body, str) else json.dumps(self.body)
-        shown = body if len(body) <= 300 else body[:297] + "..."
-        path = self.url[self.url.index("/", 8) :]
-        raise AssertionError(f"{self.method} {path}: expected {expected}, received {self.status} {shown}")
+        return f"{self.status} {body if len(body) <= 300 else body[:297] + '...'}".rstrip()
 
     def curl(self) -> str:
         """A shell command that repeats the request; the key is left to the variable MKA1_API_KEY."""
@@ -66,42 +83,46 @@ KEY_IN_CURL = "Authorization: Bearer $MKA1_API_KEY"
 
 
 @dataclass
-class _Ledger:
-    """What one scenario did: what to clean up, and what to show when it failed."""
+class _Record:
+    """What one scenario did: what to clean up, what to show when it failed, and which rules it came to."""
 
     created: list[tuple["Api", str]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
 
 
-def _client() -> httpx.Client:
-    return httpx.Client(timeout=30, follow_redirects=False, trust_env=False)
+def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    return httpx.Client(timeout=30, follow_redirects=False, trust_env=False, transport=transport)
 
 
 @dataclass(frozen=True)
 class Api:
     """One caller of the API: a key and, unless it is None, an end user.
 
-    `second_key` belongs to another account, where the target has one to offer. `before_each` is called before every
-    request, for instance to keep to a rate limit. A path is relative to `/api/v1/llm` and goes out as it is written,
-    `%2F` and `..` included.
+    `second_key` belongs to another account, where the target has one to offer. A path is relative to `prefix` and goes
+    out as it is written, `%2F` and `..` included.
     """
 
     base_url: str
     api_key: str | None
     end_user: str | None = None
     second_key: str | None = None
-    before_each: Callable[[], None] = lambda: None
-    _http: httpx.Client = field(default_factory=_client, repr=False)
-    _ledger: _Ledger = field(default_factory=_Ledger, repr=False)
+    prefix: str = PREFIX
+    http: httpx.Client = field(default_factory=http_client, repr=False)
+    _record: _Record = field(default_factory=_Record, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.rstrip("/").removesuffix(PREFIX))
+        object.__setattr__(self, "base_url", self.base_url.rstrip("/").removesuffix(self.prefix))
 
     # -- Who calls -----------------------------------------------------------------------------------------
 
     def fresh(self) -> "Api":
         """The same key for an end user that nobody has used before, with nothing to clean up yet."""
-        return replace(self, end_user=fresh_name("end-user"), _ledger=_Ledger())
+        return replace(self, end_user=fresh_name(self.end_user or "end-user"), _record=_Record())
+
+    def other_end_user(self) -> "Api":
+        """The same key for yet another end user that nobody has used before."""
+        return replace(self, end_user=fresh_name(self.end_user or "end-user"))
 
     def as_end_user(self, name: str | None) -> "Api":
         return replace(self, end_user=name)
@@ -115,7 +136,7 @@ class Api:
         return replace(self, api_key=self.second_key, second_key=self.api_key)
 
     def close(self) -> None:
-        self._http.close()
+        self.http.close()
 
     # -- Requests ------------------------------------------------------------------------------------------
 
@@ -133,13 +154,12 @@ class Api:
         if json is not None:
             content = _json_bytes(json)
         query = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params))
-        url = f"{self.base_url}{PREFIX}{path}{'?' + query if query else ''}"
+        url = f"{self.base_url}{self.prefix}{path}{'?' + query if query else ''}"
         given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
         replaced = {name.lower() for name, _ in given}
         own = [pair for pair in self._own_headers(json is not None) if pair[0].lower() not in replaced]
-        self.before_each()
         try:
-            response = self._http.request(
+            response = self.http.request(
                 method,
                 self.base_url,
                 content=content,
@@ -197,17 +217,28 @@ class Api:
         page: dict[str, Any] = self.get(items_path(conversation), **parameters).ok()
         return page
 
+    # -- Which rule ----------------------------------------------------------------------------------------
+
+    def checks(self, rule: str) -> None:
+        """From here on, what fails breaks this behaviour of the scenario; those named before hold."""
+        self._record.rules.append(rule)
+
+    @property
+    def rules(self) -> Sequence[str]:
+        """The behaviours that the scenario came to, as far as it says so; the last is the one it is at."""
+        return self._record.rules
+
     # -- Afterwards ----------------------------------------------------------------------------------------
 
     @property
     def answers(self) -> Sequence[Answer]:
         """Everything this client and its siblings received, oldest first."""
-        return self._ledger.answers
+        return self._record.answers
 
     def clean_up(self) -> None:
         """Delete the conversations that this client and its siblings created, as far as they are still there."""
-        while self._ledger.created:
-            caller, conversation = self._ledger.created.pop()
+        while self._record.created:
+            caller, conversation = self._record.created.pop()
             caller.delete(conversation_path(conversation))
 
     def _own_headers(self, has_json: bool) -> list[tuple[str, str]]:
@@ -221,10 +252,10 @@ class Api:
         return headers
 
     def _recorded(self, path: str, answer: Answer) -> Answer:
-        self._ledger.answers.append(answer)
+        self._record.answers.append(answer)
         creates = answer.method == "POST" and path == "/conversations" and answer.status == 200
         if creates and isinstance(answer.body, dict) and isinstance(answer.body.get("id"), str):
-            self._ledger.created.append((self, answer.body["id"]))
+            self._record.created.append((self, answer.body["id"]))
         return answer
 
 
@@ -247,7 +278,7 @@ def ids(page: Mapping[str, Any]) -> list[str]:
 
 def fresh_name(prefix: str) -> str:
     """A name that nothing on the target has yet."""
-    return f"{prefix}-{uuid4().hex}"
+    return f"{prefix}-{uuid4().hex[:16]}"
 
 
 def _json_bytes(value: Json) -> bytes:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from mockserver.conformance.api import Answer, Api, NoAnswer
+from mockserver.conformance.api import Answer, Api, NoAnswer, UnexpectedAnswer
 
 ACCOUNTS = ("account-one", "account-two")
 
@@ -32,7 +32,16 @@ class FakeSettings:
     reason = "needs a server started with other settings"
 
 
-Need = SecondKey | FakeSettings
+@dataclass(frozen=True, slots=True)
+class AccountItself:
+    """The scenario acts for the account itself, without an end user, and so outside of what is its own."""
+
+    second_key: bool = False
+
+    reason = "acts for the account itself, outside of the run's own end users"
+
+
+Need = SecondKey | FakeSettings | AccountItself
 Run = Callable[[Api], None]
 _Run = TypeVar("_Run", bound=Run)
 
@@ -73,14 +82,31 @@ class Target(Protocol):
         """A caller of the server, or None where the server cannot offer what the scenario needs."""
 
 
+Went = Literal["passed", "failed", "not checkable"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scenario went. `answers` are those of a scenario that failed, for showing how to repeat it."""
+    """How a scenario went.
+
+    `rules` are the behaviours that it came to, where it says so; the last of them is the one that failed. `answers`
+    are those of a scenario that failed, for showing how to repeat it; `unexpected` is the one that it failed on.
+    """
 
     scenario: Scenario
-    verdict: Literal["passed", "failed", "not checkable"]
+    verdict: Went
     message: str = ""
+    rules: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+    unexpected: UnexpectedAnswer | None = None
+
+    def of(self, behaviour: str) -> tuple[Went, str]:
+        """How it went for one of the scenario's behaviours, and why."""
+        if self.verdict != "failed" or not self.rules or behaviour == self.rules[-1]:
+            return self.verdict, self.message
+        if behaviour in self.rules:
+            return "passed", ""
+        return "not checkable", f"{self.scenario.name} ended before, at {self.rules[-1]}"
 
 
 def run(scenario: Scenario, target: Target) -> Outcome:
@@ -92,14 +118,20 @@ def run(scenario: Scenario, target: Target) -> Outcome:
     api = caller.fresh()
     try:
         scenario.run(api)
+    except UnexpectedAnswer as error:
+        return _failed(scenario, api, str(error), error)
     except AssertionError as error:
-        return Outcome(scenario, "failed", str(error), tuple(api.answers))
+        return _failed(scenario, api, str(error))
     except (NoAnswer, LookupError, TypeError, ValueError) as error:  # An answer of a shape that nobody expected.
-        return Outcome(scenario, "failed", f"{type(error).__name__}: {error}", tuple(api.answers))
+        return _failed(scenario, api, f"{type(error).__name__}: {error}")
     finally:
         with suppress(NoAnswer):
             api.clean_up()
     return Outcome(scenario, "passed")
+
+
+def _failed(scenario: Scenario, api: Api, message: str, unexpected: UnexpectedAnswer | None = None) -> Outcome:
+    return Outcome(scenario, "failed", message, tuple(api.rules), tuple(api.answers), unexpected)
 
 
 def expect(received: object, expected: object, what: str) -> None:

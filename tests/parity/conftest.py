@@ -9,7 +9,7 @@ import pytest
 
 from mockserver import Settings, create_app, run_server
 from mockserver.conformance.api import Api
-from mockserver.conformance.scenario import ACCOUNTS, FakeSettings, Need, SecondKey
+from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Need, SecondKey
 
 KEYS = ("key-one", "key-two")
 
@@ -57,9 +57,8 @@ class RealTarget:
         self._api = Api(url, key, second_key=os.environ.get("MKA1_SECOND_API_KEY"))
 
     def api(self, needs: Need | None) -> Api | None:
-        if isinstance(needs, FakeSettings) or (isinstance(needs, SecondKey) and not self._api.second_key):
-            return None
-        return self._api
+        has_all = self._api.second_key or not (isinstance(needs, SecondKey) or needs == AccountItself(second_key=True))
+        return None if isinstance(needs, FakeSettings) or not has_all else self._api
 
     def close(self) -> None:
         self._api.close()

@@ -32,12 +32,13 @@ def test_behaviour(behaviour: Behaviour, target, outcome: Callable[[Scenario], O
         if behaviour.id not in scenario.behaviours:
             continue
         result = outcome(scenario)
-        problem = f"{behaviour.statement} ({behaviour.source})\n{scenario.name}: {result.message}"
-        if target.name == "real" and result.verdict == "not checkable":
-            pytest.skip(result.message)
-        if target.name == "real" and result.verdict == "failed" and behaviour.status == "assumed":
+        verdict, message = result.of(behaviour.id)
+        problem = f"{behaviour.statement} ({behaviour.source})\n{scenario.name}: {message}"
+        if target.name == "real" and verdict == "not checkable":
+            pytest.skip(message)
+        if target.name == "real" and verdict == "failed" and behaviour.status == "assumed":
             pytest.xfail(f"differs from an assumption: {problem}")
-        if result.verdict != "passed":
+        if verdict != "passed":
             repeat = "\n".join(answer.curl() for answer in result.answers)
             pytest.fail(f"{problem}\n{repeat}", pytrace=False)
 

@@ -93,7 +93,7 @@ def an_unknown_cursor_of_conversations_answers_400(api: Api) -> None:
 
 @scenario("conversations.list.foreign-cursor-is-400")
 def a_foreign_cursor_of_conversations_answers_400(api: Api) -> None:
-    foreign = api.as_end_user(fresh_name("other")).create_id()
+    foreign = api.other_end_user().create_id()
     expect(api.get("/conversations", after=foreign).refused(400).get("param"), "after", "param")
 
 

@@ -66,7 +66,7 @@ def over_the_limit_is_429(api: Api) -> None:
 @scenario("rate-limit.counts-per-key", needs=FakeSettings(rate_limits=("2/h",)))
 def the_limit_counts_per_key(api: Api) -> None:
     api.conversations()
-    api.as_end_user(fresh_name("other")).conversations()
+    api.other_end_user().conversations()
     api.as_end_user(None).get("/conversations").refused(429)
     api.with_second_key().conversations()
 

@@ -165,7 +165,7 @@ def the_id_of_a_removed_item_is_free(api: Api) -> None:
 def another_end_user_may_choose_the_same_id(api: Api) -> None:
     chosen = fresh_name("msg")
     api.create(says("one", id=chosen))
-    other = api.as_end_user(fresh_name("other"))
+    other = api.other_end_user()
     conversation = other.create_id(says("two", id=chosen))
     expect(other.get(item_path(conversation, chosen)).ok()["content"], "two", "the other end user's item")
 
@@ -181,7 +181,7 @@ def a_reference_is_kept_as_a_reference(api: Api) -> None:
 
 @scenario("items.references.unknown-item-is-404", "items.references.foreign-item-is-404")
 def a_reference_to_no_item_of_the_callers_answers_404(api: Api) -> None:
-    other = api.as_end_user(fresh_name("other"))
+    other = api.other_end_user()
     foreign = other.add(other.create_id(), says("theirs"))[0]["id"]
     conversation = api.create_id()
     for item in (fresh_name("msg"), foreign):

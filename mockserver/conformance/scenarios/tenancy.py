@@ -2,7 +2,7 @@
 
 from mockserver.conformance.api import Answer, Api, conversation_path, fresh_name, ids, item_path, items_path
 from mockserver.conformance.samples import says
-from mockserver.conformance.scenario import Scenarios, SecondKey, expect
+from mockserver.conformance.scenario import AccountItself, Scenarios, SecondKey, expect
 
 scenario = Scenarios()
 
@@ -38,7 +38,7 @@ def _cannot_reach(stranger: Api, owner: Api) -> None:
     )
 
 
-@scenario("tenancy.end-user-is-optional")
+@scenario("tenancy.end-user-is-optional", needs=AccountItself())
 def requests_work_with_and_without_end_user(api: Api) -> None:
     for caller in (api, api.as_end_user(None)):
         caller.get(conversation_path(caller.create_id())).ok()
@@ -46,14 +46,14 @@ def requests_work_with_and_without_end_user(api: Api) -> None:
 
 @scenario("tenancy.end-users-are-apart", "tenancy.lists-are-apart")
 def end_users_cannot_reach_each_other(api: Api) -> None:
-    other = api.as_end_user(fresh_name("other"))
+    other = api.other_end_user()
     _cannot_reach(stranger=other, owner=api)
     conversation = other.create_id()
     expect(ids(other.conversations()), [conversation], "the other end user's list")
     assert conversation not in ids(api.conversations()), "the list: expected no conversation of the other end user"
 
 
-@scenario("tenancy.end-user-and-account-are-apart")
+@scenario("tenancy.end-user-and-account-are-apart", needs=AccountItself())
 def an_end_user_and_the_account_cannot_reach_each_other(api: Api) -> None:
     account = api.as_end_user(None)
     _cannot_reach(stranger=account, owner=api)
@@ -63,13 +63,17 @@ def an_end_user_and_the_account_cannot_reach_each_other(api: Api) -> None:
 @scenario("tenancy.keys-are-apart", needs=SecondKey())
 def keys_cannot_reach_each_other(api: Api) -> None:
     _cannot_reach(stranger=api.with_second_key(), owner=api)
+
+
+@scenario("tenancy.keys-are-apart", needs=AccountItself(second_key=True))
+def keys_cannot_reach_each_other_without_end_user(api: Api) -> None:
     account = api.as_end_user(None)
     _cannot_reach(stranger=account.with_second_key(), owner=account)
 
 
 @scenario("tenancy.foreign-is-like-unknown")
 def foreign_answers_like_unknown(api: Api) -> None:
-    other = api.as_end_user(fresh_name("other"))
+    other = api.other_end_user()
     foreign, unknown = other.create_id(says("theirs")), fresh_name("conv")
     foreign_item, unknown_item = ids(other.items(foreign))[0], fresh_name("msg")
     for theirs, nobodys in zip(_reach(api, foreign, foreign_item), _reach(api, unknown, unknown_item), strict=True):
@@ -78,7 +82,7 @@ def foreign_answers_like_unknown(api: Api) -> None:
                str(expected).replace(unknown, "ID").replace(unknown_item, "ITEM"), "the error")  # fmt: skip
 
 
-@scenario("tenancy.empty-end-user-is-none")
+@scenario("tenancy.empty-end-user-is-none", needs=AccountItself())
 def an_empty_end_user_is_none(api: Api) -> None:
     account = api.as_end_user(None)
     conversation = account.create()
