@@ -146,6 +146,81 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
 
 
 @main.command()
+@click.argument("base_url")
+@_setting(
+    "--api-key-env",
+    metavar="NAME",
+    default="MKA1_API_KEY",
+    show_default=True,
+    help="The environment variable with the API key.",
+)
+@_setting(
+    "--second-api-key-env",
+    metavar="NAME",
+    default="MKA1_SECOND_API_KEY",
+    show_default=True,
+    help="The one with an API key of another account, if there is one.",
+)
+@_setting("--no-api-key", is_flag=True, help="Send no key, for a target that wants none.")
+@_setting("--prefix", default="/api/v1/llm", show_default=True, help="Where the API lies on the target.")
+@_setting(
+    "--phases",
+    default="behaviours,examples,coverage,fuzzing,stateful",
+    show_default=True,
+    help="What to run, separated by commas.",
+)
+@_setting(
+    "--rate-limit",
+    metavar="N/s|m|h|d",
+    help="The most requests; 60/m unless the target is on this machine. `none` for no limit.",
+)
+@_setting("--max-requests", type=click.IntRange(min=1), help="The most requests in all, the clean-up included.")
+@_setting(
+    "--max-time", type=click.FloatRange(min=1), metavar="SECONDS", help="The longest time, the clean-up included."
+)
+@_setting("--max-examples", type=click.IntRange(min=1), help="Made-up requests for each operation and phase.")
+@_setting(
+    "--seed", type=click.IntRange(min=0), help="What the made-up requests grow from; a new one each time if not set."
+)
+@_setting("--strict", is_flag=True, help="What was only assumed must hold as well, and nothing may be new.")
+@_setting(
+    "--ledger",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of deviations that are known and accepted.",
+)
+@_setting(
+    "--report-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write report.json, junit.xml and report.html into this folder.",
+)
+@click.option("--repeat", metavar="CASE", help="Look for this one case again, and say whether it is fixed.")
+@_setting(
+    "--include-responses", is_flag=True, help="Run the operations of the Responses resource too; they cost money."
+)
+@_setting(
+    "--account-level",
+    is_flag=True,
+    help="Act for the account itself too: outside of the end users that the run makes up for itself.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every behaviour, also those that conform.")
+def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: bool, **settings: Any) -> None:
+    """Hold the server at BASE_URL to the document and to the catalogue of behaviours.
+
+    What it makes there belongs to end users of its own and is deleted at the end.
+
+    Exit code: 0 it conforms, 1 it does not, 2 it could not be run to the end.
+    """
+    try:
+        from mockserver.verify import command
+    except ModuleNotFoundError as error:
+        _stop(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
+    try:
+        sys.exit(command.verify(base_url, report_dir, repeat, verbose=verbose, **settings))
+    except UsageError as error:
+        _stop(str(error))
+
+
+@main.command()
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @click.option("--check", is_flag=True, help="Say whether the document is sound; print nothing else.")

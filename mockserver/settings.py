@@ -76,14 +76,19 @@ class Settings:
         return accounts
 
     def rates(self) -> tuple[Rate, ...]:
-        return tuple(_rate(text) for text in self.rate_limits)
+        return tuple(rate_of(text) for text in self.rate_limits)
 
 
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _rate(text: str) -> Rate:
+def rate_of(text: str) -> Rate:
+    """The rate that a text such as `60/m` means.
+
+    Raises:
+        UsageError: it means none.
+    """
     found = _RATE.fullmatch(text)
     if found is None:
         raise UsageError(f"a rate limit must be such as 10/s, 60/m, 1000/h or 5000/d, not {text!r}")

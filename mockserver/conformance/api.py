@@ -1,7 +1,6 @@
 """A small HTTP client for scenarios: requests exactly as written, answers that explain themselves."""
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -9,6 +8,8 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx
+
+from mockserver.conformance.curl import KEY, curl
 
 PREFIX = "/api/v1/llm"
 
@@ -71,15 +72,7 @@ class Answer:
 
     def curl(self) -> str:
         """A shell command that repeats the request; the key is left to the variable MKA1_API_KEY."""
-        words = ["curl", "--path-as-is", "--globoff", "-i", "-X", self.method, shlex.quote(self.url)]
-        for name, value in self.sent_headers:
-            words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
-        if self.sent:
-            words += ["--data-binary", shlex.quote(self.sent.decode("utf-8", "backslashreplace"))]
-        return " ".join(words).replace("'" + KEY_IN_CURL + "'", f'"{KEY_IN_CURL}"')
-
-
-KEY_IN_CURL = "Authorization: Bearer $MKA1_API_KEY"
+        return curl(self.method, self.url, self.sent_headers, self.sent)
 
 
 @dataclass
@@ -281,6 +274,19 @@ def fresh_name(prefix: str) -> str:
     return f"{prefix}-{uuid4().hex[:16]}"
 
 
+def similar_id(known: str) -> str:
+    """An id of the same form as a known one, and of the same length, that nothing on the target has.
+
+    Its last letters and digits are turned within their kind, so that a hexadecimal id stays one.
+    """
+    head, tail = known[:-12], known[-12:]
+    return head + tail.translate(_TURNED)
+
+
+_TURNED = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                        "5678901234defabcstuvwxyzghijklmnopqrDEFABCSTUVWXYZGHIJKLMNOPQR")  # fmt: skip
+
+
 def _json_bytes(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -294,5 +300,5 @@ def _body(response: httpx.Response) -> Json:
 
 def _shown(name: str, value: str) -> tuple[str, str]:
     if name.lower() == "authorization" and value.startswith("Bearer ") and len(value) > len("Bearer "):
-        value = "Bearer $MKA1_API_KEY"
+        value = f"Bearer {KEY}"
     return name, value

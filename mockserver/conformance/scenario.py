@@ -41,7 +41,14 @@ class AccountItself:
     reason = "acts for the account itself, outside of the run's own end users"
 
 
-Need = SecondKey | FakeSettings | AccountItself
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """The scenario is about API keys."""
+
+    reason = "the run has no API key"
+
+
+Need = SecondKey | OwnKey | FakeSettings | AccountItself
 Run = Callable[[Api], None]
 _Run = TypeVar("_Run", bound=Run)
 

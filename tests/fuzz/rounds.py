@@ -9,10 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import mockserver.verify.fuzzing
 from mockserver import Settings, create_app, run_server
 
-_HERE = Path(__file__).parent
-KEYS = ("fuzz-key-1", "fuzz-key-2")  # As in users.yaml.
+CONFIGURATION = Path(mockserver.verify.fuzzing.__file__).parent
+KEYS = ("fuzz-key-1", "fuzz-key-2")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ def fuzz(*options: str, app: Any = None) -> Round:
                 *("run", f"{server.url}/openapi.json", "--url", server.url, "--no-color"),
                 *("--report", "json", "--report-json-path", str(report), *options),
             ],
-            cwd=_HERE,
-            env=os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": folder, "PYTHONUTF8": "1"},
+            cwd=CONFIGURATION,
+            env=os.environ
+            | dict(zip(("MKA1_API_KEY", "MKA1_SECOND_API_KEY"), KEYS, strict=True))
+            | {"HYPOTHESIS_STORAGE_DIRECTORY": folder, "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

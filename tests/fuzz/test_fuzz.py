@@ -47,7 +47,8 @@ class Spoilt:
 
 class Crashes(Spoilt):
     def answer(self, scope: Scope, message: Message) -> Message:
-        return message | {"status": 500} if message.get("status") == 200 else message
+        crashes = message.get("status") == 200 and scope["method"] == "GET"
+        return message | {"status": 500} if crashes else message
 
 
 class SendsAnotherType(Spoilt):

@@ -41,7 +41,8 @@ def a_refused_key_answers_401(api: Api) -> None:
     answers += [_without_key(api, f"Basic {api.api_key}"), _without_key(api, f"{api.api_key}")]
     for answer in answers:
         answer.refused(401)
-        expect(answer.headers.get("WWW-Authenticate"), "Bearer", "WWW-Authenticate")
+        scheme = answer.headers.get("WWW-Authenticate", "").partition(" ")[0]
+        expect(scheme, "Bearer", "scheme of WWW-Authenticate")
 
 
 @scenario("auth.scheme-has-no-case")
@@ -83,25 +84,31 @@ def limits_add_up(api: Api) -> None:
 
 @scenario("gateway.success-is-200-json", "gateway.json-type-without-body-is-fine")
 def every_success_is_200_json(api: Api) -> None:
+    api.checks("gateway.success-is-200-json")
     answers = [api.post("/conversations", {"items": [says("one"), says("two")]})]
     conversation = answers[0].ok()["id"]
     whole, items = conversation_path(conversation), items_path(conversation)
     answers += [api.get("/conversations"), api.get(whole), api.post(whole, {"metadata": {}})]
     answers += [api.post(items, {"items": [says("three")]}), api.get(items)]
-    one, two, _ = ids(answers[-1].ok())
-    answers += [api.get(item_path(conversation, one))]
-    answers += [api.request("DELETE", item_path(conversation, one), headers=JSON)]
-    answers += [api.delete(items, {"item_ids": [two]}), api.request("DELETE", whole, headers=JSON)]
+    one, two, three = ids(answers[-1].ok())
+    answers += [api.get(item_path(conversation, one)), api.delete(item_path(conversation, one))]
+    answers += [api.delete(items, {"item_ids": [two]})]
+    says_json = api.request("DELETE", item_path(conversation, three), headers=JSON)
+    answers += [api.delete(whole)]
+    api.checks("gateway.success-is-200-json")
     for answer in answers:
         answer.ok()
         expect(answer.headers.get("Content-Type", "").partition(";")[0], "application/json", "Content-Type")
+    api.checks("gateway.json-type-without-body-is-fine")
+    says_json.ok()
 
 
 @scenario("gateway.unknown-path-is-404")
 def an_unknown_path_answers_404(api: Api) -> None:
     conversation = api.create_id()
     for path in ("/conversation", f"/conversations/{conversation}/item", f"/conversations/{conversation}/items/a/b"):
-        expect(api.get(path).refused(404).get("type"), "invalid_request_error", "type")
+        answer = api.get(path)
+        assert answer.refused(404), f"the body: expected an error in its envelope, received {answer.body!r}"
 
 
 @scenario("gateway.wrong-method-is-405")
@@ -115,14 +122,18 @@ def a_wrong_method_answers_405(api: Api) -> None:
     ):
         answer = api.request("PUT", path, json={})
         answer.refused(405)
-        expect({name.strip() for name in answer.headers.get("Allow", "").split(",")}, allowed, f"Allow of {path}")
+        received = {name.strip() for name in answer.headers.get("Allow", "").split(",")}
+        expect(received - {"HEAD", "OPTIONS"}, allowed, f"Allow of {path}")
 
 
 @scenario("gateway.encoded-slash-is-part-of-the-id")
 def an_encoded_slash_is_part_of_the_id(api: Api) -> None:
+    conversation = api.create_id()
+    api.get(f"{conversation_path(conversation)}%2Fitems").refused()
     chosen = f"{fresh_name('msg')}/../a b"
-    conversation = api.create_id(says("one", id=chosen))
-    expect(api.get(item_path(conversation, chosen)).ok()["id"], chosen, "the id")
+    answer = api.post(items_path(conversation), {"items": [says("one", id=chosen)]})
+    if answer.status == 200 and ids(answer.body) == [chosen]:  # Whether a client may choose an id is another rule.
+        expect(api.get(item_path(conversation, chosen)).ok()["id"], chosen, "the id")
 
 
 @scenario("gateway.repeated-parameter-is-400")
@@ -152,7 +163,7 @@ def unknown_parameters_are_ignored(api: Api) -> None:
 
 @scenario("gateway.body-must-be-json")
 def a_body_that_is_not_json_answers_400(api: Api) -> None:
-    for content in (b"", b"  ", b"items", b'{"metadata": {}', b"{'metadata': {}}", b"[]", b"null", b'"text"'):
+    for content in (b"", b"  ", b"items", b'{"metadata": {}', b"{'metadata': {}}"):
         _create(api, content).refused(400)
     expect(ids(api.conversations()), [], "conversations afterwards")
 
@@ -164,7 +175,7 @@ def an_ambiguous_body_answers_400(api: Api) -> None:
         b'{"metadata": {}, "metadata": {"a": "1"}}',
         b'{"metadata": {"a": "\\ud800"}}',
         b'{"metadata": {"a": "\xff"}}',
-        b'{"metadata": {}, "items": NaN}',
+        b'{"metadata": {}, "colour": NaN}',
     ):
         _create(api, content).refused(400)
     expect(ids(api.conversations()), [], "conversations afterwards")
@@ -225,5 +236,5 @@ def the_media_type_is_checked_before_the_content(api: Api) -> None:
 def validity_is_checked_before_existence(api: Api) -> None:
     unknown = fresh_name("conv")
     api.get(items_path(unknown), limit=0).refused(400)
-    api.post(conversation_path(unknown), {}).refused(400)
-    api.post(items_path(unknown), {"items": []}).refused(400)
+    api.post(conversation_path(unknown), {"metadata": "text"}).refused(400)
+    api.post(items_path(unknown), {"items": "text"}).refused(400)

@@ -1,0 +1,1 @@
+"""`mockserver verify`: hold a server to the document and to the behaviour catalogue."""

@@ -1,0 +1,199 @@
+"""Every answer of every phase, held to the document."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from mockserver.contract.findings import Finding, shown, unescaped
+from mockserver.contract.operations import Operation, Operations, essence_of
+from mockserver.contract.responses import response_findings
+from mockserver.verify.history import History
+from mockserver.verify.sdk import Reader
+from mockserver.verify.traffic import Exchange, Reply
+from mockserver.verify.verdict import PHASES, Deviation, Suspect
+
+_INDEX = re.compile(r"/\d+(?=/|$)")
+_EXCERPT = 300
+
+
+class Answers:
+    """Holds answers to the document, and keeps what deviates: each place once.
+
+    `open_operations` are those of the document that takes unknown values; what only they accept is drift.
+    """
+
+    def __init__(self, open_operations: Operations, history: History, reader: Reader | None) -> None:
+        self._open = open_operations
+        self._history = history
+        self._reader = reader
+        self.missing: dict[str, str] = {}
+        """The operations that the target does not offer, and the case that tells of each."""
+        self.deviations: dict[str, Deviation] = {}
+        self.counts: dict[tuple[str, str], int] = {}
+        """How many answers were held to the document, by phase and operation."""
+        self.successes: set[tuple[str, str]] = set()
+        """The phases and operations with at least one success."""
+
+    def observe(self, exchange: Exchange) -> None:
+        reply = exchange.reply
+        if reply is None or exchange.phase not in PHASES:
+            return
+        operation = exchange.match.operation if exchange.match else None
+        if operation is not None and operation.id in self.missing:
+            return
+        if operation is not None:
+            key = (exchange.phase, operation.id)
+            self.counts[key] = self.counts.get(key, 0) + 1
+            if reply.status < 300:
+                self.successes.add(key)
+        for deviation in self._deviations(exchange, operation, reply):
+            known = self.deviations.setdefault(deviation.case, deviation)
+            if known is deviation:
+                deviation.curl = self._history.script(self._history.leading_to(exchange))
+            else:
+                known.merge(deviation)
+
+    def miss(self, exchange: Exchange) -> None:
+        """Take note that the target does not offer the operation of an exchange."""
+        assert exchange.match is not None
+        assert exchange.reply is not None
+        operation, reply = exchange.match.operation, exchange.reply
+        deviation = _deviation(exchange, operation.id, reply, Finding("response", "status", "", ""), (
+            "target", "it does not offer the operation at all; what needs it cannot be checked"
+        ))  # fmt: skip
+        deviation.case = self.missing[operation.id] = f"{operation.id}/missing"
+        deviation.statement = f"{operation.method} {operation.path} is there."
+        deviation.expected = "anything but 405, 501 or, for a list, 404"
+        deviation.curl = self._history.script([exchange])
+        self.deviations[deviation.case] = deviation
+
+    def _deviations(self, exchange: Exchange, operation: Operation | None, reply: Reply) -> Iterator[Deviation]:
+        name = operation.id if operation else f"{exchange.sent.method} of no operation"
+        if reply.status >= 500:
+            yield _deviation(exchange, name, reply, _SERVER_ERROR, ("target", "no request may make a server fail"))
+        if operation is None:
+            return
+        findings = response_findings(operation, reply.status, _raw(reply), reply.body)
+        for finding, is_drift in self._judged(findings, operation, reply):
+            if is_drift:
+                yield _drift(exchange, name, reply, finding)
+            elif not (finding.location == "status" and reply.status >= 500):
+                yield _deviation(exchange, name, reply, finding, self._suspect(operation, reply))
+        if not findings:
+            for finding in _unknown_fields(operation, reply):
+                yield _drift(exchange, name, reply, finding)
+            if exchange.phase == "behaviours" and (complaint := self._complaint(operation, reply)):
+                yield _unreadable(exchange, name, reply, complaint)
+
+    def _judged(self, findings: list[Finding], operation: Operation, reply: Reply) -> Iterator[tuple[Finding, bool]]:
+        """Each finding, with whether the document expects to be outgrown there."""
+        if not findings:
+            return
+        still = response_findings(self._open[operation.id], reply.status, _raw(reply), reply.body)
+        broken = {(finding.location, finding.pointer) for finding in still}
+        for finding in findings:
+            yield finding, (finding.location, finding.pointer) not in broken
+
+    def _complaint(self, operation: Operation, reply: Reply) -> str | None:
+        if self._reader is None or reply.status != 200:
+            return None
+        return self._reader.complaint(operation.id, reply)
+
+    def _suspect(self, operation: Operation, reply: Reply) -> tuple[Suspect, str]:
+        if self._reader is None or reply.status != 200:
+            return "target", "its answer breaks the document"
+        complaint = self._complaint(operation, reply)
+        if complaint is None:
+            return "document", "meetkai-mka1 reads the answer without complaint; the document may ask too much"
+        return "target", f"meetkai-mka1 cannot read the answer either: {complaint.splitlines()[0]}"
+
+
+_SERVER_ERROR = Finding("response", "status", "", "a server error")
+
+
+def _deviation(
+    exchange: Exchange, name: str, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
+) -> Deviation:
+    is_status = finding.location == "status"
+    place = f"{finding.location} {finding.pointer}".strip()
+    if finding is _SERVER_ERROR:
+        statement, expected = f"{name} answers no request with a server error.", "a status below 500"
+    elif is_status:
+        statement, expected = f"{name} answers with the statuses that the document lists.", finding.message
+    elif finding.location == "body" and reply.status >= 400:
+        statement, expected = f"The body of an error is as the document says, at {place}.", finding.message
+    else:
+        statement = f"The {reply.status} of {name} is as the document says, at {place}."
+        expected = finding.message
+    return Deviation(
+        case=_case(name, reply, finding),
+        verdict="violates",
+        statement=statement,
+        source=f"openapi.yaml#{finding.schema_pointer}" if finding.schema_pointer else "openapi.yaml",
+        expected=expected,
+        received=f"{reply.status} {_excerpt(reply)}" if is_status else _value_at(reply, finding),
+        suspect=suspect[0],
+        reason=suspect[1],
+        operations=[exchange.match.operation.id] if exchange.match else [],
+        place=place,
+        phases=[exchange.phase],
+        first_request=exchange.number,
+    )
+
+
+def _drift(exchange: Exchange, name: str, reply: Reply, finding: Finding) -> Deviation:
+    reason = "the target has something new where the document expects to be outgrown"
+    deviation = _deviation(exchange, name, reply, finding, ("document", reason))
+    deviation.verdict = "drift"
+    return deviation
+
+
+def _unreadable(exchange: Exchange, name: str, reply: Reply, complaint: str) -> Deviation:
+    reason = "the answer is as the document says, but meetkai-mka1 cannot read it"
+    finding = Finding("response", "body", "", complaint)
+    deviation = _deviation(exchange, name, reply, finding, ("SDK", reason))
+    deviation.case += " SDK"
+    deviation.statement = f"meetkai-mka1 reads the answers of {name}."
+    deviation.source = "the models of meetkai-mka1"
+    return deviation
+
+
+def _case(name: str, reply: Reply, finding: Finding) -> str:
+    """All operations share their error body, so that a mistake in it is one case."""
+    case = f"{name}/{reply.status}"
+    if finding.location == "body" and reply.status >= 400:
+        return "errors/body" + _INDEX.sub("/*", finding.pointer)
+    if finding.location != "status":
+        case += f"/{finding.location}" + _INDEX.sub("/*", finding.pointer)
+    return case
+
+
+def _raw(reply: Reply) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.headers]
+
+
+def _unknown_fields(operation: Operation, reply: Reply) -> Iterable[Finding]:
+    declared = operation.response(reply.status)
+    schema = declared.content.get(essence_of(reply.header("content-type") or "")) if declared else None
+    return schema.unknown_fields(orjson.loads(reply.body), "response", "body") if schema is not None else ()
+
+
+def _value_at(reply: Reply, finding: Finding) -> str:
+    if finding.location == "header":
+        name = finding.pointer.removeprefix("/")
+        value = reply.header(name.lower())
+        return f"{name}: {value}" if value is not None else f"no header {name}"
+    try:
+        place: Any = orjson.loads(reply.body)
+        for token in finding.pointer.split("/")[1:]:
+            place = place[int(token)] if isinstance(place, list) else place[unescaped(token)]
+    except (ValueError, LookupError, TypeError):
+        return _excerpt(reply)
+    return shown(place, _EXCERPT) if finding.pointer else _excerpt(reply)
+
+
+def _excerpt(reply: Reply) -> str:
+    text = reply.body.decode("utf-8", "replace")
+    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 3] + "..."

@@ -1,0 +1,190 @@
+"""The first phase: every rule of the catalogue, as a scenario over HTTP."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mockserver.conformance.api import Api
+from mockserver.conformance.catalogue import Behaviour
+from mockserver.conformance.scenario import (
+    AccountItself,
+    FakeSettings,
+    Need,
+    Outcome,
+    OwnKey,
+    Scenario,
+    SecondKey,
+    run,
+)
+from mockserver.verify.history import History
+from mockserver.verify.traffic import Traffic
+from mockserver.verify.verdict import BehaviourRow, Deviation, Suspect, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Somebody's server, as scenarios see it: its settings are what they are."""
+
+    caller: Api
+    may_act_for_the_account: bool
+
+    def api(self, needs: Need | None) -> Api | None:
+        match needs:
+            case FakeSettings():
+                return None
+            case OwnKey():
+                return self.caller if self.caller.api_key else None
+            case SecondKey():
+                return self.caller if self.caller.second_key else None
+            case AccountItself(second_key=True):
+                return self.caller if self.caller.second_key and self.may_act_for_the_account else None
+            case AccountItself():
+                return self.caller if self.may_act_for_the_account else None
+        return self.caller
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """How a scenario went, where its requests are, and the first of them."""
+
+    outcome: Outcome
+    script: list[str]
+    first_request: int
+    operation: str | None
+
+
+class Behaviours:
+    """Runs scenarios, and tells rule by rule what came out."""
+
+    def __init__(
+        self,
+        catalogue: Sequence[Behaviour],
+        gateway: Gateway,
+        traffic: Traffic,
+        history: History,
+        missing: Mapping[str, str],
+    ) -> None:
+        self._catalogue = catalogue
+        self._gateway = gateway
+        self._traffic = traffic
+        self._history = history
+        self._missing = missing
+        self._ran: dict[str, list[_Ran]] = {behaviour.id: [] for behaviour in catalogue}
+
+    @property
+    def ids(self) -> set[str]:
+        return set(self._ran)
+
+    def run(self, scenario: Scenario) -> None:
+        """Run a scenario.
+
+        Raises:
+            Stopped: a limit was reached; the scenario does not count.
+        """
+        before = self._traffic.counts.get("behaviours", 0)
+        outcome = run(scenario, self._gateway)
+        exchanges = self._history.since("behaviours", before)
+        called = {exchange.match.operation.id for exchange in exchanges if exchange.match}
+        if outcome.verdict != "not checkable" and (needed := called & self._missing.keys()):
+            # It failed for want of an operation, or passed because a refusal was what it wanted.
+            outcome = Outcome(scenario, "not checkable", f"because of {self._missing[min(needed)]}")
+        ran = _Ran(outcome, [], before + 1, None)
+        if outcome.verdict == "failed":
+            shown = exchanges[: len(outcome.answers)]
+            last = shown[-1].match.operation.id if shown and shown[-1].match else None
+            ran = _Ran(outcome, self._history.script(shown), before + max(1, len(shown)), last)
+        for behaviour in scenario.behaviours:
+            self._ran[behaviour].append(ran)
+
+    def deviations(self) -> list[Deviation]:
+        """What does not hold, in the order of the catalogue.
+
+        Where several rules failed because a request that should succeed was refused in the same words, they are one
+        deviation: the first of them, which names the others.
+        """
+        found: list[Deviation] = []
+        by_cause: dict[tuple[str, ...], Deviation] = {}
+        for behaviour in sorted(self._catalogue, key=lambda one: one.status == "assumed"):
+            failed = next((ran for ran in self._ran[behaviour.id] if _went(ran, behaviour) == "failed"), None)
+            if failed is None:
+                continue
+            cause = _cause(failed)
+            if cause is not None and cause in by_cause:
+                by_cause[cause].also.append(behaviour.id)
+                continue
+            deviation = _deviation(behaviour, failed)
+            found.append(deviation)
+            if cause is not None:
+                by_cause[cause] = deviation
+        order = [behaviour.id for behaviour in self._catalogue]
+        return sorted(found, key=lambda one: order.index(one.case))
+
+    def rows(self, deviations: Iterable[Deviation], why_not: str) -> list[BehaviourRow]:
+        """One row for each behaviour; `why_not` says why those were not checked that no scenario came to."""
+        verdicts = {deviation.case: deviation for deviation in deviations}
+        causes = {behaviour: deviation for deviation in verdicts.values() for behaviour in deviation.also}
+        return [self._row(behaviour, verdicts, causes, why_not) for behaviour in self._catalogue]
+
+    def _row(
+        self,
+        behaviour: Behaviour,
+        verdicts: dict[str, Deviation],
+        causes: dict[str, Deviation],
+        why_not: str,
+    ) -> BehaviourRow:
+        def row(verdict: Verdict, why: str = "") -> BehaviourRow:
+            return BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
+
+        if behaviour.id in verdicts:
+            return row(verdicts[behaviour.id].verdict, verdicts[behaviour.id].received)
+        if behaviour.id in causes:
+            return row("unchecked", f"because of {causes[behaviour.id].case}")
+        ran = self._ran[behaviour.id]
+        reasons = [one.outcome.of(behaviour.id)[1] for one in ran if _went(one, behaviour) == "not checkable"]
+        if any(_went(one, behaviour) == "passed" for one in ran):
+            return row("conforms", f"in part; for the rest: {reasons[0]}" if reasons else "")
+        return row("unchecked", reasons[0] if reasons else why_not)
+
+
+def _went(ran: _Ran, behaviour: Behaviour) -> str:
+    return ran.outcome.of(behaviour.id)[0]
+
+
+_MADE_UP = re.compile(r"[0-9a-f]{8,}|\d+")
+
+
+def _cause(ran: _Ran) -> tuple[str, ...] | None:
+    """What rules have in common that fail because a request was refused that should succeed."""
+    unexpected = ran.outcome.unexpected
+    if unexpected is None or unexpected.expected != "200":
+        return None
+    return (str(ran.operation), unexpected.answer.method, _MADE_UP.sub("", unexpected.answer.summary))
+
+
+def _deviation(behaviour: Behaviour, ran: _Ran) -> Deviation:
+    message = ran.outcome.message
+    subject, _, rest = message.partition(": expected ")
+    expected, separator, received = rest.partition(", received ")
+    suspect, reason = _SUSPECTS[behaviour.status]
+    return Deviation(
+        case=behaviour.id,
+        verdict="learnt" if behaviour.status == "assumed" else "violates",
+        statement=behaviour.statement,
+        source=behaviour.source,
+        expected=f"{subject}: {expected}" if separator else behaviour.statement,
+        received=received if separator else message,
+        suspect=suspect,
+        reason=reason,
+        operations=[ran.operation] if ran.operation else [],
+        place=subject if separator else None,
+        curl=ran.script,
+        phases=["behaviours"],
+        first_request=ran.first_request,
+    )
+
+
+_SUSPECTS: dict[str, tuple[Suspect, str]] = {
+    "documented": ("target", "the API's documentation says otherwise"),
+    "observed": ("target", "the published SDK relies on it; if the target is right, the SDK has to change"),
+    "assumed": ("document", "nobody has documented this; the catalogue assumed it, and can learn"),
+}

@@ -1,0 +1,52 @@
+"""The document as a run uses it: at the target's address, and in a form that is open to what may yet come."""
+
+from typing import Any
+
+from mockserver.conformance.api import PREFIX
+from mockserver.contract.document import is_literal, is_map
+
+RESPONSES_TAG = "Responses"
+
+
+def at_address(document: dict[str, Any], base_url: str, prefix: str, *, responses: bool) -> dict[str, Any]:
+    """The document for a target: its paths under `prefix`, its one server at `base_url`.
+
+    Operations of the Responses resource, which cost money, are in it only with `responses`.
+    """
+    paths = {}
+    for path, item in document["paths"].items():
+        kept = {
+            name: node
+            for name, node in item.items()
+            if responses or not isinstance(node, dict) or RESPONSES_TAG not in node.get("tags", ())
+        }
+        if any(isinstance(node, dict) and "responses" in node for node in kept.values()):
+            paths[prefix + path.removeprefix(PREFIX)] = kept
+    return {**document, "paths": paths, "servers": [{"url": base_url}]}
+
+
+def opened(node: Any, *, names: bool = False) -> Any:
+    """A copy in which what is marked `x-speakeasy-unknown-values: allow` takes unknown values.
+
+    A list of values takes any value of its type; a union takes an object whose discriminator names none of its kinds.
+    """
+    if isinstance(node, list):
+        return [opened(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {
+        key: child
+        if not names and is_literal(str(key), child)
+        else opened(child, names=not names and is_map(key, child))
+        for key, child in node.items()
+    }
+    if names or node.get("x-speakeasy-unknown-values") != "allow":
+        return copy
+    copy.pop("enum", None)
+    if "discriminator" in node:
+        tag = node["discriminator"]["propertyName"]
+        unknown = {"type": "string", "not": {"enum": list(node["discriminator"]["mapping"])}}
+        union = "oneOf" if "oneOf" in node else "anyOf"
+        copy[union].append({"type": "object", "required": [tag], "properties": {tag: unknown}})
+        del copy["discriminator"]
+    return copy

@@ -1,0 +1,295 @@
+"""The run: its phases one after the other, and what becomes of their results."""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from mockserver.conformance.api import PREFIX, Api, NoAnswer, http_client
+from mockserver.conformance.catalogue import load_catalogue
+from mockserver.conformance.curl import KEY, SECOND_KEY
+from mockserver.conformance.suite import all_scenarios
+from mockserver.contract.document import load_document
+from mockserver.contract.operations import Operation, Operations
+from mockserver.errors import UsageError
+from mockserver.verify.answers import Answers
+from mockserver.verify.behaviours import Behaviours, Gateway
+from mockserver.verify.document import at_address, opened
+from mockserver.verify.fuzzing.phases import Fuzzing
+from mockserver.verify.history import History
+from mockserver.verify.ledger import Entry, apply_ledger
+from mockserver.verify.made import Made
+from mockserver.verify.offer import PHASE, not_offered
+from mockserver.verify.sdk import Reader
+from mockserver.verify.traffic import Exchange, Limits, Stopped, Traffic, TrafficTransport
+from mockserver.verify.verdict import PHASES, Cell, Deviation, OperationRow, Phase, PhaseRow, Report, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run, against whom, and within which limits.
+
+    Without an `api_key` no key is sent. `repeat` is a case: nothing else is looked for then.
+    """
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    second_key: str | None = field(default=None, repr=False)
+    prefix: str = PREFIX
+    phases: tuple[Phase, ...] = PHASES
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 1
+    max_examples: int | None = None
+    strict: bool = False
+    ledger: tuple[Entry, ...] = ()
+    repeat: str | None = None
+    include_responses: bool = False
+    may_act_for_the_account: bool = False
+
+
+class Progress(Protocol):
+    """Is told how far the run is."""
+
+    def begin(self, phase: str, total: int | None) -> None: ...
+
+    def advance(self, requests: int, label: str) -> None: ...
+
+    def end(self, phase: str) -> None: ...
+
+
+def verify(options: Options, progress: Progress) -> Report:
+    """Run the phases, clean up, and say what came out.
+
+    An interrupt ends the phases, not the clean-up; what was found until then is in the report.
+
+    Raises:
+        UsageError: the target cannot be called like this at all; nothing was made on it.
+    """
+    return _Run(options, progress).report()
+
+
+class _Run:
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._base_url = options.base_url.rstrip("/").removesuffix(options.prefix)
+        self._name = f"mockserver-verify-{uuid4().hex[:8]}"
+        document = load_document()
+        self._document = at_address(document, self._base_url, options.prefix, responses=options.include_responses)
+        self._operations = Operations(self._document)
+        self._history = History(_origin(self._base_url))
+        reader, self._notes = _reader()
+        self._answers = Answers(Operations(opened(self._document)), self._history, reader)
+        self._made = Made()
+        keys = {KEY: options.api_key, SECOND_KEY: options.second_key}
+        self._traffic = Traffic(
+            self._operations,
+            {placeholder: key for placeholder, key in keys.items() if key is not None},
+            options.limits,
+            self._observe,
+            lambda: self._made.pending,
+        )
+        self._api = Api(
+            self._base_url,
+            KEY if options.api_key else None,
+            self._name,
+            SECOND_KEY if options.second_key else None,
+            options.prefix,
+            http_client(TrafficTransport(self._traffic)),
+        )
+        gateway = Gateway(self._api, options.may_act_for_the_account)
+        self._behaviours = Behaviours(load_catalogue(), gateway, self._traffic, self._history, self._answers.missing)
+        self._fuzzing = Fuzzing(
+            self._document,
+            self._base_url,
+            self._traffic,
+            self._history,
+            self._answers.missing,
+            has_key=options.api_key is not None,
+        )
+        self._phase: Phase | Literal[""] = ""
+        self._since = 0.0
+        self._seconds: dict[str, float] = {}
+        self._errors: dict[str, str] = {}
+        self._stopped_at = ""
+
+    def _observe(self, exchange: Exchange) -> None:
+        self._history.observe(exchange)
+        self._made.observe(exchange)
+        self._answers.observe(exchange)
+        if self._options.repeat is not None and self._options.repeat in self._answers.deviations:
+            self._traffic.stopped = "the case was met again"
+
+    def report(self) -> Report:
+        started_at, started = datetime.now(UTC), time.monotonic()
+        self._call_once()
+        try:
+            self._run_phases()
+        finally:
+            self._traffic.clean_up()
+            self._progress.begin("clean-up", self._made.pending)
+            left_over, notes = self._made.delete_all(self._api)
+            self._progress.end("clean-up")
+            self._api.close()
+        report = Report(
+            target=self._base_url + self._options.prefix,
+            version=version("mka1-mockserver"),
+            seed=self._options.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - started, 1),
+            requests=self._traffic.total,
+            strict=self._options.strict,
+            phases=[self._phase_row(phase) for phase in self._options.phases],
+            checks_off=self._fuzzing.checks_off() if set(self._options.phases) - {"behaviours"} else [],
+            left_over=left_over,
+            notes=[*self._notes, *notes],
+        )
+        self._judge(report)
+        return report.masked(self._traffic.masked)
+
+    def _call_once(self) -> None:
+        """See that the target is there and lets the key in, before anything is made on it."""
+        self._traffic.phase = PHASE
+        try:
+            answer = self._api.get("/conversations", limit=1)
+        except NoAnswer as error:
+            raise UsageError(f"{self._base_url} cannot be called: {error}") from error
+        if answer.status in (401, 403):
+            problem = "refuses the API key" if self._options.api_key else "wants an API key"
+            raise UsageError(f"{self._base_url} {problem}: {answer.path} answers {answer.status}")
+        if answer.status == 404 and self._api.post("/conversations", {}).status == 404:
+            raise UsageError(f"{answer.url} answers 404; does the API lie under another --prefix?")
+
+    # -- Phases --------------------------------------------------------------------------------------------
+
+    def _run_phases(self) -> None:
+        """Run them all; the first that is stopped is the last."""
+        try:
+            for exchange in not_offered(self._api, self._history).values():
+                self._answers.miss(exchange)
+            if "behaviours" in self._options.phases:
+                self._guarded("behaviours", self._run_behaviours)
+            self._end_phase()
+            others = tuple(phase for phase in self._options.phases if phase != "behaviours")
+            if others and not self._traffic.stopped:
+                self._guarded(others[0], lambda: self._run_fuzzing(others))
+        except Stopped:
+            pass  # The traffic knows why; every phase's row says it.
+        except KeyboardInterrupt:
+            self._traffic.interrupt()
+        self._end_phase()
+
+    def _guarded(self, phase: Phase, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Stopped:
+            pass  # As above.
+        except Exception as error:  # noqa: BLE001 - whatever it is: the phase's row says it, and the clean-up goes on
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self._errors[self._phase or phase] = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+
+    def _run_behaviours(self) -> None:
+        scenarios = all_scenarios()
+        if self._options.repeat in self._behaviours.ids:
+            scenarios = [one for one in scenarios if self._options.repeat in one.behaviours]
+        self._begin_phase("behaviours", len(scenarios))
+        for scenario in scenarios:
+            self._progress.advance(self._traffic.total, scenario.name)
+            self._behaviours.run(scenario)
+
+    def _run_fuzzing(self, phases: tuple[Phase, ...]) -> None:
+        operation = (self._options.repeat or "").partition("/")[0]
+        selected = operation if operation in self._operations and "stateful" not in phases else None
+        for phase in self._fuzzing.run(
+            phases,
+            self._options.seed,
+            self._options.max_examples,
+            selected,
+            (f"{self._name}-1", f"{self._name}-2"),
+            lambda label: self._progress.advance(self._traffic.total, label),
+        ):
+            self._begin_phase(phase, None)
+        self._errors |= self._fuzzing.errors
+
+    def _begin_phase(self, phase: Phase, total: int | None) -> None:
+        self._end_phase()
+        self._phase = self._traffic.phase = phase
+        self._since = time.monotonic()
+        self._progress.begin(phase, total)
+
+    def _end_phase(self) -> None:
+        if self._phase:
+            self._seconds[self._phase] = round(time.monotonic() - self._since, 1)
+            self._progress.end(self._phase)
+            if self._traffic.stopped:
+                self._stopped_at = self._stopped_at or self._phase
+        self._phase = ""
+
+    def _phase_row(self, phase: Phase) -> PhaseRow:
+        requests, why = self._traffic.counts.get(phase, 0), self._traffic.stopped or ""
+        if phase in self._errors:
+            return PhaseRow(phase, "crashed", requests, self._seconds.get(phase, 0.0), self._errors[phase])
+        if phase not in self._seconds:
+            return PhaseRow(phase, "skipped", 0, 0.0, why or "the phase before it crashed")
+        state: Literal["stopped", "done"] = "stopped" if phase == self._stopped_at else "done"
+        return PhaseRow(phase, state, requests, self._seconds[phase], why if state == "stopped" else "")
+
+    # -- Verdict -------------------------------------------------------------------------------------------
+
+    def _judge(self, report: Report) -> None:
+        found = [
+            *self._behaviours.deviations(),
+            *self._answers.deviations.values(),
+            *self._fuzzing.deviations.values(),
+        ]
+        report.deviations = sorted(found, key=lambda one: _ORDER.index(one.verdict))
+        complete = all(row.state == "done" for row in report.phases) and set(self._options.phases) == set(PHASES)
+        skipped = next((row.why for row in report.phases if row.phase == "behaviours"), "the phase was not asked for")
+        report.behaviours = self._behaviours.rows(report.deviations, skipped or "no scenario came to it")
+        unchecked = {row.id for row in report.behaviours if row.verdict == "unchecked"}
+
+        def was_checked(case: str) -> bool:
+            return case not in unchecked if case in self._behaviours.ids else complete
+
+        report.ledger = apply_ledger(self._options.ledger, found, datetime.now(UTC).date(), was_checked)
+        if self._options.ledger:
+            report.behaviours = self._behaviours.rows(report.deviations, skipped)
+        report.operations = [self._operation_row(operation, report) for operation in self._operations.values()]
+
+    def _operation_row(self, operation: Operation, report: Report) -> OperationRow:
+        cells = {row.phase: self._cell(operation.id, row, report.deviations) for row in report.phases}
+        return OperationRow(operation.id, operation.method, operation.path, cells)
+
+    def _cell(self, operation: str, row: PhaseRow, deviations: Sequence[Deviation]) -> Cell:
+        answers = self._answers.counts.get((row.phase, operation), 0)
+        if operation in self._answers.missing:
+            return Cell("unchecked", 0, f"because of {self._answers.missing[operation]}")
+        met = [one for one in deviations if operation in one.operations and row.phase in one.phases]
+        if met:
+            return Cell(met[0].verdict, answers, "", [one.case for one in met])
+        if not answers:
+            return Cell("unchecked", 0, row.why or "no request was made")
+        if (row.phase, operation) not in self._answers.successes:
+            return Cell("unchecked", answers, "no request succeeded, only refusals were seen")
+        return Cell("conforms", answers)
+
+
+_ORDER: tuple[Verdict, ...] = ("violates", "learnt", "drift", "accepted")
+
+
+def _origin(url: str) -> str:
+    """Scheme and authority."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _reader() -> tuple[Reader | None, list[str]]:
+    try:
+        return Reader(), []
+    except ImportError:
+        return None, ["meetkai-mka1 is not installed; with it, the SDK is asked what it makes of each answer"]

@@ -1,0 +1,526 @@
+"""A verdict in words: on a terminal, in a log, and while it is still being found.
+
+What a target said is shown, never obeyed: no markup, no control character and no line end of its own takes effect.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Column, Table
+from rich.text import Text
+
+from mockserver.verify.verdict import PHASES, BehaviourRow, Cell, Deviation, OperationRow, Phase, Report, Verdict
+
+RepeatCommand = Callable[[str, str], str]
+"""Gives the command that repeats a case in a phase."""
+
+VERDICTS: tuple[Verdict, ...] = ("violates", "learnt", "drift", "accepted", "unchecked", "conforms")
+"""In the order in which a reader wants to hear of them."""
+
+_LONGEST_VALUE = 800
+_MOST_NAMES = 12
+_LONG_WORD = 32
+
+
+# -- Texts of others -------------------------------------------------------------------------------------------
+
+
+def printable(text: str, *, lines: bool = False, encoding: str = "utf-8") -> str:
+    """`text`, what cannot be seen of it written as an escape such as `\\x1b`; with `lines`, line ends are kept."""
+    if lines:
+        return "\n".join(printable(line, encoding=encoding) for line in text.replace("\r\n", "\n").split("\n"))
+    shown = "".join(_escape(character) if _is_hidden(character) else character for character in text)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shell_line(command: str, *, encoding: str = "utf-8") -> str:
+    """A shell command as one line that can be seen whole and does the same when it is pasted into bash or zsh.
+
+    It is verbatim, but for characters in quotes that cannot be shown: those become `$'...'`.
+    """
+    if not any(_is_hidden(character) or not _fits(character, encoding) for character in command):
+        return command
+    shown, quote, is_escaped = "", "", False
+    for character in command:
+        if _is_hidden(character) or not _fits(character, encoding):
+            literal = "\\" if is_escaped else ""  # In double quotes, a backslash before anything else is itself.
+            shown += f"{literal}{quote}$'{_escape(character)}'{quote}"
+        else:
+            shown += character
+            if character == quote and not is_escaped:
+                quote = ""
+            elif not quote and character in "'\"" and not is_escaped:
+                quote = character
+        is_escaped = character == "\\" and quote != "'" and not is_escaped
+    return shown
+
+
+def _is_hidden(character: str) -> bool:
+    return not character.isprintable()
+
+
+def _fits(character: str, encoding: str) -> bool:
+    return character.isascii() or character.encode(encoding, "ignore") != b""
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    if character in "\n\r\t":
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
+    return f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+# -- Words that every form of the report shares ----------------------------------------------------------------
+
+
+def headline(report: Report) -> str:
+    """The verdict, as one sentence."""
+    target = printable(report.target)
+    if report.of("violates"):
+        return f"{target} does not conform."
+    if report.exit_code == 1:
+        return f"{target} is not exactly as assumed, and this run is strict."
+    if report.exit_code == 2:
+        return "The run did not get to its end, and found no violation until then."
+    if not _was_anything_checked(report):
+        return "Nothing was checked."
+    is_whole = all(row.state == "done" for row in report.phases) and all(
+        row.verdict != "unchecked" for row in report.behaviours
+    )
+    return f"{target} conforms." if is_whole else f"{target} conforms, as far as it was checked."
+
+
+def summary(report: Report) -> str:
+    """What was found, counted apart: no number stands for different things."""
+    violations = len(report.of("violates"))
+    parts = [counted(violations, "violation") if violations else "no violation"]
+    for verdict, word in (("learnt", "learnt"), ("drift", "drifted"), ("accepted", "accepted")):
+        if number := sum(deviation.verdict == verdict for deviation in report.deviations):
+            parts.append(f"{number} {word}")
+    conform = sum(row.verdict == "conforms" for row in report.behaviours)
+    if report.behaviours:
+        parts.append(f"{counted(conform, 'behaviour')} {'conforms' if conform == 1 else 'conform'}")
+    if unchecked := sum(row.verdict == "unchecked" for row in report.behaviours):
+        parts.append(f"{unchecked} could not be checked")
+    sentences = [", ".join(parts)]
+    for row in report.phases:
+        if row.state in ("stopped", "crashed"):
+            state = "was stopped" if row.state == "stopped" else row.state
+            sentences.append(f"{row.phase} {state}{': ' if row.why else ''}{printable(row.why)}")
+    if report.left_over:
+        sentences.append(f"{counted(len(report.left_over), 'conversation')} could not be deleted")
+    sentences.append(f"{counted(report.requests, 'request')} in {duration(report.seconds)}, seed {report.seed}")
+    return " ".join(sentence[:1].upper() + sentence[1:].rstrip(".") + "." for sentence in sentences)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 request`, `4,211 requests`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+
+
+def cell_words(cell: Cell | None, report: Report) -> str:
+    """What came out for one operation in one phase; None is an operation that the phase did not come to."""
+    if cell is None:
+        return "-"
+    if cell.verdict == "conforms":
+        return f"conforms ({counted(cell.answers, 'answer')})"
+    if cell.verdict == "unchecked":
+        return f"unchecked: {cell.why}" if cell.why else "unchecked"
+    known = {deviation.case: deviation.verdict for deviation in report.deviations}
+    found = [known.get(case, cell.verdict) for case in cell.cases] or [cell.verdict]
+    return ", ".join(f"{verdict}: {found.count(verdict)}" for verdict in VERDICTS if verdict in found)
+
+
+def shown_phases(report: Report) -> list[Phase]:
+    """The phases that have something to say of operations."""
+    return [phase for phase in PHASES if any(phase in row.cells for row in report.operations)]
+
+
+def path_of(row: OperationRow, report: Report) -> str:
+    """The path of an operation below that of the target."""
+    return row.path.removeprefix(urlsplit(report.target).path.rstrip("/"))
+
+
+def themes(behaviours: Iterable[BehaviourRow]) -> dict[str, list[BehaviourRow]]:
+    """The behaviours by their id without its last part, in the order of the catalogue."""
+    found: dict[str, list[BehaviourRow]] = {}
+    for row in behaviours:
+        found.setdefault(row.id.rpartition(".")[0] or row.id, []).append(row)
+    return found
+
+
+def facts(deviation: Deviation) -> list[tuple[str, str]]:
+    """Everything to be said of a deviation but its case, its statement and how to repeat it."""
+    where = f" in {', '.join(deviation.phases)}" if deviation.phases else ""
+    first = f"by request {deviation.first_request:,}{f' of {deviation.phases[0]}' if where else ''}"
+    if deviation.count == 1:
+        met = f"once, {first}" if deviation.first_request else f"once{where}"
+    else:
+        met = f"{deviation.count:,} times{where}{f', first {first}' if deviation.first_request else ''}"
+    told = [
+        ("source", deviation.source),
+        ("assumed" if deviation.verdict == "learnt" else "expected", deviation.expected),
+        ("received", deviation.received),
+        ("place", deviation.place or ""),
+        ("operations", ", ".join(deviation.operations)),
+        ("suspect", f"{deviation.suspect}: {deviation.reason}"),
+        ("met", met),
+        ("unchecked", f"because of this: {', '.join(deviation.also)}" if deviation.also else ""),
+        ("accepted", deviation.evidence or ""),
+    ]
+    return [(name, value) for name, value in told if value]
+
+
+def repeated(deviation: Deviation, repeat_command: RepeatCommand) -> str:
+    """The command that looks for a deviation again, in the phase that met it first."""
+    return repeat_command(deviation.case, next(iter(deviation.phases), PHASES[0]))
+
+
+def in_full(deviation: Deviation, repeat_command: RepeatCommand) -> str:
+    """All of a deviation as plain text, as it stands in a test report."""
+    lines = [printable(deviation.case), printable(deviation.statement, lines=True)]
+    for name, value in facts(deviation):
+        first, *more = printable(value, lines=True).split("\n")
+        lines += [f"{name:<10} {first}", *(" " * 11 + line for line in more)]
+    commands = [*deviation.curl, repeated(deviation, repeat_command)]
+    return "\n".join([*lines, "repeat it with", *(shell_line(command) for command in commands)])
+
+
+def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
+    """What stands at the end of a report: title, header and rows of every table that has any."""
+    found: list[tuple[str, Sequence[str], list[Sequence[str]]]] = [
+        ("Ledger", ("case", "note"), [(entry.case, entry.note) for entry in report.ledger]),
+        (
+            "Checks that are off",
+            ("check", "on", "because"),
+            [(off.check, ", ".join(off.operations) or "all operations", off.reason) for off in report.checks_off],
+        ),
+        (
+            "Left over on the target",
+            ("conversation", "end user", "because"),
+            [(left.conversation, left.end_user or "-", left.why) for left in report.left_over],
+        ),
+        (
+            "Phases",
+            ("phase", "state", "requests", "time", "because"),
+            [
+                (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), row.why or "-")
+                for row in report.phases
+            ],
+        ),
+    ]
+    return (table for table in found if table[2])
+
+
+def _was_anything_checked(report: Report) -> bool:
+    rows = [row.verdict for row in report.behaviours]
+    rows += [cell.verdict for row in report.operations for cell in row.cells.values()]
+    return any(verdict != "unchecked" for verdict in rows)
+
+
+# -- On a console ----------------------------------------------------------------------------------------------
+
+_STYLES: dict[str, str] = {
+    "violates": "bold red",
+    "learnt": "cyan",
+    "drift": "yellow",
+    "accepted": "magenta",
+    "unchecked": "dim",
+    "conforms": "green",
+}
+_TITLES: dict[Verdict, str] = {
+    "violates": "Violations",
+    "learnt": "Learnt: what was assumed does not hold",
+    "drift": "Drift: the target has something that the document does not know",
+    "accepted": "Accepted: known to the ledger",
+}
+
+
+def print_report(report: Report, console: Console, *, repeat_command: RepeatCommand, verbose: bool = False) -> None:
+    """Print the whole verdict, the sentence to remember last.
+
+    Where the console is no terminal it is plain text of any width, one fact a line. Without `verbose`, behaviours that
+    conform are counted only and long values are cut; commands never are.
+    """
+    paper = _Paper(console)
+    paper.line(f"mka1-mockserver {report.version} against {report.target}, {report.started_at}, seed {report.seed}")
+    _print_operations(report, paper)
+    _print_behaviours(report, paper, verbose)
+    for verdict, title in _TITLES.items():
+        _print_deviations(title, report.of(verdict), paper, repeat_command, verbose)
+    for title, header, rows in tables(report):
+        paper.heading(title)
+        paper.table(header, rows)
+    if report.notes:
+        paper.heading("Notes")
+        for note in report.notes:
+            paper.line(note, indent=2)
+    paper.line("")
+    style = _STYLES["violates" if report.exit_code else "conforms"]
+    paper.line(headline(report), style=style)
+    paper.line(summary(report))
+
+
+def print_repeated(report: Report, case: str, console: Console, *, repeat_command: RepeatCommand) -> int:
+    """Say what has become of one case, in a run that looked for nothing else.
+
+    Returns the exit code: 1 it was met again, 0 it was not, 2 nobody can tell.
+    """
+    paper = _Paper(console)
+    met = next((deviation for deviation in report.deviations if deviation.case == case), None)
+    row = next((row for row in report.behaviours if row.id == case), None)
+    cut_short = [run for run in report.phases if run.state != "done"]
+    if met is not None:
+        paper.line(f"{case} was met again ({met.verdict}).", style=_STYLES[met.verdict])
+        _print_deviation(met, paper, repeat_command, verbose=True)
+    elif row is not None and row.verdict == "conforms":
+        paper.line(f"{case} holds now.", style=_STYLES["conforms"])
+    elif row is not None:
+        paper.line(f"{case} could not be checked: {row.why}")
+    elif cut_short:
+        paper.line(f"{case} was not met again, but {cut_short[0].phase} {cut_short[0].state}: {cut_short[0].why}")
+    else:
+        paper.line(f"{case} was not met again.", style=_STYLES["conforms"])
+    others = [deviation.case for deviation in report.deviations if deviation is not met]
+    if others:
+        paper.line(f"Met besides: {', '.join(others)}")
+    paper.line(f"{counted(report.requests, 'request')} in {duration(report.seconds)}, seed {report.seed}.")
+    if met is not None:
+        return 1
+    return 0 if (row.verdict == "conforms" if row is not None else not cut_short) else 2
+
+
+def _print_operations(report: Report, paper: "_Paper") -> None:
+    phases = shown_phases(report)
+    if not phases:
+        return
+    paper.heading("Operations")
+    rows = [
+        [
+            f"{row.id} {row.method} {path_of(row, report)}",
+            *(cell_words(row.cells.get(phase), report) for phase in phases),
+        ]
+        for row in report.operations
+    ]
+    paper.table(["operation", *phases], rows)
+
+
+def _print_behaviours(report: Report, paper: "_Paper", verbose: bool) -> None:
+    if not report.behaviours:
+        return
+    paper.heading("Behaviours")
+    verdicts = [verdict for verdict in reversed(VERDICTS) if any(row.verdict == verdict for row in report.behaviours)]
+    rows = [
+        [theme, *(str(sum(row.verdict == verdict for row in members) or "-") for verdict in verdicts)]
+        for theme, members in themes(report.behaviours).items()
+    ]
+    paper.table(["theme", *verdicts], rows)
+    told = [row for row in report.behaviours if verbose or row.verdict != "conforms"]
+    if told:
+        paper.line("")
+    cases = {deviation.case for deviation in report.deviations}
+    for row in sorted(told, key=lambda one: VERDICTS.index(one.verdict)):
+        why = f" - {row.why}" if row.why and row.id not in cases else ""
+        paper.fact(row.verdict, f"{row.id}: {row.statement}{why}")
+
+
+def _print_deviations(
+    title: str,
+    deviations: Sequence[Deviation],
+    paper: "_Paper",
+    repeat_command: RepeatCommand,
+    verbose: bool,
+) -> None:
+    if deviations:
+        paper.heading(f"{title} ({len(deviations)})")
+    for number, deviation in enumerate(deviations, 1):
+        if number > 1:
+            paper.line("")
+        paper.line(f"{number}. {deviation.case}", style=_STYLES[deviation.verdict])
+        _print_deviation(deviation, paper, repeat_command, verbose)
+
+
+def _print_deviation(deviation: Deviation, paper: "_Paper", repeat_command: RepeatCommand, verbose: bool) -> None:
+    paper.line(deviation.statement, indent=2)
+    for name, value in facts(deviation):
+        paper.fact(name, value if verbose else _cut(name, value))
+    paper.line("repeat it with", indent=2)
+    for command in (*deviation.curl, repeated(deviation, repeat_command)):
+        paper.command(command)
+
+
+def _cut(name: str, value: str) -> str:
+    if name == "unchecked":
+        names = value.split(", ")
+        more = len(names) - _MOST_NAMES
+        return value if more <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"
+    more = len(value) - _LONGEST_VALUE
+    return value if more <= 0 else f"{value[:_LONGEST_VALUE]}... ({more:,} more characters)"
+
+
+class _Paper:
+    """Takes lines and tables of anybody's text; wraps them on a terminal, and nowhere else."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def heading(self, text: str) -> None:
+        self.line("")
+        self.line(text, style="bold")
+
+    def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        self._print(self._text(text, lines=False, style=style), indent)
+
+    def fact(self, name: str, text: str) -> None:
+        """A name and, beside it, what it is."""
+        value = self._text(text, lines=True)
+        if not self._console.is_terminal:
+            first, *more = value.plain.split("\n")
+            lines = [f"{name:<10} {first}", *(" " * 11 + line for line in more)]
+            for line in lines:
+                self._print(Text(line), 2)
+            return
+        grid = Table.grid(Column(width=10), Column(overflow="fold"), padding=(0, 1, 0, 0))
+        grid.add_row(Text(name, style=_STYLES.get(name, "dim")), value)
+        self._console.print(Padding(grid, (0, 0, 0, 2)))
+
+    def command(self, command: str) -> None:
+        """A shell command, on one line however long it is."""
+        self._print(Text("    " + shell_line(command, encoding=self._console.encoding)), wrap=False)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        shown = [[self._text(cell) for cell in row] for row in rows]
+        if not self._console.is_terminal:
+            self._plain_table([[Text(name) for name in header], *shown])
+            return
+        longest = _longest_words([[Text(name) for name in header], *shown])
+        if sum(min(width, _LONG_WORD) + 3 for width in longest) > self._console.width:
+            self._narrow_table(header, shown)
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name, width in zip(header, longest, strict=True):
+            table.add_column(name, overflow="fold", width=_LONG_WORD if width > _LONG_WORD else None)
+        for row in shown:
+            table.add_row(*(_coloured(cell) for cell in row))
+        self._console.print(table)
+
+    def _plain_table(self, rows: Sequence[Sequence[Text]]) -> None:
+        widths = [max(cell_len(row[place].plain) for row in rows) for place in range(len(rows[0]))]
+        for row in rows:
+            padded = [
+                cell.plain + " " * (width - cell_len(cell.plain)) for cell, width in zip(row, widths, strict=True)
+            ]
+            self._print(Text("  ".join(padded).rstrip()), 2)
+
+    def _narrow_table(self, header: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+        for first, *cells in rows:
+            self._print(first, 2)
+            named = zip(header[1:], cells, strict=True)
+            self._print(Text("; ").join(Text.assemble(f"{name}: ", _coloured(cell)) for name, cell in named), 4)
+
+    def _text(self, text: str, *, lines: bool = False, style: str = "") -> Text:
+        return Text(printable(text, lines=lines, encoding=self._console.encoding), style=style, overflow="fold")
+
+    def _print(self, text: Text, indent: int = 0, *, wrap: bool = True) -> None:
+        if wrap and text.plain and self._console.is_terminal:
+            self._console.print(Padding(text, (0, 0, 0, indent), expand=False))
+        else:
+            self._console.print(Text(" " * indent if text.plain else "") + text, soft_wrap=True)
+
+
+def _longest_words(rows: Sequence[Sequence[Text]]) -> list[int]:
+    """For each column of a table, how wide its widest word is."""
+    words = [" ".join(cell.plain for cell in column).split() for column in zip(*rows, strict=True)]
+    return [max(map(cell_len, column), default=0) for column in words]
+
+
+def _coloured(cell: Text) -> Text:
+    """The cell of a table, in the colour of the verdict that it begins with."""
+    verdict = cell.plain.partition(" ")[0].rstrip(":")
+    if verdict in _STYLES:
+        cell.stylize(_STYLES[verdict])
+    return cell
+
+
+class Progress:
+    """How far a run is: moving bars on a terminal, else one line when a phase begins and one when it ends.
+
+    `rate` says how fast requests may go, in words; empty says nothing. Whatever ends the `with`, the terminal is left
+    as it was.
+    """
+
+    def __init__(self, console: Console, rate: str = "") -> None:
+        self._console = console
+        self._rate = printable(rate)
+        self._begun: dict[str, tuple[float, TaskID | None]] = {}
+        self._bars: Bars | None = None
+        if console.is_terminal:
+            self._bars = Bars(
+                SpinnerColumn(finished_text=" "),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=20),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[requests]}", markup=False),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[label]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                expand=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._bars is not None:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def begin(self, phase: str, total: int | None = None) -> None:
+        """A phase of `total` steps has begun; None is not known."""
+        task = None
+        if self._bars is not None:
+            task = self._bars.add_task(phase, total=total, requests="", label=self._rate)
+        else:
+            self._say(f"{phase} ...{f' ({self._rate})' if self._rate else ''}")
+        self._begun[phase] = (time.monotonic(), task)
+
+    def advance(self, requests: int, label: str) -> None:
+        """The latest phase begins its next step, called `label`; the run has sent so many `requests` until now."""
+        _, task = next(reversed(self._begun.values()), (0.0, None))
+        if self._bars is None or task is None:
+            return
+        words = f"{printable(label)}{f' ({self._rate})' if self._rate else ''}"
+        is_first = not self._bars.tasks[task].fields["requests"]
+        self._bars.update(task, advance=0 if is_first else 1, requests=counted(requests, "request"), label=words)
+
+    def end(self, phase: str) -> None:
+        """A phase has ended; one that has not begun is let be."""
+        started, task = self._begun.pop(phase, (None, None))
+        if started is None:
+            return
+        if self._bars is not None and task is not None:
+            done = self._bars.tasks[task].completed + 1
+            self._bars.update(task, total=done, completed=done, label="")
+        else:
+            self._say(f"{phase}: {duration(time.monotonic() - started)}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(printable(line, encoding=self._console.encoding)), soft_wrap=True)

@@ -1,0 +1,286 @@
+"""The one way to the target: every request of every phase is paced, counted, signed and recorded here."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Event, Lock
+from typing import Any, NamedTuple
+
+import httpx
+import requests
+from requests.adapters import HTTPAdapter
+
+from mockserver.contract.operations import Match, Operations
+from mockserver.settings import Rate
+
+_LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
+_RETRIES = 5
+_SHORTEST_KEY = 8
+
+
+class Stopped(Exception):
+    """No more requests: the time or the requests are used up, or somebody interrupted the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use. `rate` is kept by spacing the requests evenly; `seconds` count from its start."""
+
+    rate: Rate | None = None
+    max_requests: int | None = None
+    seconds: float | None = None
+
+
+class Sent(NamedTuple):
+    """A request as it is shown: with placeholders in the place of keys."""
+
+    method: str
+    target: str
+    """Path and query, as sent."""
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """What came back, its content decoded."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer, None where there was none. `number` counts within its phase."""
+
+    phase: str
+    number: int
+    sent: Sent
+    reply: Reply | None
+    match: Match | None
+
+
+class Traffic:
+    """Lets requests through, one at a time.
+
+    `keys` are the real keys by their placeholders. `observe` sees every exchange. `pending` tells how many requests
+    the clean-up will still need: they are held back from `limits`.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        keys: Mapping[str, str],
+        limits: Limits,
+        observe: Callable[[Exchange], None],
+        pending: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._operations = operations
+        self._keys = keys
+        self._limits = limits
+        self._observe = observe
+        self._pending = pending
+        self._interval = limits.rate.seconds / limits.rate.limit if limits.rate else 0.0
+        self._started = time.monotonic()
+        self._next = 0.0
+        self._lock = Lock()
+        self._interrupted = Event()
+        self._is_cleaning_up = False
+        self.stopped: str | None = None
+        """Why there are no more requests, once there are none."""
+        self.phase = ""
+        self.counts: dict[str, int] = {}
+        """Requests by phase."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def interrupt(self) -> None:
+        """Let nothing more through, but for the clean-up; ends every wait."""
+        self.stopped = self.stopped or "interrupted"
+        self._interrupted.set()
+
+    def clean_up(self) -> None:
+        """From now on, let through what was held back for the clean-up."""
+        self.phase, self._is_cleaning_up = "clean-up", True
+        self._interrupted.clear()
+
+    def exchange(self, sent: Sent, send: Callable[[], Reply]) -> Reply:
+        """Send a request when its time has come, once more if the target asks to wait, and pass on the last answer.
+
+        Raises:
+            Stopped: it may not be sent, or not any more.
+        """
+        match = self._operations.match(sent.method, sent.target.partition("?")[0])
+        for attempt in range(_RETRIES + 1):
+            number = self._admit()
+            try:
+                reply = send()
+            except Exception:
+                self._observe(Exchange(self.phase, number, sent, None, match))
+                raise
+            self._observe(Exchange(self.phase, number, sent, reply, match))
+            wait = _wait(reply, attempt)
+            if wait is None or wait > _LONGEST_WAIT or self._is_too_late(wait) or attempt == _RETRIES:
+                break
+            self._sleep(wait)
+        return reply
+
+    def signed(self, value: str) -> str:
+        """A header's value with the real keys in it."""
+        for placeholder, key in self._keys.items():
+            value = value.replace(placeholder, key)
+        return value
+
+    def masked(self, text: str) -> str:
+        """A text without the keys: a target may send back what it was sent.
+
+        What is shorter than a key can be is left, it could be any word.
+        """
+        for placeholder, key in self._keys.items():
+            if len(key) >= _SHORTEST_KEY:
+                text = text.replace(key, placeholder)
+        return text
+
+    def _admit(self) -> int:
+        with self._lock:
+            self._check()
+            now = time.monotonic()
+            wait = max(0.0, self._next - now)
+            self._next = max(now, self._next) + self._interval
+        if wait:
+            self._sleep(wait)
+            self._check()
+        with self._lock:
+            self.counts[self.phase] = self.counts.get(self.phase, 0) + 1
+            return self.counts[self.phase]
+
+    def _check(self) -> None:
+        if self._is_cleaning_up:
+            return
+        limits = self._limits
+        most = limits.max_requests
+        if self.stopped is None and most is not None and self.total + self._pending() >= most:
+            self.stopped = f"{most} requests are used up"
+        if self.stopped is None and self._is_too_late():
+            self.stopped = f"{limits.seconds:g} seconds are used up"
+        if self.stopped:
+            raise Stopped(self.stopped)
+
+    def _is_too_late(self, wait: float = 0.0) -> bool:
+        if self._limits.seconds is None:
+            return False
+        needed = self._pending() * max(self._interval, 0.01)
+        return time.monotonic() + wait + needed >= self._started + self._limits.seconds
+
+    def _sleep(self, seconds: float) -> None:
+        if self._interrupted.wait(seconds):
+            raise Stopped(self.stopped or "interrupted")
+
+
+def _wait(reply: Reply, attempt: int) -> float | None:
+    """How long to wait before trying again; None where there is nothing to wait for."""
+    if reply.status != 429:
+        return None
+    text = reply.header("retry-after")
+    if text is None:
+        return float(2**attempt)
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return float(2**attempt)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+class TrafficTransport(httpx.BaseTransport):
+    """Carries the requests of an httpx client through the traffic."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._inner = httpx.HTTPTransport(retries=1)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        target = request.extensions.get("target") or request.url.raw_path
+        can_be_resent = isinstance(request.stream, httpx.ByteStream)
+        content = request.read() if can_be_resent else b""
+        sent = Sent(request.method, target.decode("ascii"), tuple(headers), content)
+        signed = httpx.Request(
+            request.method,
+            request.url,
+            headers=[(name, self._traffic.signed(value)) for name, value in headers],
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+
+        def send() -> Reply:
+            response = self._inner.handle_request(signed)
+            response.read()
+            if response.status_code >= 500:  # Some servers close the connection behind it, without saying so.
+                self._inner.close()
+            return Reply(response.status_code, tuple(response.headers.multi_items()), response.content)
+
+        reply = self._traffic.exchange(sent, send)
+        # The content is decoded by now.
+        kept = [
+            (name, value) for name, value in reply.headers if name not in ("content-encoding", "transfer-encoding")
+        ]
+        return httpx.Response(reply.status, headers=kept, content=reply.body, request=request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@contextmanager
+def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iterator[None]:
+    """Carry whatever `requests` sends through the traffic; Schemathesis has no other place to put it.
+
+    `own` makes an end user of the run out of the one that was sent, so that nothing is done for anybody else.
+    """
+    original = HTTPAdapter.send
+
+    def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        request = request.copy()
+        request.headers["X-On-Behalf-Of"] = own(_text(request.headers.get("X-On-Behalf-Of")))
+        headers = tuple((name, _text(value) or "") for name, value in request.headers.items())
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        sent = Sent(request.method or "", request.path_url, headers, body if isinstance(body, bytes) else b"")
+        signed = request.copy()
+        for name, value in headers:
+            if (real := traffic.signed(value)) != value:
+                signed.headers[name] = real
+        received: list[requests.Response] = []
+
+        def through() -> Reply:
+            response = original(adapter, signed, *args, **options)
+            received.append(response)
+            content = response.content
+            if response.status_code >= 500:  # As above.
+                adapter.close()
+            fields = tuple(response.raw.headers.items())
+            return Reply(response.status_code, fields, content)
+
+        reply = traffic.exchange(sent, through)
+        response = received[-1]
+        response.request = request
+        response._content = reply.body
+        return response
+
+    HTTPAdapter.send = send  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        HTTPAdapter.send = original  # type: ignore[method-assign]
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
