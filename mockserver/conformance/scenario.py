@@ -97,7 +97,7 @@ class Outcome:
     """How a scenario went.
 
     `rules` are the behaviours that it came to, where it says so; the last of them is the one that failed. `answers`
-    are those of a scenario that failed, for showing how to repeat it; `unexpected` is the one that it failed on.
+    are all that it received, for showing how to repeat it; `unexpected` is the one that it failed on.
     """
 
     scenario: Scenario
@@ -125,6 +125,7 @@ def run(scenario: Scenario, target: Target) -> Outcome:
     api = caller.fresh()
     try:
         scenario.run(api)
+        answers = tuple(api.answers)
     except UnexpectedAnswer as error:
         return _failed(scenario, api, str(error), error)
     except AssertionError as error:
@@ -134,7 +135,7 @@ def run(scenario: Scenario, target: Target) -> Outcome:
     finally:
         with suppress(NoAnswer):
             api.clean_up()
-    return Outcome(scenario, "passed")
+    return Outcome(scenario, "passed", answers=answers)
 
 
 def _failed(scenario: Scenario, api: Api, message: str, unexpected: UnexpectedAnswer | None = None) -> Outcome:

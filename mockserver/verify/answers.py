@@ -15,7 +15,9 @@ from mockserver.verify.traffic import Exchange, Reply
 from mockserver.verify.verdict import PHASES, Deviation, Suspect
 
 _INDEX = re.compile(r"/\d+(?=/|$)")
+_COMPONENT = re.compile(r"/components/schemas/([^/]+)")
 _EXCERPT = 300
+_MANY = 3
 
 
 class Answers:
@@ -92,8 +94,8 @@ class Answers:
         if not findings:
             return
         still = response_findings(self._open[operation.id], reply.status, _raw(reply), reply.body)
-        broken = {(finding.location, finding.pointer) for finding in still}
-        for finding in findings:
+        broken = {(finding.location, finding.pointer) for finding in _summed_up(still)}
+        for finding in _summed_up(findings):
             yield finding, (finding.location, finding.pointer) not in broken
 
     def _complaint(self, operation: Operation, reply: Reply) -> str | None:
@@ -122,10 +124,12 @@ def _deviation(
         statement, expected = f"{name} answers no request with a server error.", "a status below 500"
     elif is_status:
         statement, expected = f"{name} answers with the statuses that the document lists.", finding.message
-    elif finding.location == "body" and reply.status >= 400:
-        statement, expected = f"The body of an error is as the document says, at {place}.", finding.message
     else:
-        statement = f"The {reply.status} of {name} is as the document says, at {place}."
+        component = _COMPONENT.match(finding.schema_pointer)
+        whose = (
+            f"Every {component[1]}" if component and finding.location == "body" else f"The {reply.status} of {name}"
+        )
+        statement = f"{whose} is as the document says, at {place}."
         expected = finding.message
     return Deviation(
         case=_case(name, reply, finding),
@@ -161,13 +165,18 @@ def _unreadable(exchange: Exchange, name: str, reply: Reply, complaint: str) -> 
 
 
 def _case(name: str, reply: Reply, finding: Finding) -> str:
-    """All operations share their error body, so that a mistake in it is one case."""
+    """The name of a mistake: by the schema and the field (or keyword) that it breaks, which operations share.
+
+    Where no named schema is broken, by operation and place.
+    """
+    found = _COMPONENT.match(finding.schema_pointer)
+    if finding.location == "body" and found:
+        *_, keyword = finding.schema_pointer.split("/")
+        field = finding.pointer.rpartition("/")[2]
+        is_declared = keyword == "required" or f"/properties/{field}/" in finding.schema_pointer + "/"
+        return f"{found[1]}/{field if is_declared else keyword}"
     case = f"{name}/{reply.status}"
-    if finding.location == "body" and reply.status >= 400:
-        return "errors/body" + _INDEX.sub("/*", finding.pointer)
-    if finding.location != "status":
-        case += f"/{finding.location}" + _INDEX.sub("/*", finding.pointer)
-    return case
+    return case if finding.location == "status" else f"{case}/{finding.location}{_INDEX.sub('/*', finding.pointer)}"
 
 
 def _raw(reply: Reply) -> list[tuple[bytes, bytes]]:
@@ -178,6 +187,23 @@ def _unknown_fields(operation: Operation, reply: Reply) -> Iterable[Finding]:
     declared = operation.response(reply.status)
     schema = declared.content.get(essence_of(reply.header("content-type") or "")) if declared else None
     return schema.unknown_fields(orjson.loads(reply.body), "response", "body") if schema is not None else ()
+
+
+def _summed_up(findings: list[Finding]) -> list[Finding]:
+    """The findings; but one alone where an object breaks its schema in so many ways that it must be something else."""
+    by_object: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_object.setdefault(finding.pointer.rpartition("/")[0], []).append(finding)
+    summed_up = []
+    for place, found in by_object.items():
+        lost = [finding for finding in found if finding.schema_pointer.endswith("/required")]
+        if len(lost) < _MANY:
+            summed_up += found
+            continue
+        names = ", ".join(finding.pointer.rpartition("/")[2] for finding in lost)
+        summed_up.append(lost[0]._replace(pointer=place, message=f"must have {names}"))
+        summed_up += [finding for finding in found if finding not in lost]
+    return summed_up
 
 
 def _value_at(reply: Reply, finding: Finding) -> str:

@@ -83,18 +83,22 @@ class Behaviours:
         """
         before = self._traffic.counts.get("behaviours", 0)
         outcome = run(scenario, self._gateway)
-        exchanges = self._history.since("behaviours", before)
-        called = {exchange.match.operation.id for exchange in exchanges if exchange.match}
-        if outcome.verdict != "not checkable" and (needed := called & self._missing.keys()):
-            # It failed for want of an operation, or passed because a refusal was what it wanted.
-            outcome = Outcome(scenario, "not checkable", f"because of {self._missing[min(needed)]}")
+        exchanges = self._history.since("behaviours", before)[: len(outcome.answers)]
+        called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
         ran = _Ran(outcome, [], before + 1, None)
-        if outcome.verdict == "failed":
-            shown = exchanges[: len(outcome.answers)]
-            last = shown[-1].match.operation.id if shown and shown[-1].match else None
-            ran = _Ran(outcome, self._history.script(shown), before + max(1, len(shown)), last)
+        if needed := self._missed(outcome, called):
+            ran = _Ran(Outcome(scenario, "not checkable", f"because of {self._missing[needed]}"), [], before + 1, None)
+        elif outcome.verdict == "failed":
+            script = self._history.script(exchanges)
+            ran = _Ran(outcome, script, before + max(1, len(exchanges)), called[-1] if called else None)
         for behaviour in scenario.behaviours:
             self._ran[behaviour].append(ran)
+
+    def _missed(self, outcome: Outcome, called: list[str]) -> str | None:
+        """The missing operation that a scenario failed for want of; or passed, if a refusal was what it wanted."""
+        if outcome.verdict == "failed":
+            return called[-1] if called and called[-1] in self._missing else None
+        return next((operation for operation in called if operation in self._missing), None)
 
     def deviations(self) -> list[Deviation]:
         """What does not hold, in the order of the catalogue.
@@ -136,7 +140,7 @@ class Behaviours:
             return BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
 
         if behaviour.id in verdicts:
-            return row(verdicts[behaviour.id].verdict, verdicts[behaviour.id].received)
+            return row(verdicts[behaviour.id].verdict)
         if behaviour.id in causes:
             return row("unchecked", f"because of {causes[behaviour.id].case}")
         ran = self._ran[behaviour.id]

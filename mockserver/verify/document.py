@@ -25,6 +25,18 @@ def at_address(document: dict[str, Any], base_url: str, prefix: str, *, response
     return {**document, "paths": paths, "servers": [{"url": base_url}]}
 
 
+def without_security(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of an API that wants no key."""
+    paths = {
+        path: {
+            name: {key: value for key, value in node.items() if key != "security"} if isinstance(node, dict) else node
+            for name, node in item.items()
+        }
+        for path, item in document["paths"].items()
+    }
+    return {key: value for key, value in document.items() if key != "security"} | {"paths": paths}
+
+
 def opened(node: Any, *, names: bool = False) -> Any:
     """A copy in which what is marked `x-speakeasy-unknown-values: allow` takes unknown values.
 

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 from mockserver.errors import UsageError
 from mockserver.verify.page import page
-from mockserver.verify.terminal import RepeatCommand, headline, in_full, printable, summary
 from mockserver.verify.verdict import PHASES, BehaviourRow, Deviation, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.words import RepeatCommand, headline, in_full, printable, summary
 
 _LONGEST_MESSAGE = 300
 
@@ -98,7 +98,7 @@ class _Suite:
 
     def _not_done(self, run: PhaseRow) -> None:
         test = self._test("phase", f"{run.phase} gets to its end")
-        kind = "error" if run.state == "crashed" or run.why == "interrupted" else "skipped"
+        kind = "error" if run.is_unfinished else "skipped"
         _add(test, kind, run.state, f"{run.state}: {run.why}" if run.why else run.state)
 
     def _test(self, group: str, name: str) -> ET.Element:
@@ -112,7 +112,7 @@ class _Suite:
         text = "\n\n".join(in_full(deviation, self._repeat_command) for deviation in found)
         message = "; ".join(f"{deviation.statement} Received: {deviation.received}" for deviation in found) or why
         failing = next(
-            (one for one in (verdict, *(deviation.verdict for deviation in found)) if self._fails(one)), None
+            (one for one in (verdict, *(deviation.verdict for deviation in found)) if self._report.fails(one)), None
         )
         if failing is not None:
             _add(test, "failure", failing, message, text)
@@ -120,9 +120,6 @@ class _Suite:
             _add(test, "skipped", verdict, f"{verdict}: {message}", text)
         elif text or why:
             ET.SubElement(test, "system-out").text = text or printable(why, lines=True)
-
-    def _fails(self, verdict: Verdict) -> bool:
-        return verdict == "violates" or (self._report.strict and verdict in ("learnt", "drift"))
 
 
 def _ledger(report: Report) -> ET.Element:

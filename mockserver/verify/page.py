@@ -9,8 +9,8 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from mockserver.verify.terminal import (
-    VERDICTS,
+from mockserver.verify.verdict import VERDICTS, BehaviourRow, Deviation, Report, Verdict
+from mockserver.verify.words import (
     RepeatCommand,
     cell_words,
     facts,
@@ -24,7 +24,6 @@ from mockserver.verify.terminal import (
     tables,
     themes,
 )
-from mockserver.verify.verdict import BehaviourRow, Deviation, Report, Verdict
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _SECTIONS: dict[Verdict, tuple[str, str]] = {

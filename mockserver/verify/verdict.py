@@ -16,6 +16,9 @@ accepted   a violation that the ledger knows
 unchecked  could not be checked; the reason stands beside it
 """
 
+VERDICTS: tuple[Verdict, ...] = ("violates", "learnt", "drift", "accepted", "unchecked", "conforms")
+"""In the order in which a reader wants to hear of them."""
+
 Suspect = Literal["target", "document", "SDK"]
 
 
@@ -44,7 +47,7 @@ class Deviation:
     phases: list[str] = field(default_factory=list)
     """Where it was met, first to last."""
     first_request: int = 0
-    """The number, within its phase, of the request that showed it first."""
+    """The number, within the first of its phases, of the request that showed it first."""
     count: int = 1
     """How often it was met."""
     also: list[str] = field(default_factory=list)
@@ -69,7 +72,7 @@ class BehaviourRow:
     status: str
     verdict: Verdict
     why: str = ""
-    """For what does not conform: the case that tells of it, or why it could not be checked."""
+    """Why it could not be checked, in whole or in part; what does not hold is told by the deviation of its id."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,11 @@ class PhaseRow:
     requests: int
     seconds: float
     why: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it ended as nobody wanted; a limit that was reached is a wish."""
+        return self.state == "crashed" or self.why == "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +163,16 @@ class Report:
     def of(self, verdict: Verdict) -> list[Deviation]:
         return [deviation for deviation in self.deviations if deviation.verdict == verdict]
 
+    def fails(self, verdict: Verdict) -> bool:
+        """Whether one deviation of this verdict makes the target fail; in a strict run, all but accepted ones do."""
+        return verdict == "violates" or (self.strict and verdict in ("learnt", "drift"))
+
     @property
     def exit_code(self) -> int:
-        """0 conforms, 1 does not (what was learnt counts only in a strict run), 2 the run did not get to its end."""
-        if self.of("violates") or (self.strict and (self.of("learnt") or self.of("drift") or self.ledger)):
+        """0 it conforms, 1 it does not, 2 the run did not get to its end and found nothing until then."""
+        if any(self.fails(deviation.verdict) for deviation in self.deviations) or (self.strict and self.ledger):
             return 1
-        return 2 if any(row.state == "crashed" or row.why == "interrupted" for row in self.phases) else 0
+        return 2 if any(row.is_unfinished for row in self.phases) else 0
 
     def masked(self, mask: Callable[[str], str]) -> "Report":
         """A copy in which every text has gone through `mask`."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from mockserver.errors import UsageError
 from mockserver.verify.files import write_reports
 from mockserver.verify.page import anchor, page
-from mockserver.verify.terminal import Progress, headline, print_repeated, print_report, shell_line, summary
+from mockserver.verify.terminal import Progress, print_repeated, print_report
 from mockserver.verify.verdict import (
     PHASES,
     BehaviourRow,
@@ -28,6 +28,7 @@ from mockserver.verify.verdict import (
     PhaseRow,
     Report,
 )
+from mockserver.verify.words import headline, shell_line, summary
 
 HOSTILE = (
     "<script>alert(1)</script> ]]> [bold]x[/bold] \x1b[31mred\x07 \u202e \ud800 \x85 \ufffe &amp; \"'` 🦊 :fox_face:"

@@ -157,7 +157,7 @@ _seen: Counter[str] = Counter()
 class ValidDataIsAccepted:
     """`positive_data_acceptance`, except for a 400 to what is valid by JSON Schema, but maybe not by state or meaning.
 
-    That is a cursor that the client made up, a metadata filter that is no JSON object of strings, and an
+    That is an id or a cursor that the client made up, a metadata filter that is no JSON object of strings, and an
     integer of more than 64 bits.
     """
 
@@ -173,10 +173,12 @@ class ValidDataIsAccepted:
 def _may_be_refused(case: Case[Any]) -> bool:
     after, metadata, body = case.query.get("after"), case.query.get("metadata"), case.body
     tenant = _tenant(case)
-    conversation = case.path_parameters.get("conversation_id")
+    conversation, item = case.path_parameters.get("conversation_id"), case.path_parameters.get("item_id")
     known = tenant.conversations if conversation is None else tenant.conversations.get(conversation, ())
     return (
-        (after is not None and after not in known)
+        (conversation is not None and conversation not in tenant.conversations)
+        or (item is not None and item not in known)
+        or (after is not None and after not in known)
         or (metadata is not None and not _is_filter(metadata))
         or _has_huge_integer(body)
     )

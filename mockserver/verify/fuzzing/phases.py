@@ -12,11 +12,13 @@ import schemathesis
 import yaml
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.generation.case import Case
 from schemathesis.generation.meta import negated_parameters
 
+from mockserver.verify.document import without_security
 from mockserver.verify.fuzzing import hooks
 from mockserver.verify.history import History
 from mockserver.verify.traffic import Traffic, requests_through
@@ -27,6 +29,7 @@ FOLDER = Path(__file__).parent
 _OURS = "every answer of every phase is held to the document by mockserver's own contract layer, which names the field"
 _DONE_BY_US = ("status_code_conformance", "content_type_conformance", "response_headers_conformance",
                "response_schema_conformance", "not_a_server_error")  # fmt: skip
+_SHARED = ("missing_required_header", "ignored_auth", "allow_header_conformance", "unsupported_method")
 _STATEMENTS = {
     "ValidDataIsAccepted": "A request that is valid by the document is accepted.",
     "InvalidDataIsRefused": "A request that is invalid by the document is refused.",
@@ -52,7 +55,8 @@ class Fuzzing:
         *,
         has_key: bool,
     ) -> None:
-        self._document = document
+        # Without a key there is nothing to be said of keys.
+        self._document = document if has_key else without_security(document)
         self._base_url = base_url
         self._traffic = traffic
         self._history = history
@@ -159,8 +163,11 @@ class Fuzzing:
 
     def _add(self, failure: Failure, check: str, case: Case[Any] | None, code_sample: str) -> None:
         operation = self._operations.get(case.operation.label if case else failure.operation or "", "")
+        subject = _subject(check, case)
         exchange = self._history.of_test_case(case.id) if case else None
-        name = "/".join(filter(None, (operation, check, _subject(check, case))))
+        # What is about keys and methods goes wrong everywhere at once.
+        is_shared = check in _SHARED or subject == "Authorization"
+        name = "/".join(filter(None, ("" if is_shared else operation, check, subject)))
         status = f"{exchange.reply.status} " if exchange is not None and exchange.reply is not None else ""
         self._keep(Deviation(
             case=name,
@@ -172,7 +179,7 @@ class Fuzzing:
             suspect="target",
             reason="the document says otherwise",
             operations=[operation] if operation else [],
-            place=_subject(check, case) or None,
+            place=subject or None,
             curl=self._history.script(self._history.leading_to(exchange)) if exchange else [code_sample],
             phases=[self._traffic.phase],
             first_request=exchange.number if exchange else 0,
@@ -188,7 +195,12 @@ def _subject(check: str, case: Case[Any] | None) -> str:
     """The parameters that a request had wrong on purpose."""
     if case is None or case.meta is None or check != "InvalidDataIsRefused":
         return ""
-    return ",".join(sorted({name for name, _ in negated_parameters(case.meta)}))
+    declared = {parameter.name for parameter in case.operation.iter_parameters()} | {"Authorization"}
+    names = {
+        "body" if location == ParameterLocation.BODY else name if name in declared else "an undeclared parameter"
+        for name, location in negated_parameters(case.meta)
+    }
+    return ",".join(sorted(names))
 
 
 def _config(
