@@ -1,5 +1,6 @@
 """The command line."""
 
+import gc
 import secrets
 import sys
 from collections.abc import Callable
@@ -115,6 +116,7 @@ def _setting(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
 )
 def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     """Run the fake until it is interrupted."""
+    gc.disable()  # Until it serves: what is made on the way there stays, and looking through it takes its time.
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError
     from mockserver.gateway.access_log import AccessLog

@@ -84,6 +84,7 @@ def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -
         signal.signal(number, lambda *_: None)
     gc.freeze()  # What is there by now stays: the collector need not look at it again.
     gc.set_threshold(50_000, 20, 50)  # What comes is stored or gone at once, and hardly ever in a cycle.
+    gc.enable()
     _Server(app, on_ready).run(sockets=[listener])
 
 

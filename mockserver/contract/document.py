@@ -102,6 +102,7 @@ class _Bundler:
         self._files: dict[Path, Any] = {}
         self._hoisted: dict[tuple[str, str], tuple[Path, str]] = {}
         self._components: dict[str, dict[str, Any]] = {}
+        self._paths: dict[tuple[Path, str], Path] = {}
 
     def bundle(self) -> dict[str, Any]:
         root = self._file(self._entry)
@@ -168,7 +169,11 @@ class _Bundler:
 
     def _locate(self, reference: str, file: Path) -> tuple[Path, str]:
         location, _, pointer = reference.partition("#")
-        return ((file.parent / location).resolve() if location else file), pointer
+        if not location:
+            return file, pointer
+        if (file, location) not in self._paths:  # Asking the file system for each of them takes longer than the rest.
+            self._paths[file, location] = (file.parent / location).resolve()
+        return self._paths[file, location], pointer
 
     def _node(self, path: Path, pointer: str) -> Any:
         node = self._file(path)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote
@@ -33,7 +33,7 @@ class Schemas:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        self._registry = Registry([(_DOCUMENT, document), (_CLOSED, _closed(document))])
+        self._registry = Registry([(_DOCUMENT, document)])
         self._compiled: dict[str, Schema] = {}
         for name, schema in document.get("components", {}).get("schemas", {}).items():
             _check(f"/components/schemas/{escaped(name)}", schema)
@@ -46,14 +46,21 @@ class Schemas:
         """
         if pointer not in self._compiled:
             _check(pointer, self.node(pointer))
-            schema = Schema(self, pointer, self._compile(_DOCUMENT, pointer), self._compile(_CLOSED, pointer))
-            self._compiled[pointer] = schema
+            self._compiled[pointer] = Schema(self, pointer, self._compile(_DOCUMENT, pointer, self._registry))
         return self._compiled[pointer]
 
-    def _compile(self, uri: str, pointer: str) -> Draft202012Validator:
+    def closed(self, pointer: str) -> Draft202012Validator:
+        """The schema at a JSON pointer, compiled so that it refuses fields that are not declared."""
+        return self._compile(_CLOSED, pointer, self._closed)
+
+    @cached_property
+    def _closed(self) -> Registry:
+        return Registry([(_CLOSED, _closed(self._document))])
+
+    def _compile(self, uri: str, pointer: str, registry: Registry) -> Draft202012Validator:
         reference = f"{uri}#{quote(pointer, safe='/~')}"
         try:
-            return Draft202012Validator({"$ref": reference}, registry=self._registry)
+            return Draft202012Validator({"$ref": reference}, registry=registry)
         except ValidationError as error:
             reason = error.message.splitlines()[0]
             raise DocumentError(f"#{json_pointer(error.instance_path) or pointer}: {reason}") from error
@@ -125,14 +132,16 @@ def _check(pointer: str, schema: Any) -> None:
 class Schema:
     """One compiled schema: a fast yes or no, and a slow explanation."""
 
-    def __init__(
-        self, schemas: Schemas, pointer: str, validator: Draft202012Validator, closed: Draft202012Validator
-    ) -> None:
+    def __init__(self, schemas: Schemas, pointer: str, validator: Draft202012Validator) -> None:
         self._schemas = schemas
         self._validator = validator
         self.pointer = pointer
         self.is_valid = validator.is_valid
-        self.is_valid_with_no_unknown_fields = closed.is_valid
+
+    @cached_property
+    def is_valid_with_no_unknown_fields(self) -> Callable[[Any], bool]:
+        """Compiled when it is first asked for: of all schemas, only those of request bodies ever are."""
+        return self._schemas.closed(self.pointer).is_valid
 
     @cached_property
     def json_types(self) -> frozenset[str]:

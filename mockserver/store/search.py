@@ -60,8 +60,6 @@ _WITHOUT_SPACES = (
     "\u3005-\u3007\u3021-\u302d\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "\u3040-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # Hiragana, Katakana
 )
-_RUN = re.compile(f"[{_WITHOUT_SPACES}]+|[^ {_WITHOUT_SPACES}]+")
-_IS_WITHOUT_SPACES = re.compile(f"[{_WITHOUT_SPACES}]").match
 _ASCII_WORD = re.compile("[a-z0-9]+")
 
 # A segment is closed at this many bits: some thousand short messages, so that anding two of its bitmaps takes
@@ -140,6 +138,9 @@ class _Words:
 
     def __init__(self) -> None:
         self._characters = _Characters()
+        # Not compiled before there is something to search: it takes some milliseconds.
+        self._run = re.compile(f"[{_WITHOUT_SPACES}]+|[^ {_WITHOUT_SPACES}]+")
+        self._is_without_spaces = re.compile(f"[{_WITHOUT_SPACES}]").match
 
     def of(self, text: str) -> list[str]:
         """Words, each a string; a run of a script without spaces counts as one."""
@@ -147,10 +148,9 @@ class _Words:
             return _ASCII_WORD.findall(text.lower())
         # Case folding can undo the normal form, hence twice.
         folded = normalize("NFKC", normalize("NFKC", text).casefold())
-        return _RUN.findall(folded.translate(self._characters))
+        return self._run.findall(folded.translate(self._characters))
 
-    @staticmethod
-    def tokens(words: Iterable[str]) -> list[str]:
+    def tokens(self, words: Iterable[str]) -> list[str]:
         """What is indexed, by position: a word, or one character of a script without spaces.
 
         The end of such a run takes up a position too (""): without it, the last character of one run and the
@@ -158,7 +158,7 @@ class _Words:
         """
         tokens: list[str] = []
         for word in words:
-            if _IS_WITHOUT_SPACES(word):
+            if self._is_without_spaces(word):
                 tokens += word
                 tokens.append("")
             else:
