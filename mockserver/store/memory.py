@@ -210,6 +210,8 @@ class _Space:
 
     def _touch(self, folder: _Folder) -> None:
         """Make it the one updated last."""
+        if self._order.is_newest(folder.place):
+            return
         self._order.remove(folder.place)
         folder.place = self._order.append(folder)
 

@@ -66,6 +66,10 @@ class Timeline(Generic[T]):
             self._minima.append(position)
         return position
 
+    def is_newest(self, position: int) -> bool:
+        """Whether nothing was appended after the value at `position`."""
+        return position == self._next - 1
+
     def get(self, position: int) -> T:
         """The value at `position`; KeyError when there is none."""
         block, index = self._find(position)
