@@ -17,7 +17,7 @@ class Tenant(NamedTuple):
     end_user: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Context:
     """One request on its way to a handler; every layer fills in what it is there for.
 
@@ -33,18 +33,19 @@ class Context:
     operation_id: str
     headers: Headers
     raw_path: dict[str, str] = field(default_factory=dict)
-    key: str = ""
-    tenant: Tenant | None = None
-    identity: str = ""
-    path: dict[str, Any] = field(default_factory=dict)
-    query: dict[str, Any] = field(default_factory=dict)
-    header: dict[str, Any] = field(default_factory=dict)
-    undeclared_query: list[tuple[str, str]] = field(default_factory=list)
-    content: bytes = b""
-    body: Any = None
-    fault: dict[str, Any] | None = None
-    status: int = 0
-    answer: bytes = b""
+    # Not set one by one for each request: what no layer has filled in is what stands here.
+    key: str = field(default="", init=False)
+    tenant: Tenant | None = field(default=None, init=False)
+    identity: str = field(default="", init=False)
+    path: dict[str, Any] = field(init=False)
+    query: dict[str, Any] = field(init=False)
+    header: dict[str, Any] = field(init=False)
+    undeclared_query: list[tuple[str, str]] = field(init=False)
+    content: bytes = field(default=b"", init=False)
+    body: Any = field(default=None, init=False)
+    fault: dict[str, Any] | None = field(default=None, init=False)
+    status: int = field(default=0, init=False)
+    answer: bytes = field(default=b"", init=False)
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 

@@ -193,7 +193,12 @@ class RequestGuard:
             context.body, body_findings = checker.body(content, media_type)
             findings += body_findings
         if not findings and context.body is not None:
-            findings += self._unknown(context, checker, media_type)
+            unknown = checker.unknown_fields(context.body, media_type)
+            if unknown and self._unknown_fields == "reject":
+                findings = unknown
+            elif unknown:
+                context.notes += unknown
+                drop(context.body, unknown)
         if findings:
             context.findings += findings
             raise InvalidRequest.of([finding.as_dict() for finding in findings])
@@ -205,15 +210,6 @@ class RequestGuard:
         if media_type is None:
             raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
         return media_type
-
-    def _unknown(self, context: Context, checker: Checker, media_type: str) -> list[Finding]:
-        """What to refuse of the fields that the document does not know; with `note` they are dropped instead."""
-        unknown = checker.unknown_fields(context.body, media_type)
-        if self._unknown_fields == "reject":
-            return unknown
-        context.notes += unknown
-        drop(context.body, unknown)
-        return []
 
 
 async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:

@@ -85,7 +85,7 @@ class Operations(Mapping[str, Operation]):
         self.schemas = Schemas(requests)
         response_schemas = self.schemas if responses is requests else Schemas(responses)
         self._by_id: dict[str, Operation] = {}
-        self._paths: list[_Path] = []
+        paths: list[_Path] = []
         prefix = _server_path(document)
         for path in document.get("paths") or {}:
             if path.startswith("x-"):
@@ -102,18 +102,15 @@ class Operations(Mapping[str, Operation]):
                     raise DocumentError(f"#/paths: two operations have the operationId {operation.id}")
                 self._by_id[operation.id] = operation
             if operations:
-                self._paths.append(_Path(pointer, prefix + path, operations))
-        self._paths.sort(key=lambda path: path.rank)
-        for path, other in pairwise(self._paths):
-            if path.pattern == other.pattern:
+                paths.append(_Path(pointer, prefix + path, operations))
+        paths.sort(key=lambda path: path.rank)
+        for one, other in pairwise(paths):
+            if one.pattern == other.pattern:
                 raise DocumentError(f"#{other.pointer}: another path means the same")
-        # One alternative for each path, each ended by an empty group that tells which it was.
-        self._pattern = re.compile("|".join(f"{path.pattern}()" for path in self._paths) or "(?!)")
-        self._path_of_group = {}
-        group = 0
-        for path in self._paths:
-            group += len(path.names) + 1
-            self._path_of_group[group] = path
+        by_slashes: dict[int, list[_Path]] = {}
+        for one in paths:
+            by_slashes.setdefault(one.slashes, []).append(one)
+        self._paths = {slashes: _Paths(some) for slashes, some in by_slashes.items()}
 
     def __getitem__(self, operation_id: str) -> Operation:
         return self._by_id[operation_id]
@@ -126,20 +123,18 @@ class Operations(Mapping[str, Operation]):
 
     def match(self, method: str, raw_path: str) -> Match | None:
         """The operation that a request is for. The path is matched as sent: `%2F` is part of a segment."""
-        found = self._pattern.fullmatch(raw_path)
-        if found is None or found.lastindex is None:
-            return None
-        path = self._path_of_group[found.lastindex]
-        operation = path.operations.get(method)
-        if operation is None:
-            return None
-        values = found.groups()[found.lastindex - 1 - len(path.names) : found.lastindex - 1]
-        return Match(operation, dict(zip(path.names, values, strict=True)))
+        path, values = self._find(raw_path)
+        operation = path and path.operations.get(method)
+        return Match(operation, values) if operation else None
 
     def allowed(self, raw_path: str) -> list[Operation]:
         """The operations that a path has, whatever their method."""
-        found = self._pattern.fullmatch(raw_path)
-        return list(self._path_of_group[found.lastindex].operations.values()) if found and found.lastindex else []
+        path, _ = self._find(raw_path)
+        return list(path.operations.values()) if path else []
+
+    def _find(self, raw_path: str) -> tuple["_Path | None", dict[str, str]]:
+        paths = self._paths.get(raw_path.count("/"))
+        return paths.find(raw_path) if paths else (None, {})
 
 
 class _Path:
@@ -155,6 +150,7 @@ class _Path:
         if any("{" in segment for segment, is_template in zip(segments, templated, strict=True) if not is_template):
             raise DocumentError(f"#{pointer}: a template must be a whole segment")
         self.rank = templated, [segment for segment in segments if "{" not in segment]
+        self.slashes = path.count("/")
         self.names = [segment[1:-1] for segment in segments if "{" in segment]
         self.pattern = "/".join(
             "([^/]+)" if is_template else re.escape(segment)
@@ -164,6 +160,27 @@ class _Path:
             declared = {parameter.name for parameter in operation.parameters if parameter.location == "path"}
             if declared != set(self.names):
                 raise DocumentError(f"#{pointer}: its templates and its path parameters are not the same")
+
+
+class _Paths:
+    """Paths of as many slashes as one regular expression; an empty group after each alternative tells which it was."""
+
+    def __init__(self, paths: list[_Path]) -> None:
+        self._pattern = re.compile("|".join(f"{path.pattern}()" for path in paths))
+        self._by_group: dict[int, tuple[_Path, list[tuple[str, int]]]] = {}
+        last = 0
+        for path in paths:
+            groups = [(name, last + number) for number, name in enumerate(path.names, 1)]
+            last += len(groups) + 1
+            self._by_group[last] = path, groups
+
+    def find(self, raw_path: str) -> tuple[_Path | None, dict[str, str]]:
+        """The path that is meant, and its values."""
+        found = self._pattern.fullmatch(raw_path)
+        if found is None or found.lastindex is None:
+            return None, {}
+        path, groups = self._by_group[found.lastindex]
+        return path, {name: found[group] for name, group in groups}
 
 
 def _server_path(document: Mapping[str, Any]) -> str:

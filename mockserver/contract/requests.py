@@ -84,8 +84,9 @@ class RequestChecker:
     def _path_values(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
         values = {}
         for parameter in self._path:
+            text = raw[parameter.name]
             try:
-                text = unquote(raw[parameter.name], errors="strict")
+                text = unquote(text, errors="strict") if "%" in text else text
             except UnicodeDecodeError:
                 findings.append(wrong(parameter, "is not UTF-8"))
             else:

@@ -148,6 +148,11 @@ class Schema:
         return self._schemas.json_types({"$ref": "#" + self.pointer})
 
     @cached_property
+    def is_text(self) -> bool:
+        """Whether it accepts strings only."""
+        return self.json_types == {"string"}
+
+    @cached_property
     def item_types(self) -> frozenset[str]:
         """The JSON types that an array's items can have."""
         return self._types_of(part["items"] for part in self._parts() if "items" in part)

@@ -15,6 +15,8 @@ _SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited
 def value_of(parameter: Parameter, texts: list[str], findings: list[Finding], side: Side = "request") -> Any:
     """A parameter's value, read by its style; what is wrong with it is added to `findings`."""
     schema = parameter.schema
+    if schema.is_text and len(texts) == 1:
+        return _valid(parameter, texts[0], findings, side)
     types = schema.json_types
     exploded = parameter.explode and parameter.style == "form"
     value: Any
