@@ -1,6 +1,6 @@
 """The whole fake: every layer, in one ordered list."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -76,7 +76,11 @@ class Fake:
         self.__dict__.pop("_control", None)
 
     def _api_layers(self) -> ASGIApp:
-        """The way of a request of the API, from the last layer that it reaches to the first."""
+        """The way of a request of the API, from the last layer that it reaches to the first.
+
+        A layer that has nothing more to do once it has passed a request on is a plain function that returns what is
+        to be awaited.
+        """
         state, operations, settings = self.state, self.operations, self.state.settings
         engine = engine_for(settings.engine, self.document)
         conversations = ConversationsResource(state.store, state.maker, state.new_ids, state.clock)
@@ -140,15 +144,14 @@ class Endpoint:
             raise DocumentError(f"without handler or without operation: {', '.join(sorted(unmatched))}")
         self._handlers = handlers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = context_of(scope)
         assert context is not None, "the endpoint runs behind ResponseGuard"
         try:
             content = self._handlers[context.operation_id](context)
         except ApiError as error:
-            await send_error(send, error)
-        else:
-            await send_whole(send, 200, content)
+            return send_error(send, error)
+        return send_whole(send, 200, content)
 
 
 class DocumentRoutes:
@@ -159,17 +162,14 @@ class DocumentRoutes:
         self._document = document
         self._paths = (f"{path}/openapi.json", f"{path}/openapi.yaml")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] in self._paths:
-            if scope["method"] not in ("GET", "HEAD"):
-                await send_error(send, MethodNotAllowed(scope["method"], scope["path"], ["GET", "HEAD"]))
-                return
-            if scope["path"].endswith(".json"):
-                await send_whole(send, 200, self._json)
-            else:
-                await send_whole(send, 200, self._yaml, media_type=b"application/yaml")
-            return
-        await self._app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http" or scope["path"] not in self._paths:
+            return self._app(scope, receive, send)
+        if scope["method"] not in ("GET", "HEAD"):
+            return send_error(send, MethodNotAllowed(scope["method"], scope["path"], ["GET", "HEAD"]))
+        if scope["path"].endswith(".json"):
+            return send_whole(send, 200, self._json)
+        return send_whole(send, 200, self._yaml, media_type=b"application/yaml")
 
     @cached_property
     def _json(self) -> bytes:

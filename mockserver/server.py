@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -119,9 +119,9 @@ def url_of(listener: socket.socket) -> str:
 def _with_transport(app: ASGIApp) -> ASGIApp:
     """Leave the connection in the scope, for faults that cut it; uvicorn's `send` is bound to what holds it."""
 
-    async def app_with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+    def app_with_transport(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
-        await app(scope, receive, send)
+        return app(scope, receive, send)
 
     return app_with_transport
 
@@ -131,6 +131,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 _with_transport(app),
+                interface="asgi3",
+                proxy_headers=False,  # They would tell of the client and the scheme, for which nobody asks.
                 lifespan="off",
                 log_config=None,
                 log_level="warning",

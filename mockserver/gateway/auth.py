@@ -1,7 +1,7 @@
 """Who is calling: the API key."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,16 +31,15 @@ class Auth:
         self._accounts = accounts
         self._caller = lru_cache(maxsize=10_000)(self._identified)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = context_of(scope)
         if context is not None:
             try:
                 context.key, account = self._caller(tuple(context.headers.all(b"authorization")))
             except Unauthorized as error:
-                await send_error(send, error)
-                return
+                return send_error(send, error)
             context.tenant = Tenant(account)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _identified(self, sent: tuple[bytes, ...]) -> Caller:
         if not sent:

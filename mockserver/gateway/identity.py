@@ -1,6 +1,7 @@
 """For whom the caller calls: the end user in `X-On-Behalf-Of`, and the identity that owners are shown by."""
 
 import hashlib
+from collections.abc import Awaitable
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,13 +19,13 @@ class Identity:
         self._mode = mode
         self._owner = lru_cache(maxsize=10_000)(self._named)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = context_of(scope)
         if context is not None and context.tenant is not None:
             sent = context.headers.all(b"x-on-behalf-of")
             # That it is sent twice is for the request guard to refuse.
             context.tenant, context.identity = self._owner(context.tenant.account, sent[0] if sent else b"")
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _named(self, account: str, sent: bytes) -> tuple[Tenant, str]:
         end_user = header_text(sent).strip()

@@ -1,6 +1,6 @@
 """How often one API key may call."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,16 +21,15 @@ class RateLimit:
         self._clock = clock
         self._windows = windows
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = context_of(scope)
         if self._windows and context is not None:
             now = self._clock.now(context.caller.account)
             if not all(windows.has_room(context.key, now) for windows in self._windows):
-                await send_error(send, RateLimitExceeded())
-                return
+                return send_error(send, RateLimitExceeded())
             for windows in self._windows:
                 windows.count(context.key, now)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 class Windows:
