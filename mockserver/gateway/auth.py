@@ -16,7 +16,7 @@ class Caller(NamedTuple):
     """`key` is the fingerprint of the API key: it tells keys apart and gives none away."""
 
     key: str
-    account: str
+    tenant: Tenant
 
 
 class Auth:
@@ -35,10 +35,9 @@ class Auth:
         context = context_of(scope)
         if context is not None:
             try:
-                context.key, account = self._caller(tuple(context.headers.all(b"authorization")))
+                context.key, context.tenant = self._caller(tuple(context.headers.all(b"authorization")))
             except Unauthorized as error:
                 return send_error(send, error)
-            context.tenant = Tenant(account)
         return self._app(scope, receive, send)
 
     def _identified(self, sent: tuple[bytes, ...]) -> Caller:
@@ -52,7 +51,7 @@ class Auth:
             raise Unauthorized("The Authorization header must be `Bearer <mka1-api-key>`.")
         if self._accounts and key not in self._accounts:
             raise Unauthorized("The API key is not known.")
-        return Caller(fingerprint(key), self._accounts.get(key) or account_of(key))
+        return Caller(fingerprint(key), Tenant(self._accounts.get(key) or account_of(key)))
 
 
 def fingerprint(key: str) -> str:
