@@ -239,9 +239,7 @@ class _Space:
         folders: Page[_Folder] | None = None
         if search.strip():
             matches = self._search(search)
-            few = bool(sets) and min(map(len, sets)) <= _GLANCE
-            candidates = self._among(sets, after, order) if few else self._order.walk(after, order)
-            folders = _page_at_a_glance(candidates, sets, matches, limit)
+            folders = _page_at_a_glance(self._among(sets, after, order), matches, limit)
             if folders is None:
                 sets.append(matches.owners())
         if folders is None:
@@ -256,8 +254,10 @@ class _Space:
             return
         # Where many match, walking comes upon them soon; where few do, putting them in order is cheap. A walk of
         # a quarter as many steps as there are candidates costs far less than ordering them: always worth a try.
+        # Where every third of all is a candidate, walking all the way costs less.
         fewest, *others = sorted(sets, key=len)
-        steps: Iterator[_Folder] = islice(walk, len(fewest) // 4)
+        are_many = not others and len(fewest) * 3 >= len(self._folders)
+        steps: Iterator[_Folder] = walk if are_many else islice(walk, len(fewest) // 4)
         for folders in (fewest, *others):
             steps = filter(folders.__contains__, steps)
         for folder in steps:
@@ -345,10 +345,8 @@ class _Space:
                 self._index.remove(item_id)
 
 
-def _page_at_a_glance(
-    candidates: Iterator[_Folder], sets: Sequence[set[_Folder]], matches: Matches[_Folder], limit: int
-) -> Page[_Folder] | None:
-    """The page of those candidates that are in all the sets and have a match; None when it is not quick to find.
+def _page_at_a_glance(candidates: Iterator[_Folder], matches: Matches[_Folder], limit: int) -> Page[_Folder] | None:
+    """The page of those candidates that have a match; None when it is not quick to find.
 
     Where matches are many, looking at the items one by one fills a page long before all matches are gathered;
     looking at more items than there are matches cannot pay.
@@ -357,16 +355,15 @@ def _page_at_a_glance(
     data: list[_Folder] = []
     for folder in candidates:
         left -= 1
-        if all(folder in folders for folders in sets):
-            for item_id in folder.places:
-                if left < 0:
-                    break
-                left -= 1
-                if item_id in matches:
-                    data.append(folder)
-                    break
-            if len(data) > limit:
+        for item_id in folder.places:
+            if left < 0:
                 break
+            left -= 1
+            if item_id in matches:
+                data.append(folder)
+                break
+        if len(data) > limit:
+            break
         if left < 0:
             return None
     return page_of(iter(data), limit)

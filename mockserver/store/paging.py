@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -92,20 +92,18 @@ class Timeline(Generic[T]):
         """
         blocks = self._blocks
         if not blocks:
-            return
+            return iter(())
         if order == "asc":
             first = 0 if after is None else self._block_of(after)
             block = blocks[first]
-            yield from block.values[0 if after is None else bisect_right(block.positions, after) :]
-            for block in islice(blocks, first + 1, None):
-                yield from block.values
-        else:
-            first = len(blocks) - 1 if after is None else self._block_of(after)
-            block = blocks[first]
-            end = len(block.values) if after is None else bisect_left(block.positions, after)
-            yield from reversed(block.values[:end])
-            for number in range(first - 1, -1, -1):
-                yield from reversed(blocks[number].values)
+            part = block.values[0 if after is None else bisect_right(block.positions, after) :]
+            rest = (block.values for block in islice(blocks, first + 1, None))
+            return chain(part, chain.from_iterable(rest))
+        first = len(blocks) - 1 if after is None else self._block_of(after)
+        block = blocks[first]
+        part = block.values[: len(block.values) if after is None else bisect_left(block.positions, after)]
+        back = (reversed(blocks[number].values) for number in range(first - 1, -1, -1))
+        return chain(reversed(part), chain.from_iterable(back))
 
     def _block_of(self, position: int) -> int:
         return max(bisect_right(self._minima, position) - 1, 0)
