@@ -4,7 +4,7 @@ import asyncio
 import copy
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -180,24 +180,21 @@ class Faults:
         self._plan = plan
         self._schema = schema
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context = context_of(scope)
         if context is None:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         asked: list[Fault] = []
         for text in context.headers.all(FAULT_HEADER):
             fault, findings = self._asked_for(text)
             if fault is None:
                 context.findings += findings
-                await send_error(send, InvalidRequest.of([finding.as_dict() for finding in findings]))
-                return
+                return send_error(send, InvalidRequest.of([finding.as_dict() for finding in findings]))
             asked.append(fault)
         faults = [*self._plan.fire(context.operation_id, context.key), *asked] if self._plan else asked
         if faults:
-            await _FaultyAnswer(self._app, faults, context, scope, receive, send).give()
-        else:
-            await self._app(scope, receive, send)
+            return _FaultyAnswer(self._app, faults, context, scope, receive, send).give()
+        return self._app(scope, receive, send)
 
     def _asked_for(self, text: bytes) -> tuple[Fault | None, list[Finding]]:
         """The fault that the header describes, or what is wrong with it."""
