@@ -39,6 +39,11 @@ class AdjustableClock:
     def now(self, account: str) -> float:
         return self._time(account).now()
 
+    def before(self, seconds: float, account: str) -> float:
+        """What `now` was, so many seconds of the real time ago."""
+        time_ = self._time(account)
+        return time_.now() if time_.frozen_at is not None else time_.now() - seconds
+
     def is_frozen(self, account: str | None = None) -> bool:
         return self._time(account).frozen_at is not None
 
@@ -96,7 +101,7 @@ class RandomIds:
         self._random = random.Random(seed)  # noqa: S311 - ids of a fake guard nothing
 
     def new_id(self, prefix: str, account: str) -> str:
-        return f"{prefix}_{self._random.getrandbits(128):032x}"
+        return f"{prefix}_{self._random.getrandbits(128).to_bytes(16, 'big').hex()}"
 
     def reset(self, account: str | None = None) -> None:
         """Begin anew; what is shared by all accounts is not begun anew for one."""

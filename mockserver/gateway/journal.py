@@ -134,9 +134,8 @@ class JournalWriter:
         self._journal.add(Exchange._make(fields))  # Naming or counting out so many costs as much as all the rest.
 
     def _started_at(self, account: str, duration: float) -> float:
-        now = self._clock.now(account)
-        is_frozen = isinstance(self._clock, AdjustableClock) and self._clock.is_frozen(account)
-        return now if is_frozen else now - duration
+        clock = self._clock
+        return clock.before(duration, account) if isinstance(clock, AdjustableClock) else clock.now(account) - duration
 
 
 def record(scope: Scope) -> None:
