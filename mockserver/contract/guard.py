@@ -168,21 +168,16 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         try:
-            content = await self._content(context, receive)
-            if content is None:
-                return
-            context.content = content
-            self._check(context, scope["query_string"], content)
+            if self._body_content[context.operation_id]:
+                content = await _read(context.headers, receive, self._max_body)
+                if content is None:
+                    return
+                context.content = content
+            self._check(context, scope["query_string"], context.content)
         except ApiError as error:
             await send_error(send, error)
             return
         await self._app(scope, receive, send)
-
-    async def _content(self, context: Context, receive: Receive) -> bytes | None:
-        """The body of the request, or None when the client has gone."""
-        if not self._body_content[context.operation_id]:
-            return b""
-        return await _read(context.headers, receive, self._max_body)
 
     def _check(self, context: Context, query_string: bytes, content: bytes) -> None:
         checker = self._checkers[context.operation_id]
