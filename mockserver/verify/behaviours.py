@@ -16,6 +16,7 @@ from mockserver.conformance.scenario import (
     SecondKey,
     run,
 )
+from mockserver.contract.operations import Operations
 from mockserver.verify.history import History
 from mockserver.verify.traffic import Traffic
 from mockserver.verify.verdict import BehaviourRow, Deviation, Suspect, Verdict
@@ -62,12 +63,14 @@ class Behaviours:
         gateway: Gateway,
         traffic: Traffic,
         history: History,
+        operations: Operations,
         missing: Mapping[str, str],
     ) -> None:
         self._catalogue = catalogue
         self._gateway = gateway
         self._traffic = traffic
         self._history = history
+        self._operations = operations
         self._missing = missing
         self._ran: dict[str, list[_Ran]] = {behaviour.id: [] for behaviour in catalogue}
 
@@ -85,20 +88,25 @@ class Behaviours:
         outcome = run(scenario, self._gateway)
         exchanges = self._history.since("behaviours", before)[: len(outcome.answers)]
         called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
+        culprit = self._culprit(outcome) or (called[-1] if called else None)
+        wanted = [culprit] if outcome.verdict == "failed" else called
+        missed = next((operation for operation in wanted if operation in self._missing), None)
         ran = _Ran(outcome, [], before + 1, None)
-        if needed := self._missed(outcome, called):
-            ran = _Ran(Outcome(scenario, "not checkable", f"because of {self._missing[needed]}"), [], before + 1, None)
+        if missed is not None:
+            # It failed for want of an operation; or passed, where a refusal may have been what it wanted.
+            ran = _Ran(Outcome(scenario, "not checkable", f"because of {self._missing[missed]}"), [], before + 1, None)
         elif outcome.verdict == "failed":
-            script = self._history.script(exchanges)
-            ran = _Ran(outcome, script, before + max(1, len(exchanges)), called[-1] if called else None)
+            ran = _Ran(outcome, self._history.script(exchanges), before + max(1, len(exchanges)), culprit)
         for behaviour in scenario.behaviours:
             self._ran[behaviour].append(ran)
 
-    def _missed(self, outcome: Outcome, called: list[str]) -> str | None:
-        """The missing operation that a scenario failed for want of; or passed, if a refusal was what it wanted."""
-        if outcome.verdict == "failed":
-            return called[-1] if called and called[-1] in self._missing else None
-        return next((operation for operation in called if operation in self._missing), None)
+    def _culprit(self, outcome: Outcome) -> str | None:
+        """The operation of the answer that a scenario failed on."""
+        if outcome.unexpected is None:
+            return None
+        answer = outcome.unexpected.answer
+        match = self._operations.match(answer.method, answer.path.partition("?")[0])
+        return match.operation.id if match else None
 
     def deviations(self) -> list[Deviation]:
         """What does not hold, in the order of the catalogue.
@@ -162,7 +170,9 @@ def _cause(ran: _Ran) -> tuple[str, ...] | None:
     unexpected = ran.outcome.unexpected
     if unexpected is None or unexpected.expected != "200":
         return None
-    return (str(ran.operation), unexpected.answer.method, _MADE_UP.sub("", unexpected.answer.summary))
+    answer = unexpected.answer
+    said = "a server error" if answer.status >= 500 else _MADE_UP.sub("", answer.summary)
+    return str(ran.operation), answer.method, said
 
 
 def _deviation(behaviour: Behaviour, ran: _Ran) -> Deviation:

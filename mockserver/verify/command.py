@@ -16,7 +16,7 @@ from rich.console import Console
 from mockserver.conformance.api import PREFIX
 from mockserver.errors import UsageError
 from mockserver.settings import Rate, rate_of
-from mockserver.verify.files import write_reports
+from mockserver.verify.files import make_folder, write_reports
 from mockserver.verify.ledger import load_ledger
 from mockserver.verify.run import Options
 from mockserver.verify.run import verify as run
@@ -73,6 +73,8 @@ def verify(
         include_responses=include_responses,
         may_act_for_the_account=account_level,
     )
+    if report_dir is not None:
+        make_folder(report_dir)  # Before a long run, not behind it.
     console, stderr = Console(), Console(stderr=True)
     speed = f"at most {limits.rate.limit} requests in {limits.rate.seconds} s" if limits.rate else "no rate limit"
 

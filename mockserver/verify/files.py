@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -27,9 +28,25 @@ def write_reports(report: Report, directory: Path, repeat_command: RepeatCommand
         "junit.xml": junit(report, repeat_command),
         "report.json": as_json(report),
     }
+    with _writing_to(directory):
+        return [_put(directory / name, content) for name, content in contents.items()]
+
+
+def make_folder(directory: Path) -> None:
+    """Make the directory for reports, and see that it can be written.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    with _writing_to(directory):
+        _put(directory / ".writable", b"").unlink()
+
+
+@contextmanager
+def _writing_to(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        return [_put(directory / name, content) for name, content in contents.items()]
+        yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError(

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal, Protocol
@@ -20,14 +20,14 @@ from mockserver.errors import UsageError
 from mockserver.verify.answers import Answers
 from mockserver.verify.behaviours import Behaviours, Gateway
 from mockserver.verify.document import at_address, opened
-from mockserver.verify.fuzzing.phases import Fuzzing
+from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
 from mockserver.verify.history import History
 from mockserver.verify.ledger import Entry, apply_ledger
 from mockserver.verify.made import Made
 from mockserver.verify.offer import PHASE, not_offered
 from mockserver.verify.sdk import Reader
 from mockserver.verify.traffic import Exchange, Limits, Stopped, Traffic, TrafficTransport
-from mockserver.verify.verdict import PHASES, Cell, Deviation, OperationRow, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.verdict import PHASES, Cell, Deviation, LeftOver, OperationRow, Phase, PhaseRow, Report, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,22 @@ def verify(options: Options, progress: Progress) -> Report:
     Raises:
         UsageError: the target cannot be called like this at all; nothing was made on it.
     """
+    if options.repeat is not None:
+        options = _to_repeat(options, options.repeat)
     return _Run(options, progress).report()
+
+
+def _to_repeat(options: Options, case: str) -> Options:
+    """What has to run so that a case can be met.
+
+    Raises:
+        UsageError: there can be no such case.
+    """
+    if case in {behaviour.id for behaviour in load_catalogue()}:
+        return replace(options, phases=("behaviours",))
+    if "/" not in case and case not in SHARED_CHECKS:
+        raise UsageError(f"there is no case {case!r}: it is neither a behaviour nor a place in the document")
+    return options
 
 
 class _Run:
@@ -103,7 +118,9 @@ class _Run:
             http_client(TrafficTransport(self._traffic)),
         )
         gateway = Gateway(self._api, options.may_act_for_the_account)
-        self._behaviours = Behaviours(load_catalogue(), gateway, self._traffic, self._history, self._answers.missing)
+        self._behaviours = Behaviours(
+            load_catalogue(), gateway, self._traffic, self._history, self._operations, self._answers.missing
+        )
         self._fuzzing = Fuzzing(
             self._document,
             self._base_url,
@@ -127,14 +144,13 @@ class _Run:
 
     def report(self) -> Report:
         started_at, started = datetime.now(UTC), time.monotonic()
-        self._call_once()
         try:
-            self._run_phases()
+            self._call_once()
+            try:
+                self._run_phases()
+            finally:
+                left_over, notes = self._clean_up()
         finally:
-            self._traffic.clean_up()
-            self._progress.begin("clean-up", self._made.pending)
-            left_over, notes = self._made.delete_all(self._api)
-            self._progress.end("clean-up")
             self._api.close()
         report = Report(
             target=self._base_url + self._options.prefix,
@@ -151,6 +167,14 @@ class _Run:
         )
         self._judge(report)
         return report.masked(self._traffic.masked)
+
+    def _clean_up(self) -> tuple[list[LeftOver], list[str]]:
+        self._traffic.clean_up()
+        self._progress.begin("clean-up", None)
+        try:
+            return self._made.delete_all(self._api)
+        finally:
+            self._progress.end("clean-up")
 
     def _call_once(self) -> None:
         """See that the target is there and lets the key in, before anything is made on it."""

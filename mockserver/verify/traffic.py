@@ -19,6 +19,7 @@ from mockserver.settings import Rate
 _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
 _RETRIES = 5
 _SHORTEST_KEY = 8
+_MOST_AT_ONCE = 3  # A request, and the two with which a conversation that it makes is deleted and looked for.
 
 
 class Stopped(Exception):
@@ -167,7 +168,7 @@ class Traffic:
             return
         limits = self._limits
         most = limits.max_requests
-        if self.stopped is None and most is not None and self.total + self._pending() >= most:
+        if self.stopped is None and most is not None and self.total + self._pending() + _MOST_AT_ONCE > most:
             self.stopped = f"{most} requests are used up"
         if self.stopped is None and self._is_too_late():
             self.stopped = f"{limits.seconds:g} seconds are used up"
@@ -247,6 +248,7 @@ def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iter
     `own` makes an end user of the run out of the one that was sent, so that nothing is done for anybody else.
     """
     original = HTTPAdapter.send
+    used: set[HTTPAdapter] = set()
 
     def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         request = request.copy()
@@ -261,6 +263,7 @@ def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iter
         received: list[requests.Response] = []
 
         def through() -> Reply:
+            used.add(adapter)
             response = original(adapter, signed, *args, **options)
             received.append(response)
             content = response.content
@@ -280,6 +283,8 @@ def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iter
         yield
     finally:
         HTTPAdapter.send = original  # type: ignore[method-assign]
+        for adapter in used:
+            adapter.close()
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -226,10 +226,11 @@ def test_behaviours_are_counted_by_theme_and_told_where_they_do_not_conform():
     assert ["theme", "conforms", "unchecked", "learnt"] in rows
     assert ["conversations.delete", "1", "-", "1"] in rows
     assert ["conversations.list", "1", "1", "-"] in rows
-    unchecked = "conversations.list.newest-first: Statement of conversations.list.newest-first."
-    assert f"  unchecked  {unchecked} - because of {VIOLATION.case}" in text.splitlines()
+    assert f"  unchecked  because of {VIOLATION.case}: conversations.list.newest-first" in text.splitlines()
     assert "conversations.list.pages" not in text
     verbose = printed(full_report(), verbose=True).splitlines()
+    unchecked = "conversations.list.newest-first: Statement of conversations.list.newest-first."
+    assert f"  unchecked  {unchecked} - because of {VIOLATION.case}" in verbose
     assert "  conforms   conversations.list.pages: Statement of conversations.list.pages." in verbose
 
 

@@ -1,0 +1,87 @@
+"""A fake to verify, and what lies between it and the run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mockserver import RunningServer, Settings, create_app, run_server
+from mockserver.verify.run import Options, verify
+from mockserver.verify.verdict import Report
+
+KEYS = ("verify-key-number-1", "verify-key-number-2")
+
+
+class Quiet:
+    """Hears how far a run is, and says nothing."""
+
+    def begin(self, phase: str, total: int | None) -> None: ...
+
+    def advance(self, requests: int, label: str) -> None: ...
+
+    def end(self, phase: str) -> None: ...
+
+
+class InFront:
+    """Stands before an application, to be overridden."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/_mock"):
+            await self._app(scope, receive, send)
+            return
+
+        async def changed(message: Message) -> None:
+            await send(self.answer(scope, message))
+
+        await self._app(self.request(scope), receive, changed)
+
+    def request(self, scope: Scope) -> Scope:
+        return scope
+
+    def answer(self, scope: Scope, message: Message) -> Message:
+        return message
+
+
+@dataclass
+class Gateway:
+    """A running fake, to be verified."""
+
+    server: RunningServer
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def verify(self, progress: Any = None, **options: Any) -> Report:
+        options = {"api_key": KEYS[0], "second_key": KEYS[1], "phases": ("behaviours",), **options}
+        return verify(Options(self.url, **options), progress or Quiet())
+
+    def left(self) -> list[str]:
+        """The conversations that are there, whoever they belong to."""
+        state = httpx.get(f"{self.url}/_mock/state").json()
+        return [one["id"] for one in state["conversations"] if one.get("deleted_at") is None]
+
+    def requests(self) -> int:
+        """How many requests of the API there were."""
+        exchanges = httpx.get(f"{self.url}/_mock/requests?limit=10000").json()
+        assert exchanges["dropped"] == 0
+        return len(exchanges["data"])
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[..., Gateway]]:
+    """Starts a fake with these settings, with something in front of it if need be."""
+    with ExitStack() as stack:
+
+        def start(in_front: Callable[[ASGIApp], ASGIApp] = lambda app: app, **settings: Any) -> Gateway:
+            app = create_app(Settings(**{"api_keys": KEYS, **settings}))
+            return Gateway(stack.enter_context(run_server(in_front(app))))
+
+        yield start

@@ -1,0 +1,115 @@
+"""The command, as a person types it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+
+import mockserver.verify
+from mockserver.cli import main
+
+from .conftest import KEYS
+from .test_run import SaysPage
+
+QUICK = ("--phases", "behaviours", "--repeat", "conversations.delete.twice-is-404")
+
+
+def run(*arguments: str, **environment: str):
+    return CliRunner().invoke(main, ["verify", *arguments], env={"MKA1_API_KEY": None, **environment})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("localhost:8080",), "BASE_URL must be such as https://gateway.example.com, not 'localhost:8080'"),
+        (("http://127.0.0.1:1",), "set MKA1_API_KEY to an API key"),
+        (("http://127.0.0.1:1", "--api-key-env", "OTHER"), "set OTHER to an API key"),
+        (("http://127.0.0.1:1", "--no-api-key"), "cannot be called"),
+        (("http://127.0.0.1:1", "--no-api-key", "--phases", "all"), "--phases must be some of behaviours, examples"),
+        (("http://127.0.0.1:1", "--no-api-key", "--rate-limit", "1"), "a rate limit must be such as 10/s"),
+        (("http://127.0.0.1:1", "--no-api-key", "--report-dir", "/dev/null/x"), "cannot write reports to"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(arguments, problem) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("mockserver: ")
+    assert problem in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_clean_run_says_so_and_writes_its_reports(gateway, tmp_path) -> None:
+    result = run(gateway().url, "--phases", "behaviours", "--report-dir", str(tmp_path), MKA1_API_KEY=KEYS[0])
+    assert result.exit_code == 0, result.output
+    assert "conforms, as far as it was checked." in result.stdout
+    assert json.loads((tmp_path / "report.json").read_text())["deviations"] == []
+    suites = ET.parse(tmp_path / "junit.xml").getroot()
+    assert (suites.get("failures"), suites.get("errors")) == ("0", "0")
+    assert "<html" in (tmp_path / "report.html").read_text()
+    for output in (result.output, *(path.read_text() for path in tmp_path.iterdir())):
+        assert KEYS[0] not in output
+
+
+def test_a_violation_is_told_and_its_own_command_repeats_it(gateway) -> None:
+    target = gateway(SaysPage)
+    result = run(target.url, "--phases", "examples", "--seed", "3", MKA1_API_KEY=KEYS[0])
+    assert result.exit_code == 1
+    assert "does not conform" in result.stdout
+    (command,) = re.findall(r"mockserver (verify .*ConversationListObject/object.*)", result.stdout)
+    again = run(*command.split()[1:], MKA1_API_KEY=KEYS[0])
+    assert again.exit_code == 1
+    assert "ConversationListObject/object was met again" in again.stdout
+    fixed = run(gateway().url, *command.split()[2:], MKA1_API_KEY=KEYS[0])
+    assert fixed.exit_code == 0
+    assert "ConversationListObject/object was not met again." in fixed.stdout
+
+
+def test_a_ledger_makes_a_known_violation_acceptable(gateway, tmp_path) -> None:
+    ledger = tmp_path / "ledger.yaml"
+    ledger.write_text(
+        "- {case: ConversationListObject/object, reason: old, evidence: seen, expires: '2999-12-31'}\n"
+        "- {case: conversations.delete.twice-is-404, reason: old, evidence: seen, expires: '2999-12-31'}\n"
+    )
+    arguments = (gateway(SaysPage).url, "--phases", "behaviours", "--ledger", str(ledger))
+    result = run(*arguments, MKA1_API_KEY=KEYS[0])
+    assert "conversations.delete.twice-is-404  no longer occurs; take the entry out" in result.stdout
+    assert "old (seen; until 2999-12-31)" in result.stdout
+    others = re.findall(r"^\d+\. (\S+)$", result.stdout, re.M)
+    assert "ConversationListObject/object" in others
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_its_clean_up(gateway, number: int) -> None:
+    target = gateway()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mockserver", "verify", target.url, "--rate-limit", "100/s"],
+        env={**os.environ, "MKA1_API_KEY": KEYS[0]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while target.requests() < 100 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 2, stderr
+    assert "The run did not get to its end" in stdout
+    assert "Traceback" not in stderr
+    assert target.left() == []
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.delitem(sys.modules, "mockserver.verify.command", raising=False)
+    monkeypatch.delattr(mockserver.verify, "command", raising=False)
+    result = run("http://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "pip install 'mka1-mockserver[verify]'" in result.stderr

@@ -1,0 +1,90 @@
+"""What is printed to repeat a deviation does repeat it: the commands are run, in a shell, by curl and jq."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from mockserver.conformance.api import Api, http_client, items_path
+from mockserver.conformance.curl import KEY
+from mockserver.conformance.samples import says
+from mockserver.contract.document import load_document
+from mockserver.contract.operations import Operations
+from mockserver.verify.history import History
+from mockserver.verify.traffic import Limits, Traffic, TrafficTransport
+
+from .conftest import KEYS
+
+needs_shell = pytest.mark.skipif(
+    not all(map(shutil.which, ("bash", "curl", "jq"))), reason="the commands need bash, curl and jq"
+)
+
+
+@pytest.fixture
+def recorded(gateway):
+    """A caller of a fake, and the history of its calls."""
+    target = gateway()
+    history = History(target.url)
+    traffic = Traffic(Operations(load_document()), {KEY: KEYS[0]}, Limits(), history.observe)
+    traffic.phase = "behaviours"
+    api = Api(target.url, KEY, "an end-user's name", http=http_client(TrafficTransport(traffic)))
+    yield api, history, target
+    api.close()
+
+
+def run(lines: list[str]) -> str:
+    environment = {**os.environ, "MKA1_API_KEY": KEYS[0]}
+    return subprocess.run(["bash", "-ec", "\n".join(lines)], env=environment, text=True, capture_output=True).stdout
+
+
+@needs_shell
+def test_the_commands_work_again_though_everything_was_deleted(recorded) -> None:
+    api, history, target = recorded
+    conversation = api.create_id(topic='it\'s "quoted", $HOME and `this`')
+    first, _ = (item["id"] for item in api.add(conversation, says("one"), says("two")))
+    api.get(f"{items_path(conversation)}/{first}").ok()
+    api.clean_up()
+    script = history.script(history.since("behaviours", 0)[:3])
+    assert conversation not in "\n".join(script)
+    assert first not in "\n".join(script)
+    assert not [key for key in KEYS if key in "\n".join(script)]
+    answer = run(script)
+    assert answer.startswith("HTTP/1.1 200")
+    assert '"content":"one"' in answer
+    (again,) = target.left()
+    assert again != conversation
+    metadata = api.get(f"/conversations/{again}").ok()["metadata"]
+    assert metadata == {"topic": 'it\'s "quoted", $HOME and `this`'}
+
+
+def test_what_led_to_an_exchange_is_what_wrote_to_its_conversation(recorded) -> None:
+    api, history, _ = recorded
+    conversation, other = api.create_id(), api.create_id()
+    api.add(conversation, says("one"))
+    api.add(other, says("two"))
+    api.items(conversation)
+    api.post(items_path(conversation), {"items": []}).refused()
+    api.items(conversation)
+    led = history.leading_to(history.since("behaviours", 0)[-1])
+    assert [exchange.number for exchange in led] == [1, 3, 7]
+
+
+def test_what_led_to_a_list_is_what_its_end_user_wrote(recorded) -> None:
+    api, history, _ = recorded
+    api.other_end_user().create()
+    api.create()
+    api.conversations()
+    led = history.leading_to(history.since("behaviours", 0)[-1])
+    assert [exchange.number for exchange in led] == [2, 3]
+
+
+@needs_shell
+def test_what_no_text_can_say_is_sent_all_the_same(recorded) -> None:
+    api, history, _ = recorded
+    api.request(
+        "POST", "/conversations", content=b"{", headers=[("Content-Type", "application/json"), ("X-Empty", "")]
+    )
+    (line,) = history.script(history.since("behaviours", 0))
+    assert "-H 'X-Empty;'" in line
+    assert run([line]).startswith("HTTP/1.1 400")
