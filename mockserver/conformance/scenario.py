@@ -130,7 +130,7 @@ def run(scenario: Scenario, target: Target) -> Outcome:
         return _failed(scenario, api, str(error), error)
     except AssertionError as error:
         return _failed(scenario, api, str(error))
-    except (NoAnswer, LookupError, TypeError, ValueError) as error:  # An answer of a shape that nobody expected.
+    except (NoAnswer, LookupError, TypeError, ValueError, AttributeError) as error:  # An answer of a strange shape.
         return _failed(scenario, api, f"{type(error).__name__}: {error}")
     finally:
         with suppress(NoAnswer):

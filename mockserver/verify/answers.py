@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from mockserver.contract.findings import Finding, shown, unescaped
-from mockserver.contract.operations import Operation, Operations, essence_of
+from mockserver.contract.operations import Operation, Operations, Response, essence_of
 from mockserver.contract.responses import response_findings
 from mockserver.verify.history import History
 from mockserver.verify.sdk import Reader
@@ -16,6 +16,7 @@ from mockserver.verify.verdict import PHASES, Deviation, Suspect
 
 _INDEX = re.compile(r"/\d+(?=/|$)")
 _COMPONENT = re.compile(r"/components/schemas/([^/]+)")
+_SHARED_RESPONSE = "/components/responses/"
 _EXCERPT = 300
 _MANY = 3
 
@@ -118,6 +119,7 @@ _SERVER_ERROR = Finding("response", "status", "", "a server error")
 def _deviation(
     exchange: Exchange, name: str, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
 ) -> Deviation:
+    response = exchange.match.operation.response(reply.status) if exchange.match else None
     is_status = finding.location == "status"
     place = f"{finding.location} {finding.pointer}".strip()
     if finding is _SERVER_ERROR:
@@ -132,7 +134,7 @@ def _deviation(
         statement = f"{whose} is as the document says, at {place}."
         expected = finding.message
     return Deviation(
-        case=_case(name, reply, finding),
+        case=_case(name, response, reply, finding),
         verdict="violates",
         statement=statement,
         source=f"openapi.yaml#{finding.schema_pointer}" if finding.schema_pointer else "openapi.yaml",
@@ -164,17 +166,19 @@ def _unreadable(exchange: Exchange, name: str, reply: Reply, complaint: str) -> 
     return deviation
 
 
-def _case(name: str, reply: Reply, finding: Finding) -> str:
+def _case(name: str, response: Response | None, reply: Reply, finding: Finding) -> str:
     """The name of a mistake: by the schema and the field (or keyword) that it breaks, which operations share.
 
-    Where no named schema is broken, by operation and place.
+    That of a header is by the response, if operations share it; of anything else by operation, status and place.
     """
     found = _COMPONENT.match(finding.schema_pointer)
     if finding.location == "body" and found:
         *_, keyword = finding.schema_pointer.split("/")
         field = finding.pointer.rpartition("/")[2]
         is_declared = keyword == "required" or f"/properties/{field}/" in finding.schema_pointer + "/"
-        return f"{found[1]}/{field if is_declared else keyword}"
+        return f"{found[1]}/{field if is_declared else keyword}".rstrip("/")
+    if finding.location == "header" and response is not None and response.pointer.startswith(_SHARED_RESPONSE):
+        return response.pointer.removeprefix(_SHARED_RESPONSE) + finding.pointer
     case = f"{name}/{reply.status}"
     return case if finding.location == "status" else f"{case}/{finding.location}{_INDEX.sub('/*', finding.pointer)}"
 

@@ -18,7 +18,7 @@ from mockserver.conformance.scenario import (
 )
 from mockserver.contract.operations import Operations
 from mockserver.verify.history import History
-from mockserver.verify.traffic import Traffic
+from mockserver.verify.traffic import Exchange, Traffic
 from mockserver.verify.verdict import BehaviourRow, Deviation, Suspect, Verdict
 
 
@@ -108,8 +108,8 @@ class Behaviours:
         match = self._operations.match(answer.method, answer.path.partition("?")[0])
         return match.operation.id if match else None
 
-    def deviations(self) -> list[Deviation]:
-        """What does not hold, in the order of the catalogue.
+    def deviations(self, made_twice: Sequence[Exchange] = ()) -> list[Deviation]:
+        """What does not hold, in the order of the catalogue. That no id is `made_twice` is a rule for the whole run.
 
         Where several rules failed because a request that should succeed was refused in the same words, they are one
         deviation: the first of them, which names the others.
@@ -124,12 +124,23 @@ class Behaviours:
             if cause is not None and cause in by_cause:
                 by_cause[cause].also.append(behaviour.id)
                 continue
-            deviation = _deviation(behaviour, failed)
+            deviation = _failed(behaviour, failed)
             found.append(deviation)
             if cause is not None:
                 by_cause[cause] = deviation
+        if made_twice and _UNIQUE not in {deviation.case for deviation in found}:
+            found.append(self._made_twice(made_twice))
         order = [behaviour.id for behaviour in self._catalogue]
         return sorted(found, key=lambda one: order.index(one.case))
+
+    def _made_twice(self, exchanges: Sequence[Exchange]) -> Deviation:
+        behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == _UNIQUE)
+        first = exchanges[0]
+        deviation = _deviation(behaviour, first.number, "conversations.create", self._history.script([first]))
+        deviation.expected = "an id that no conversation of the run has had"
+        deviation.received = first.reply.body.decode("utf-8", "replace")[:300] if first.reply else ""
+        deviation.phases, deviation.count = [first.phase], len(exchanges)
+        return deviation
 
     def rows(self, deviations: Iterable[Deviation], why_not: str) -> list[BehaviourRow]:
         """One row for each behaviour; `why_not` says why those were not checked that no scenario came to."""
@@ -162,12 +173,16 @@ def _went(ran: _Ran, behaviour: Behaviour) -> str:
     return ran.outcome.of(behaviour.id)[0]
 
 
+_UNIQUE = "conversations.create.ids-are-unique"
+_ODD = re.compile(r"(TypeError|AttributeError|KeyError|IndexError|ValueError|NoAnswer): ")
 _MADE_UP = re.compile(r"[0-9a-f]{8,}|\d+")
 
 
 def _cause(ran: _Ran) -> tuple[str, ...] | None:
-    """What rules have in common that fail because a request was refused that should succeed."""
+    """What rules have in common that fail because a request was refused that should succeed, or oddly answered."""
     unexpected = ran.outcome.unexpected
+    if unexpected is None and (odd := _ODD.match(ran.outcome.message)):
+        return str(ran.operation), odd[0]
     if unexpected is None or unexpected.expected != "200":
         return None
     answer = unexpected.answer
@@ -175,25 +190,32 @@ def _cause(ran: _Ran) -> tuple[str, ...] | None:
     return str(ran.operation), answer.method, said
 
 
-def _deviation(behaviour: Behaviour, ran: _Ran) -> Deviation:
-    message = ran.outcome.message
-    subject, _, rest = message.partition(": expected ")
+def _failed(behaviour: Behaviour, ran: _Ran) -> Deviation:
+    deviation = _deviation(behaviour, ran.first_request, ran.operation, ran.script)
+    subject, _, rest = ran.outcome.message.partition(": expected ")
     expected, separator, received = rest.partition(", received ")
+    if separator:
+        deviation.place, deviation.expected, deviation.received = subject, f"{subject}: {expected}", received
+    else:
+        deviation.received = ran.outcome.message
+    return deviation
+
+
+def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, script: list[str]) -> Deviation:
     suspect, reason = _SUSPECTS[behaviour.status]
     return Deviation(
         case=behaviour.id,
         verdict="learnt" if behaviour.status == "assumed" else "violates",
         statement=behaviour.statement,
         source=behaviour.source,
-        expected=f"{subject}: {expected}" if separator else behaviour.statement,
-        received=received if separator else message,
+        expected=behaviour.statement,
+        received="",
         suspect=suspect,
         reason=reason,
-        operations=[ran.operation] if ran.operation else [],
-        place=subject if separator else None,
-        curl=ran.script,
+        operations=[operation] if operation else [],
+        curl=script,
         phases=["behaviours"],
-        first_request=ran.first_request,
+        first_request=first_request,
     )
 
 

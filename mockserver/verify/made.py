@@ -30,6 +30,8 @@ class Made:
         self._there: dict[str, Owner] = {}
         self._ever: set[str] = set()
         self._owners: dict[Owner, None] = {}
+        self.made_twice: list[Exchange] = []
+        """The exchanges that made a conversation with the id of another."""
 
     @property
     def pending(self) -> int:
@@ -45,6 +47,8 @@ class Made:
             owner = _owner(exchange)
             self._owners[owner] = None  # Without an answer, too: it may have been made all the same.
             if reply is not None and (conversation := _id(reply.body)) is not None:
+                if conversation in self._ever:
+                    self.made_twice.append(exchange)
                 self._ever.add(conversation)
                 self._there[conversation] = owner
         elif operation == "conversations.delete" and reply is not None and reply.status < 300:

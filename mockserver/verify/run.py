@@ -267,7 +267,7 @@ class _Run:
 
     def _judge(self, report: Report) -> None:
         found = [
-            *self._behaviours.deviations(),
+            *self._behaviours.deviations(self._made.made_twice),
             *self._answers.deviations.values(),
             *self._fuzzing.deviations.values(),
         ]

@@ -3,10 +3,12 @@
 import hashlib
 import re
 import time
+from typing import Any
 
-from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path
+from mockserver.conformance.api import Answer, Api, conversation_path, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Scenarios, expect
+from mockserver.conformance.scenarios.metadata import TELLING
 from mockserver.conformance.scenarios.reading import texts
 
 scenario = Scenarios()
@@ -25,26 +27,37 @@ def creating_answers_with_the_conversation(api: Api) -> None:
     assert created["id"], "id: expected some text, received none"
     expect(created["object"], "conversation", "object")
     api.checks("conversations.create.keeps-metadata")
-    metadata = {"session_id": "sess_abc123", "user_type": "premium"}
-    expect(created.get("metadata"), metadata, "metadata in the answer")
-    read = api.get(conversation_path(created["id"])).ok()
-    expect(read.get("metadata"), metadata, "metadata when retrieved")
+    for body in (
+        {"metadata": {"session_id": "sess_abc123", "street": "Stra\u00dfe"}},
+        {"metadata": TELLING, "items": [says("hello")]},
+    ):
+        created = _object(api.post("/conversations", body))
+        expect(created.get("metadata"), body["metadata"], "metadata in the answer")
+        read = _object(api.get(conversation_path(created["id"])))
+        expect(read.get("metadata"), body["metadata"], "metadata when retrieved")
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """The body of an answer whose text may be what makes it no JSON."""
+    body = answer.ok()
+    return body if isinstance(body, dict) else answer.fail("a JSON object")
 
 
 @scenario("conversations.create.ids-are-unique", "conversations.create.needs-neither-items-nor-metadata")
 def an_empty_object_creates_a_conversation_each_time(api: Api) -> None:
     api.checks("conversations.create.needs-neither-items-nor-metadata")
-    first, second = (api.post("/conversations", {}).ok() for _ in range(2))
+    first, second = (str(api.post("/conversations", {}).ok()["id"]) for _ in range(2))
     api.checks("conversations.create.ids-are-unique")
-    first, second = first["id"], second["id"]
-    assert first != second, f"ids: expected two, received {first!r} twice"
+    api.delete(conversation_path(first))
+    seen = [first, second, *(api.create_id() for _ in range(2))]
+    assert len(set(seen)) == len(seen), f"ids, one of a conversation deleted since: expected four, received {seen!r}"
 
 
 @scenario("conversations.create.without-metadata-reads-back-empty")
 def no_metadata_reads_back_as_an_empty_object(api: Api) -> None:
     created = api.create()
-    expect(created["metadata"], {}, "metadata in the answer")
-    expect(api.get(conversation_path(created["id"])).ok()["metadata"], {}, "metadata when retrieved")
+    expect(created.get("metadata"), {}, "metadata in the answer")
+    expect(api.get(conversation_path(created["id"])).ok().get("metadata"), {}, "metadata when retrieved")
 
 
 @scenario("conversations.create.seeds-items", "conversations.create.takes-20-items")
@@ -59,7 +72,12 @@ def twenty_items_given_at_creation_are_there(api: Api) -> None:
 @scenario("conversations.create.refuses-21-items")
 def twenty_one_items_are_too_many_at_creation(api: Api) -> None:
     api.post("/conversations", {"items": [says("hello")] * 21}).refused()
-    expect(ids(api.conversations()), [], "conversations afterwards")
+
+
+@scenario("conversations.create.refuses-21-items")
+def a_refused_creation_leaves_no_conversation(api: Api) -> None:
+    if api.post("/conversations", {"items": [says("hello")] * 21}).status != 200:  # Whether it is has its scenario.
+        expect(ids(api.conversations()), [], "conversations afterwards")
 
 
 # -- The conversation itself -------------------------------------------------------------------------------
@@ -86,10 +104,22 @@ def a_live_conversation_has_a_null_time_of_deletion(api: Api) -> None:
     expect(read.get("deleted_at", "absent"), None, "deleted_at when retrieved")
 
 
-@scenario("conversations.object.identity-is-hash-or-pair")
+_SHOWN = "conversations.object.identity-is-always-shown"
+
+
+def _identity(caller: Api) -> str:
+    """What any other rule about the identity needs."""
+    caller.checks(_SHOWN)
+    created = caller.create()
+    assert created.get("identity"), f"identity in the answer: expected one, received {created!r}"
+    return str(created["identity"])
+
+
+@scenario("conversations.object.identity-is-hash-or-pair", _SHOWN)
 def the_identity_is_a_hash_or_a_pair(api: Api) -> None:
-    identity = api.create().get("identity")
-    if identity is not None and not re.fullmatch("[0-9a-fA-F]{64}", identity):
+    identity = _identity(api)
+    api.checks("conversations.object.identity-is-hash-or-pair")
+    if not re.fullmatch("[0-9a-fA-F]{64}", identity):
         assert identity.endswith(f":{api.end_user}"), f"identity: expected a hash or a pair, received {identity!r}"
 
 
@@ -100,23 +130,22 @@ def _shows_an_identity(caller: Api) -> None:
     assert read.get("identity"), f"identity when retrieved: expected one, received {read!r}"
 
 
-@scenario("conversations.object.identity-is-always-shown")
+@scenario(_SHOWN)
 def the_identity_is_shown(api: Api) -> None:
     _shows_an_identity(api)
 
 
-@scenario("conversations.object.identity-is-always-shown", needs=AccountItself())
+@scenario(_SHOWN, needs=AccountItself())
 def the_identity_is_shown_without_end_user(api: Api) -> None:
     _shows_an_identity(api.as_end_user(None))
 
 
-@scenario("conversations.object.identity-tells-end-users-apart")
+@scenario("conversations.object.identity-tells-end-users-apart", _SHOWN)
 def the_identity_is_one_per_end_user(api: Api) -> None:
-    first, second = api.create().get("identity"), api.create().get("identity")
-    other = api.other_end_user().create().get("identity")
+    first, second, other = (_identity(caller) for caller in (api, api, api.other_end_user()))
+    api.checks("conversations.object.identity-tells-end-users-apart")
     expect(second, first, "identity of the same end user")
-    if other is not None:  # Whether it is shown at all is another rule.
-        assert other != first, f"identity of another end user: expected another one, received {other!r} again"
+    assert other != first, f"identity of another end user: expected another one, received {other!r} again"
 
 
 @scenario("conversations.object.identity-hash-covers-account-and-end-user", needs=FakeSettings())
@@ -142,7 +171,7 @@ def retrieving_answers_what_creating_answered(api: Api) -> None:
 
 @scenario("conversations.retrieve.unknown-id-is-404")
 def retrieving_an_unknown_id_answers_404(api: Api) -> None:
-    api.get(conversation_path(fresh_name("conv"))).refused(404)
+    api.get(conversation_path(similar_id(api.create_id()))).refused(404)
 
 
 # -- Update ------------------------------------------------------------------------------------------------
@@ -152,48 +181,50 @@ def retrieving_an_unknown_id_answers_404(api: Api) -> None:
 def updating_changes_the_metadata_only(api: Api) -> None:
     created = api.create(says("hello"), user_type="premium")
     path = conversation_path(created["id"])
-    items = api.items(created["id"])["data"]
-    metadata = {"user_type": "premium", "status": "active"}
+    items = api.items(created["id"], order="asc")["data"]
     api.checks("conversations.update.answers-with-the-new-metadata")
-    updated = api.post(path, {"metadata": metadata}).ok()
-    read = api.get(path).ok()
-    expect(updated.get("object"), "conversation", "object in the answer")
-    expect(updated.get("metadata"), metadata, "metadata in the answer")
-    expect(read.get("metadata"), metadata, "metadata when retrieved")
+    for metadata in (  # Each has the keys of the one before: whether a key that is not sent goes is another rule.
+        {"user_type": "premium", "status": "active"},
+        {"user_type": "basic", "status": "closed", **TELLING},
+    ):
+        updated = api.post(path, {"metadata": metadata}).ok()
+        read = api.get(path).ok()
+        expect(updated.get("object"), "conversation", "object in the answer")
+        expect(updated.get("metadata"), metadata, "metadata in the answer")
+        expect(read.get("metadata"), metadata, "metadata when retrieved")
     api.checks("conversations.update.changes-nothing-else")
     for name in ("id", "created_at"):
         expect(updated.get(name), created[name], f"{name} in the answer")
         expect(read.get(name), created[name], f"{name} when retrieved")
-    expect(api.items(created["id"])["data"], items, "its items")
+    expect(api.items(created["id"], order="asc")["data"], items, "its items")
 
 
 @scenario("conversations.update.replaces-the-whole-set", "conversations.update.empty-metadata-clears")
 def an_update_replaces_all_metadata(api: Api) -> None:
-    path = conversation_path(api.create_id(old="1", kept="2"))
+    path = conversation_path(api.create_id(old="one", kept="two"))
     for rule, metadata in (
-        ("conversations.update.replaces-the-whole-set", {"kept": "3", "new": "4"}),
+        ("conversations.update.replaces-the-whole-set", {"kept": "three", "new": "four"}),
         ("conversations.update.empty-metadata-clears", {}),
     ):
         api.checks(rule)
-        expect(api.post(path, {"metadata": metadata}).ok()["metadata"], metadata, "metadata in the answer")
-        expect(api.get(path).ok()["metadata"], metadata, "metadata when retrieved")
+        expect(api.post(path, {"metadata": metadata}).ok().get("metadata"), metadata, "metadata in the answer")
+        expect(api.get(path).ok().get("metadata"), metadata, "metadata when retrieved")
 
 
 @scenario("conversations.update.needs-metadata", "conversations.update.refuses-null")
 def an_update_without_metadata_is_refused(api: Api) -> None:
-    path = conversation_path(api.create_id(kept="1"))
+    path = conversation_path(api.create_id(kept="yes"))
     for rule, body in (
         ("conversations.update.needs-metadata", {}),
         ("conversations.update.refuses-null", {"metadata": None}),
     ):
         api.checks(rule)
         api.post(path, body).refused()
-        expect(api.get(path).ok()["metadata"], {"kept": "1"}, "metadata afterwards")
 
 
 @scenario("conversations.update.unknown-id-is-404")
 def updating_an_unknown_id_answers_404(api: Api) -> None:
-    api.post(conversation_path(fresh_name("conv")), {"metadata": {}}).refused(404)
+    api.post(conversation_path(similar_id(api.create_id())), {"metadata": {}}).refused(404)
 
 
 # -- Delete ------------------------------------------------------------------------------------------------
@@ -207,14 +238,38 @@ def deleting_acknowledges(api: Api) -> None:
     expect({name: answer.get(name) for name in expected}, expected, "the answer")
 
 
-@scenario("conversations.delete.then-retrieve-is-404", "conversations.delete.leaves-the-list")
+_DELETES = "conversations.delete.deletes"
+
+
+def _delete(api: Api, conversation: str) -> Answer:
+    """Delete a conversation, and see that it is not there as before; the answer is what retrieving it answers now."""
+    api.checks(_DELETES)
+    api.delete(conversation_path(conversation)).ok()
+    answer = api.get(conversation_path(conversation))
+    shows_it = isinstance(answer.body, dict) and answer.body.get("deleted_at")
+    if not 400 <= answer.status < 500 and not (answer.status == 200 and shows_it):
+        answer.fail("a 4xx, or the conversation with its time of deletion")
+    return answer
+
+
+@scenario(_DELETES, "conversations.delete.then-retrieve-is-404")
 def a_deleted_conversation_is_gone(api: Api) -> None:
-    kept, deleted = api.create_id(), api.create_id()
-    api.delete(conversation_path(deleted)).ok()
+    answer = _delete(api, api.create_id(says("hello")))
     api.checks("conversations.delete.then-retrieve-is-404")
-    api.get(conversation_path(deleted)).refused(404)
+    answer.refused(404)
+
+
+@scenario(_DELETES, "conversations.delete.leaves-the-list")
+def a_deleted_conversation_is_not_listed(api: Api) -> None:
+    kept, deleted = api.create_id(), api.create_id(says("hello"))
+    api.conversations(order="asc")
+    api.checks(_DELETES)
+    api.delete(conversation_path(deleted)).ok()
+    page = api.conversations(order="asc")
+    live = [entry["id"] for entry in page["data"] if not entry.get("deleted_at")]
+    expect(live, [kept], "the conversations listed without a time of deletion")
     api.checks("conversations.delete.leaves-the-list")
-    expect(ids(api.conversations()), [kept], "the list afterwards")
+    expect(ids(page), [kept], "the list afterwards")
 
 
 @scenario("conversations.delete.items-stay-listed", "conversations.delete.items-stay-retrievable")
@@ -230,6 +285,7 @@ def the_items_of_a_deleted_conversation_stay(api: Api) -> None:
 
 
 @scenario(
+    _DELETES,
     "conversations.delete.then-update-is-404",
     "conversations.delete.then-adding-items-is-404",
     "conversations.delete.then-removing-items-is-404",
@@ -237,27 +293,43 @@ def the_items_of_a_deleted_conversation_stay(api: Api) -> None:
 def a_deleted_conversation_takes_no_writes(api: Api) -> None:
     conversation = api.create_id(says("one"))
     item = ids(api.items(conversation))[0]
-    api.delete(conversation_path(conversation)).ok()
+    _delete(api, conversation)
     api.checks("conversations.delete.then-update-is-404")
     api.post(conversation_path(conversation), {"metadata": {"a": "b"}}).refused(404)
-    api.checks("conversations.delete.then-removing-items-is-404")
-    api.delete(item_path(conversation, item)).refused(404)
-    api.delete(items_path(conversation), {"item_ids": [item]}).refused(404)
     api.checks("conversations.delete.then-adding-items-is-404")
     api.post(items_path(conversation), {"items": [says("two")]}).refused(404)
-    answer = api.get(items_path(conversation))
-    if answer.status == 200:  # Whether they can still be listed is another rule.
-        left = ids(answer.body)
+    left = _left(api, conversation)
+    if left is not None:
         assert set(left) <= {item}, f"items afterwards: expected none but {item!r}, received {left!r}"
-        api.checks("conversations.delete.then-removing-items-is-404")
-        expect(left, [item], "items afterwards")
+    api.checks("conversations.delete.then-removing-items-is-404")
+    api.delete(item_path(conversation, item)).refused(404)
+    if left is not None:
+        expect(_left(api, conversation), left, "items afterwards")
 
 
-@scenario("conversations.delete.twice-is-404", "conversations.delete.unknown-id-is-404")
+@scenario(_DELETES, "conversations.delete.then-removing-items-is-404")
+def several_items_cannot_be_removed_from_a_deleted_conversation(api: Api) -> None:
+    conversation = api.create_id(says("one"), says("two"))
+    items = ids(api.items(conversation))
+    _delete(api, conversation)
+    left = _left(api, conversation)
+    api.checks("conversations.delete.then-removing-items-is-404")
+    api.delete(items_path(conversation), {"item_ids": items}).refused(404)
+    if left is not None:
+        expect(_left(api, conversation), left, "items afterwards")
+
+
+def _left(api: Api, conversation: str) -> list[str] | None:
+    """The items of a deleted conversation, unless they cannot be listed any more, which is another rule."""
+    answer = api.get(items_path(conversation))
+    return ids(answer.body) if answer.status == 200 else None
+
+
+@scenario(_DELETES, "conversations.delete.twice-is-404", "conversations.delete.unknown-id-is-404")
 def deleting_twice_answers_404(api: Api) -> None:
+    conversation = api.create_id()
     api.checks("conversations.delete.unknown-id-is-404")
-    api.delete(conversation_path(fresh_name("conv"))).refused(404)
+    api.delete(conversation_path(similar_id(conversation))).refused(404)
+    _delete(api, conversation)
     api.checks("conversations.delete.twice-is-404")
-    path = conversation_path(api.create_id())
-    api.delete(path).ok()
-    api.delete(path).refused(404)
+    api.delete(conversation_path(conversation)).refused(404)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mockserver.conformance.api import Answer, Api, conversation_path, fresh_name, items_path
+from mockserver.conformance.api import Answer, Api, conversation_path, fresh_name, items_path, similar_id
 from mockserver.conformance.samples import says
-from mockserver.conformance.scenario import Scenarios, expect
+from mockserver.conformance.scenario import OwnKey, Scenarios, expect
 
 scenario = Scenarios()
 
@@ -12,83 +12,172 @@ _TYPES = dict.fromkeys((400, 404, 405, 413, 415), "invalid_request_error") | {40
 
 
 def _about_neither(api: Api) -> list[Answer]:
-    """An error of each status that is about no parameter and no place in the body."""
+    """Errors that are about no parameter and no place in the body."""
     return [
-        api.with_key(None).get("/conversations"),
         api.request("PUT", "/conversations", json={}),
         api.request("POST", "/conversations", content=b"{}", headers={"Content-Type": "text/plain"}),
     ]
 
 
 def _pointers(error: dict[str, Any]) -> list[str]:
-    return sorted(f"{finding['in']} {finding['pointer']}" for finding in error.get("findings", []))
+    return sorted(f"{finding.get('in')} {finding.get('pointer')}" for finding in error.get("findings", []))
 
 
-def _create_with(api: Api, *items: Any) -> dict[str, Any]:
-    return api.post("/conversations", {"items": list(items)}).refused()
+def _create_with(api: Api, *items: Any) -> Answer:
+    return api.post("/conversations", {"items": list(items)})
+
+
+def _has_the_envelope(answer: Answer) -> None:
+    error = answer.refused()
+    received = {*error} - {"findings"}
+    expect(sorted(received), ["code", "message", "param", "type"], f"fields of the error {answer.status}")
+    expect(error["code"], answer.status, "code")
+    assert isinstance(error["message"], str), f"message: expected text, received {error['message']!r}"
+    assert error["message"], "message: expected some text, received none"
+
+
+def _has_the_type(answer: Answer) -> None:
+    if answer.status in _TYPES:  # Which status it has is another rule.
+        expect(answer.refused().get("type"), _TYPES[answer.status], f"type of the error {answer.status}")
+
+
+def _error(api: Api, rule: str, answer: Answer) -> dict[str, Any]:
+    """The error of what the rule refuses, once it is sure that it has the form in which the rest is said."""
+    api.checks(rule)
+    error = answer.refused()
+    api.checks("errors.have-one-envelope")
+    _has_the_envelope(answer)
+    return error
+
+
+def _are_400_if_refused(*answers: Answer) -> None:
+    for answer in answers:
+        if 400 <= answer.status < 500:  # Whether it is refused at all is another rule.
+            answer.refused(400)
 
 
 @scenario("errors.invalid-requests-are-400")
 def invalid_requests_answer_400(api: Api) -> None:
-    items = items_path(api.create_id())
-    api.get("/conversations", limit=51).refused(400)
-    api.get("/conversations", order="newest").refused(400)
-    api.get(items, limit=101).refused(400)
-    api.post(items, {}).refused(400)
-    api.post(items, {"items": [says("hello")] * 21}).refused(400)
-    api.post("/conversations", {"metadata": {"key": 1}}).refused(400)
-    api.delete(items, {"item_ids": []}).refused(400)
-    api.post("/conversations", ["items"]).refused(400)
+    conversation = api.create_id()
+    items = items_path(conversation)
+    _are_400_if_refused(
+        api.post(items, {}),
+        api.post(items, {"items": [says("hello")] * 21}),
+        api.post(items, {"items": [None]}),
+        api.post(conversation_path(conversation), {"metadata": {"key": 1}}),
+        api.get(items, limit=101),
+        api.get(items, order="newest"),
+        api.post("/conversations", ["items"]),
+        api.post("/conversations", {"items": 5}),
+    )
+
+
+@scenario("errors.invalid-requests-are-400")
+def invalid_requests_to_list_or_remove_several_answer_400(api: Api) -> None:
+    _are_400_if_refused(
+        api.delete(items_path(api.create_id()), {"item_ids": []}),
+        api.get("/conversations", limit="many"),
+        api.get("/conversations", order="newest"),
+    )
 
 
 @scenario("errors.have-one-envelope", "errors.have-a-type")
 def errors_have_one_envelope(api: Api) -> None:
+    conversation = api.create_id()
     answers = [
-        api.get("/conversations", limit=0),
-        api.get(conversation_path(fresh_name("conv"))),
+        api.get(conversation_path(similar_id(conversation))),
+        api.post(conversation_path(conversation), {"metadata": "text"}),
+        api.get(items_path(conversation), order="newest"),
         *_about_neither(api),
     ]
+    answers = [answer for answer in answers if 400 <= answer.status < 500]  # Which are refused is another rule.
     api.checks("errors.have-one-envelope")
     for answer in answers:
-        error = answer.refused()
-        expect({*error} - {"findings"}, {"message", "type", "param", "code"}, f"fields of the error {answer.status}")
-        expect(error["code"], answer.status, "code")
-        assert isinstance(error["message"], str), f"message: expected text, received {error['message']!r}"
-        assert error["message"], "message: expected some text, received none"
+        _has_the_envelope(answer)
     api.checks("errors.have-a-type")
     for answer in answers:
-        if answer.status in _TYPES:  # Which status it has is another rule.
-            expect(answer.refused()["type"], _TYPES[answer.status], f"type of the error {answer.status}")
+        _has_the_type(answer)
 
 
-@scenario("errors.param-names-the-parameter")
+@scenario(
+    "auth.missing-key-is-refused",
+    "errors.have-one-envelope",
+    "errors.have-a-type",
+    "errors.param-is-null-otherwise",
+    needs=OwnKey(),
+)
+def a_refused_key_has_the_same_envelope(api: Api) -> None:
+    answer = api.with_key(None).get(conversation_path(api.create_id()))
+    api.checks("auth.missing-key-is-refused")
+    answer.refused()
+    api.checks("errors.have-one-envelope")
+    _has_the_envelope(answer)
+    api.checks("errors.have-a-type")
+    _has_the_type(answer)
+    api.checks("errors.param-is-null-otherwise")
+    expect(answer.refused().get("param", "absent"), None, f"param of the error {answer.status}")
+
+
+@scenario(
+    "items.list.refuses-other-limits",
+    "items.list.refuses-other-orders",
+    "errors.have-one-envelope",
+    "errors.param-names-the-parameter",
+)
 def param_names_the_parameter(api: Api) -> None:
-    expect(api.get("/conversations", limit=0).refused().get("param"), "limit", "param")
-    expect(api.get("/conversations", order="newest").refused().get("param"), "order", "param")
+    items = items_path(api.create_id())
+    limit = _error(api, "items.list.refuses-other-limits", api.get(items, limit="many"))
+    order = _error(api, "items.list.refuses-other-orders", api.get(items, order="newest"))
+    api.checks("errors.param-names-the-parameter")
+    expect(limit.get("param"), "limit", "param")
+    expect(order.get("param"), "order", "param")
 
 
-@scenario("errors.param-names-the-body-path", "errors.findings-name-the-missing-field")
+@scenario(
+    "conversations.metadata.values-are-strings",
+    "items.create.refuses-missing-fields",
+    "errors.have-one-envelope",
+    "errors.param-names-the-body-path",
+    "errors.findings-name-the-missing-field",
+)
 def param_names_the_body_path(api: Api) -> None:
+    metadata = api.post("/conversations", {"metadata": {"key": 1}})
+    value = _error(api, "conversations.metadata.values-are-strings", metadata)
+    output = _create_with(api, {"type": "function_call_output", "output": "1"})
+    item = _error(api, "items.create.refuses-missing-fields", output)
     api.checks("errors.param-names-the-body-path")
-    expect(api.post("/conversations", {"metadata": {"key": 1}}).refused().get("param"), "metadata.key", "param")
-    error = _create_with(api, {"type": "function_call_output", "output": "1"})
-    expect(error.get("param"), "items[0].call_id", "param")
+    expect(value.get("param"), "metadata.key", "param")
+    expect(item.get("param"), "items[0].call_id", "param")
     api.checks("errors.findings-name-the-missing-field")
-    expect(_pointers(error), ["body /items/0/call_id"], "pointers")
+    expect(_pointers(item), ["body /items/0/call_id"], "pointers")
 
 
-@scenario("errors.param-is-null-otherwise")
+@scenario("errors.have-one-envelope", "errors.param-is-null-otherwise")
 def param_is_null_otherwise(api: Api) -> None:
-    for answer in _about_neither(api):
+    answers = [answer for answer in _about_neither(api) if 400 <= answer.status < 500]
+    api.checks("errors.have-one-envelope")
+    for answer in answers:
+        _has_the_envelope(answer)
+    api.checks("errors.param-is-null-otherwise")
+    for answer in answers:
         expect(answer.refused().get("param", "absent"), None, f"param of the error {answer.status}")
 
 
-@scenario("errors.findings-say-where-and-why", "errors.findings-are-one-per-mistake")
+@scenario(
+    "items.list.refuses-other-limits",
+    "items.create.refuses-missing-fields",
+    "errors.have-one-envelope",
+    "errors.findings-say-where-and-why",
+    "errors.findings-are-one-per-mistake",
+)
 def findings_are_one_per_mistake(api: Api) -> None:
-    spoiled = {"type": "function_call", "call_id": 1, "name": "f"}
+    items = items_path(api.create_id())
+    query = _error(api, "items.list.refuses-other-limits", api.get(items, limit=0, order="newest"))
+    spoiled = _create_with(api, says("fine"), {"type": "function_call", "call_id": 1, "name": "f"})
+    body = _error(api, "items.create.refuses-missing-fields", spoiled)
     errors = [
-        (api.get("/conversations", limit=0, order="newest").refused(), ["query /limit", "query /order"]),
-        (_create_with(api, says("fine"), spoiled), ["body /items/1/arguments", "body /items/1/call_id"]),
+        (query, ["query /limit", "query /order"]),
+        (body, ["body /items/1/arguments", "body /items/1/call_id"]),
     ]
     api.checks("errors.findings-say-where-and-why")
     for error, mistakes in errors:
@@ -103,11 +192,18 @@ def findings_are_one_per_mistake(api: Api) -> None:
         expect(_pointers(error), mistakes, "pointers")
 
 
-@scenario("errors.findings-stay-in-the-kind-that-was-meant")
+@scenario(
+    "items.create.refuses-missing-fields",
+    "errors.have-one-envelope",
+    "errors.findings-stay-in-the-kind-that-was-meant",
+)
 def findings_stay_in_the_kind_that_was_meant(api: Api) -> None:
-    click = {"type": "click", "button": "left", "x": "ten", "y": 20}
+    click = {"type": "click", "button": "left", "y": 20}
     call = {"type": "computer_call", "id": fresh_name("cu"), "call_id": "call_1", "action": click,
             "pending_safety_checks": [], "status": "completed"}  # fmt: skip
-    expect(_pointers(_create_with(api, call)), ["body /items/0/action/x"], "pointers of a click")
     picture = says("", content=[{"type": "input_text"}])
-    expect(_pointers(_create_with(api, picture)), ["body /items/0/content/0/text"], "pointers of a text part")
+    of_click = _error(api, "items.create.refuses-missing-fields", _create_with(api, call))
+    of_picture = _error(api, "items.create.refuses-missing-fields", _create_with(api, picture))
+    api.checks("errors.findings-stay-in-the-kind-that-was-meant")
+    expect(_pointers(of_click), ["body /items/0/action/x"], "pointers of a click")
+    expect(_pointers(of_picture), ["body /items/0/content/0/text"], "pointers of a text part")

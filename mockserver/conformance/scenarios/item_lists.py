@@ -1,6 +1,8 @@
 """The list of a conversation's items."""
 
-from mockserver.conformance.api import Api, fresh_name, ids, item_path, items_path
+from typing import Any
+
+from mockserver.conformance.api import Api, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import Scenarios, expect
 from mockserver.conformance.scenarios.reading import by_id
@@ -11,8 +13,10 @@ scenario = Scenarios()
 @scenario("items.list.shows-the-items")
 def the_list_of_items_shows_what_adding_answered(api: Api) -> None:
     conversation = api.create_id()
-    added = api.add(conversation, says("one"), says("two"))
-    expect(by_id(api.items(conversation)), by_id({"data": added}), "the items")
+    added = []
+    for more in ((says("one"), says("two")), (says("three"),)):  # The second time after it was listed once.
+        added += api.add(conversation, *more)
+        expect(by_id(api.items(conversation, order="asc")), by_id({"data": added}), "the items")
 
 
 @scenario("items.list.starts-with-the-oldest", "items.list.desc-starts-with-the-newest")
@@ -34,31 +38,63 @@ def a_page_has_20_items_unless_asked(api: Api) -> None:
     expect(len(ids(api.items(conversation))), 20, "how many are on a page without a limit")
     api.checks("items.list.limit-is-1-to-100")
     expect(len(ids(api.items(conversation, limit=1))), 1, "how many are on the smallest page")
-    expect(len(ids(api.items(conversation, limit=100))), 21, "how many are on the page with the largest limit")
 
 
 @scenario("items.list.refuses-other-limits")
 def a_limit_outside_1_to_100_is_refused(api: Api) -> None:
-    conversation = api.create_id()
-    for limit in (0, 101):
-        api.get(items_path(conversation), limit=limit).refused()
+    items = items_path(api.create_id())
+    for limit in ("0", "101", "many"):
+        api.get(items, limit=limit).refused()
 
 
-@scenario("items.list.says-whether-there-is-more", "items.list.last-id-is-the-cursor-of-the-next-page")
+@scenario("items.list.refuses-other-orders")
+def an_order_of_items_that_is_none_is_refused(api: Api) -> None:
+    api.get(items_path(api.create_id()), order="newest").refused()
+
+
+def _pages(api: Api, conversation: str, count: int, order: str, limit: int) -> list[dict[str, Any]]:
+    """As many pages as the items need, whatever they say themselves."""
+    pages = [api.items(conversation, limit=limit, order=order)]
+    while len(pages) * limit < count:
+        last = pages[-1].get("last_id")
+        expect(last, ids(pages[-1])[-1], f"last_id of page {len(pages)}, {order}")
+        pages.append(api.items(conversation, limit=limit, order=order, after=str(last)))
+    return pages
+
+
+@scenario(
+    "items.list.limit-is-1-to-100",
+    "items.list.last-id-is-the-cursor-of-the-next-page",
+    "items.list.starts-with-the-oldest",
+    "items.list.desc-starts-with-the-newest",
+    "items.list.says-whether-there-is-more",
+)
 def pages_of_items_follow_each_other(api: Api) -> None:
-    conversation = api.create_id(*map(says, ("one", "two", "three", "four")))
-    everything = ids(api.items(conversation))
-    pages = []
+    conversation = api.create_id()
+    turn: dict[str, int] = {}  # In which request an item was added; the order within one is another rule.
+    for number, size in enumerate((20, 20, 20, 3)):
+        turn |= {item["id"]: number for item in api.add(conversation, *[says(f"turn {number}")] * size)}
+    api.checks("items.list.limit-is-1-to-100")
+    whole = api.items(conversation, limit=100, order="asc")
+    expect(len(ids(whole)), len(turn), "how many are on the page with the largest limit")
     api.checks("items.list.last-id-is-the-cursor-of-the-next-page")
-    for order in ("asc", "desc"):
-        first = api.items(conversation, limit=2, order=order)
-        expect(first["last_id"], ids(first)[-1], f"last_id, {order}")
-        second = api.items(conversation, limit=2, order=order, after=first["last_id"])
-        expect(sorted(ids(first) + ids(second)), sorted(everything), f"what is on both pages, {order}")
-        pages += [(first, len(ids(first)) < len(everything)), (second, False)]
+    walks = {order: _pages(api, conversation, len(turn), order, limit) for order, limit in (("asc", 21), ("desc", 20))}
+    seen = {order: [item for page in pages for item in ids(page)] for order, pages in walks.items()}
+    for order, items in seen.items():
+        expect(len(items), len(turn), f"how many are on all pages, {order}")
+        expect(len(set(items)), len(turn), f"how many different ones are on all pages, {order}")
+    for order, rule in (
+        ("asc", "items.list.starts-with-the-oldest"),
+        ("desc", "items.list.desc-starts-with-the-newest"),
+    ):
+        api.checks(rule)
+        turns = [turn[item] for item in seen[order]]
+        expect(turns, sorted(turns, reverse=order == "desc"), f"by which request the items of the pages came, {order}")
     api.checks("items.list.says-whether-there-is-more")
-    for page, has_more in pages:
-        expect(page["has_more"], has_more, f"has_more of the page {ids(page)!r}")
+    expect(whole.get("has_more"), False, "has_more of a page with everything")
+    for order, pages in walks.items():  # The last ascending page is exactly full, the last descending one is not.
+        has_more = [page.get("has_more") for page in pages]
+        expect(has_more, [True] * (len(pages) - 1) + [False], f"has_more of the pages, {order}")
 
 
 @scenario("items.list.has-no-other-cursor")
@@ -91,26 +127,29 @@ def include_has_no_effect_on_the_list(api: Api) -> None:
 @scenario("items.list.unknown-cursor-is-400")
 def an_unknown_cursor_of_items_answers_400(api: Api) -> None:
     conversation = api.create_id(says("one"))
-    error = api.get(items_path(conversation), after=fresh_name("msg")).refused(400)
-    expect(error.get("param"), "after", "param")
+    unknown = similar_id(ids(api.items(conversation))[0])
+    expect(api.get(items_path(conversation), after=unknown).refused(400).get("param"), "after", "param")
 
 
-@scenario("items.list.foreign-cursor-is-400")
+@scenario("items.list.unknown-cursor-is-400", "items.list.foreign-cursor-is-400")
 def a_cursor_of_another_conversation_answers_400(api: Api) -> None:
     foreign = api.add(api.create_id(), says("elsewhere"))[0]["id"]
     conversation = api.create_id(says("one"))
+    api.checks("items.list.unknown-cursor-is-400")
+    api.get(items_path(conversation), after=similar_id(foreign)).refused(400)
+    api.checks("items.list.foreign-cursor-is-400")
     expect(api.get(items_path(conversation), after=foreign).refused(400).get("param"), "after", "param")
 
 
 @scenario("items.list.deleted-cursor-keeps-its-place")
 def a_removed_item_keeps_its_place_as_a_cursor(api: Api) -> None:
     conversation = api.create_id(*map(says, ("one", "two", "three")))
-    one, two, three = ids(api.items(conversation))
+    one, two, three = ids(api.items(conversation, order="asc"))
     api.delete(item_path(conversation, two)).ok()
-    expect(ids(api.items(conversation, after=two)), [three], "the page after it")
+    expect(ids(api.items(conversation, after=two, order="asc")), [three], "the page after it")
     expect(ids(api.items(conversation, after=two, order="desc")), [one], "the page after it, descending")
 
 
 @scenario("items.list.unknown-conversation-is-404")
 def listing_items_of_an_unknown_conversation_answers_404(api: Api) -> None:
-    api.get(items_path(fresh_name("conv"))).refused(404)
+    api.get(items_path(similar_id(api.create_id()))).refused(404)

@@ -1,28 +1,104 @@
 """Items: add, retrieve, remove; their ids and references."""
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path
-from mockserver.conformance.samples import item_of_every_kind, says
+from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
+from mockserver.conformance.samples import Item, bare_items, rich_items, says
 from mockserver.conformance.scenario import FakeSettings, Scenarios, expect
 from mockserver.conformance.scenarios.reading import text_of, texts
 
 scenario = Scenarios()
 
-
-def _fields(item: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    """What an item has of the fields that were sent."""
-    return {name: value for name, value in item.items() if name in sent}
+_AT_A_TIME = 20
 
 
-def _kind(item: dict[str, Any]) -> str:
-    """The type; the role tells the two kinds of messages apart."""
-    return f"message of the {item.get('role')}" if item.get("type") == "message" else str(item.get("type"))
+def _have_ids_of_their_own(items: Iterable[Item]) -> None:
+    found = [item.get("id") for item in items]
+    assert all(isinstance(one, str) and one for one in found), f"ids: expected text, received {found!r}"
+    repeated = sorted({str(one) for one in found if found.count(one) > 1})
+    assert not repeated, f"ids that several items have: expected none, received {repeated!r}"
 
 
-def _have_ids_of_their_own(page: dict[str, Any]) -> None:
-    assert all(isinstance(one, str) and one for one in ids(page)), f"ids: expected text, received {ids(page)!r}"
-    expect(len(set(ids(page))), len(ids(page)), "how many different ids there are")
+def _kind(item: Item) -> tuple[str | None, str | None]:
+    """The type; the role tells messages apart."""
+    return item.get("type"), item.get("role")
+
+
+def _change(before: Any, after: Any, place: str = "") -> str | None:
+    """The first thing that is not there as it was; there may be more than before, and null is the same as absent."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        inner = ((value, after.get(name), f"{place}.{name}" if place else name) for name, value in before.items())
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        inner = (
+            (one, other, f"{place}[{number}]") for number, (one, other) in enumerate(zip(before, after, strict=True))
+        )
+    else:
+        return None if before == after else f"{place} {_short(before)} is {_short(after)}"
+    return next((change for one in inner if (change := _change(*one))), None)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _unchanged(changes: Mapping[str, str | None], what: str) -> None:
+    """Fail with everything that changed."""
+    changed = [f"{name}: {change}" for name, change in changes.items() if change]
+    assert not changed, f"what changed {what}: expected nothing, received {'; '.join(changed)}"
+
+
+def _without_id(item: Item) -> Item:
+    return {name: value for name, value in item.items() if name != "id" or item["type"] == "item_reference"}
+
+
+def _add_what_is_taken(api: Api, conversation: str, items: Mapping[str, Item]) -> tuple[list[Item], list[str]]:
+    """The items as adding answered them, and the names of those that were refused even alone."""
+    names, added, refused = list(items), list[Item](), list[str]()
+    for start in range(0, len(names), _AT_A_TIME):
+        some = names[start : start + _AT_A_TIME]
+        answer = api.post(items_path(conversation), {"items": [items[name] for name in some]})
+        if answer.status == 200:
+            added += answer.body["data"]
+            continue
+        for name in some:
+            answer = api.post(items_path(conversation), {"items": [items[name]]})
+            if answer.status == 200:
+                added += answer.body["data"]
+            else:
+                refused.append(name)
+    return added, refused
+
+
+def _listed(api: Api, conversation: str, order: str) -> list[Item]:
+    """All items, also where a page cannot have as many."""
+    page = api.items(conversation, limit=100, order=order)
+    found = list[Item](page["data"])
+    while page.get("has_more") and len(found) < 100:
+        page = api.items(conversation, limit=100, order=order, after=str(page.get("last_id")))
+        found += page["data"]
+    return found
+
+
+def _told_apart(sent: Mapping[str, Item], received: Iterable[Item]) -> dict[str, Item]:
+    """What was received, by the names of what was sent; its order tells nothing, for that is another rule."""
+    left, found = list(received), dict[str, Item]()
+    for may_differ in (False, True):  # First what came back as it was, then what is at least of the same kind.
+        for name, item in sent.items():
+            alike = (one for one in left if may_differ or not _change(_without_id(item), one))
+            one = None if name in found else next((one for one in alike if _kind(one) == _kind(item)), None)
+            if one is not None:
+                left.remove(one)
+                found[name] = one
+    return found
+
+
+def _every_kind(api: Api) -> dict[str, Item]:
+    """Items of every kind, some of them with no more than they must have, by what they show."""
+    referenced = api.add(api.create_id(), says("elsewhere"))[0]["id"]
+    return bare_items(fresh_name(""), referenced) | rich_items(fresh_name(""))
 
 
 # -- Add ---------------------------------------------------------------------------------------------------
@@ -37,17 +113,17 @@ def adding_answers_with_the_new_items(api: Api) -> None:
     expect(sorted(texts(page)), ["one", "two"], "contents of the items")
     api.checks("items.create.last-id-names-the-last-new-item")
     last = {ids(page)[-1], ids(page)[texts(page).index("two")]}  # That they keep their order is another rule.
-    assert page["last_id"] in last, f"last_id: expected {ids(page)[-1]!r}, received {page['last_id']!r}"
-    expect(page["has_more"], False, "has_more")
+    assert page.get("last_id") in last, f"last_id: expected {ids(page)[-1]!r}, received {page.get('last_id')!r}"
+    expect(page.get("has_more"), False, "has_more")
 
 
 @scenario("items.create.gives-every-item-an-id", "items.create.keeps-the-order", "items.create.appends")
 def items_get_ids_and_follow_each_other(api: Api) -> None:
     conversation = api.create_id(says("one"), says("two"))
     added = api.add(conversation, says("three"), says("four"))
-    page = api.items(conversation)
+    page = api.items(conversation, order="asc")
     api.checks("items.create.gives-every-item-an-id")
-    _have_ids_of_their_own(page)
+    _have_ids_of_their_own(page["data"])
     api.checks("items.create.appends")
     said = texts(page)
     expect([sorted(said[:2]), sorted(said[2:])], [["one", "two"], ["four", "three"]], "what was there, what was added")
@@ -56,10 +132,18 @@ def items_get_ids_and_follow_each_other(api: Api) -> None:
     expect(said, ["one", "two", "three", "four"], "the order of the list")
 
 
-@scenario("items.create.takes-20-items")
+@scenario("items.create.takes-20-items", "items.create.keeps-the-order")
 def twenty_items_can_be_added(api: Api) -> None:
-    added = api.add(api.create_id(), *[says("hello")] * 20)
+    words = [f"{name} {number}" for name in ("pear", "Zebra", "apple", "Ärger") for number in (10, 9, 100, 2, 1)]
+    conversation = api.create_id()
+    api.checks("items.create.takes-20-items")
+    added = api.add(conversation, *map(says, words))
     expect(len(added), 20, "items added")
+    listed = texts(api.items(conversation, limit=100, order="asc"))
+    expect(sorted(listed), sorted(words), "the texts of the items afterwards")
+    api.checks("items.create.keeps-the-order")
+    expect([text_of(item) for item in added], words, "the order of the answer")
+    expect(listed, words, "the order of the list")
 
 
 @scenario("items.create.refuses-21-items", "items.create.refuses-0-items")
@@ -72,26 +156,67 @@ def neither_21_nor_0_items_can_be_added(api: Api) -> None:
     api.post(items_path(conversation), {"items": []}).refused()
 
 
-@scenario("items.create.takes-every-kind", "items.create.gives-every-item-an-id", "items.create.keeps-every-field")
-def items_of_every_kind_come_back_as_sent(api: Api) -> None:
-    referenced = api.add(api.create_id(), says("elsewhere"))[0]["id"]
-    sent = list(item_of_every_kind(fresh_name(""), referenced).values())
+@scenario("items.create.takes-every-kind", "items.create.gives-every-item-an-id")
+def items_of_every_kind_are_taken(api: Api) -> None:
+    sent = _every_kind(api)
     conversation = api.create_id()
     api.checks("items.create.takes-every-kind")
-    api.add(conversation, *sent[:20])
-    api.add(conversation, *sent[20:])
-    page = api.items(conversation, limit=100)
-    expect(sorted(str(item.get("type")) for item in page["data"]), sorted(item["type"] for item in sent), "the kinds")
+    added, refused = _add_what_is_taken(api, conversation, sent)
+    unknown = {sent[name]["type"] for name in refused if name in bare_items("", "")} - {"message"}
+    said = [name for name in refused if name in unknown or sent[name]["type"] not in unknown]
+    assert not refused, f"items that are refused: expected none, received {', '.join(said)}"
+    listed = _listed(api, conversation, "asc")
+    for where, items in (("the answer", added), ("the list", listed)):
+        other = sorted(sent.keys() - _told_apart(sent, items))
+        assert not other, (
+            f"items that {where} does not have under their kind: expected none, received {', '.join(other)}"
+        )
     api.checks("items.create.gives-every-item-an-id")
-    _have_ids_of_their_own(page)
+    for items in (added, listed):
+        _have_ids_of_their_own(items)
+
+
+@scenario(
+    "items.list.shows-the-items", "items.retrieve.answers-what-create-answered", "items.create.keeps-every-field"
+)
+def items_of_every_kind_come_back_as_sent(api: Api) -> None:
+    sent = _every_kind(api)
+    conversation = api.create_id()
+    answers, refused = _add_what_is_taken(api, conversation, sent)  # Whether it takes every kind is another rule.
+    added = _told_apart({name: item for name, item in sent.items() if name not in refused}, answers)
+
+    def changed(name: str, received: Item | None) -> str | None:
+        return "is not there" if received is None else _change(added[name], received) or _change(received, added[name])
+
+    api.checks("items.list.shows-the-items")
+    for order in ("asc", "desc"):
+        listed = {item.get("id"): item for item in _listed(api, conversation, order)}
+        _unchanged(
+            {name: changed(name, listed.get(item["id"])) for name, item in added.items()}, f"in the list, {order}"
+        )
+    api.checks("items.retrieve.answers-what-create-answered")
+    rich = {name: item["id"] for name, item in added.items() if name in rich_items("")}
+    read = {name: api.get(item_path(conversation, item)).ok() for name, item in rich.items()}
+    _unchanged({name: changed(name, item) for name, item in read.items()}, "when retrieved")
     api.checks("items.create.keeps-every-field")
-    by_kind = {_kind(item): item for item in page["data"]}
-    for original in sent:
-        fields = {name: value for name, value in original.items() if name != "id"}  # The id has a rule of its own.
-        received = by_kind.get(_kind(original), {})
-        expect(_fields(received, fields), fields, f"the {_kind(original)}")
-        read = api.get(item_path(conversation, received["id"])).ok()
-        expect(_fields(read, fields), fields, f"the {_kind(original)} when retrieved")
+    _unchanged({name: _change(_without_id(sent[name]), item) for name, item in added.items()}, "when added")
+
+
+@scenario("items.list.shows-the-items", "items.retrieve.answers-what-create-answered")
+def a_long_text_comes_back_whole(api: Api) -> None:
+    text = " ".join(map(str, range(15_000)))  # More than 64 KiB, which is where some stores cut.
+    conversation = api.create_id()
+    answer = api.post(items_path(conversation), {"items": [says(text)]})
+    if answer.status != 200:  # Nobody says how long a text may be.
+        return
+    added = answer.body["data"][0]
+    expect(len(text_of(added)), len(text), "the length of the text in the answer")
+    api.checks("items.list.shows-the-items")
+    expect(len(texts(api.items(conversation))[0]), len(text), "the length of the text in the list")
+    api.checks("items.retrieve.answers-what-create-answered")
+    read = api.get(item_path(conversation, added["id"])).ok()
+    expect(len(text_of(read)), len(text), "the length of the text when retrieved")
+    assert text_of(read) == text, "the text when retrieved: expected what was sent, received another one"
 
 
 @scenario("items.create.text-stays-text", "items.create.messages-need-no-type")
@@ -117,7 +242,19 @@ def an_unknown_kind_is_refused_with_all_others(api: Api) -> None:
     api.post("/conversations", {"items": spoiled}).refused()
     api.checks("items.create.is-all-or-nothing")
     expect(ids(api.items(conversation)), [], "items afterwards")
-    expect(ids(api.conversations()), [conversation], "conversations afterwards")
+
+
+@scenario("items.create.refuses-missing-fields")
+def an_item_without_a_field_of_its_kind_is_refused(api: Api) -> None:
+    items = items_path(api.create_id())
+    for spoiled in (
+        {"type": "message", "role": "user"},
+        {"type": "function_call", "call_id": "call_1", "name": "get_weather"},
+        {"type": "function_call_output", "output": "1"},
+        {"type": "reasoning", "id": fresh_name("rs")},
+        says("", content=[{"type": "input_text"}]),
+    ):
+        api.post(items, {"items": [spoiled]}).refused()
 
 
 @scenario("items.create.drops-unknown-fields")
@@ -132,7 +269,7 @@ def unknown_fields_are_dropped(api: Api) -> None:
 @scenario("items.create.can-refuse-unknown-fields", needs=FakeSettings(unknown_fields="reject"))
 def unknown_fields_can_be_refused(api: Api) -> None:
     error = api.post("/conversations", {"items": [says("one", colour="red")]}).refused(400)
-    expect([finding["pointer"] for finding in error["findings"]], ["/items/0/colour"], "pointers")
+    expect([finding["pointer"] for finding in error.get("findings", [])], ["/items/0/colour"], "pointers")
     expect(ids(api.conversations()), [], "conversations afterwards")
 
 
@@ -145,13 +282,16 @@ def include_has_no_effect_when_adding(api: Api) -> None:
 
 @scenario("items.create.no-response-made-them")
 def added_items_name_no_response(api: Api) -> None:
-    item = api.add(api.create_id(topic="tests"), says("one"))[0]
-    expect((item.get("response_id"), item.get("metadata")), (None, None), "response_id and metadata")
+    conversation = api.create_id(topic="tests")
+    added = api.add(conversation, says("one"))[0]
+    read = api.get(item_path(conversation, added["id"])).ok()
+    for where, item in (("in the answer", added), ("when retrieved", read)):
+        expect((item.get("response_id"), item.get("metadata")), (None, None), f"response_id and metadata {where}")
 
 
 @scenario("items.create.unknown-conversation-is-404")
 def adding_to_an_unknown_conversation_answers_404(api: Api) -> None:
-    api.post(items_path(fresh_name("conv")), {"items": [says("one")]}).refused(404)
+    api.post(items_path(similar_id(api.create_id())), {"items": [says("one")]}).refused(404)
 
 
 # -- Ids and references ------------------------------------------------------------------------------------
@@ -214,34 +354,53 @@ def another_end_user_may_choose_the_same_id(api: Api) -> None:
     expect(text_of(other.get(item_path(theirs, chosen)).ok()), "two", "the other end user's item")
 
 
-@scenario("items.references.are-kept-as-references")
+def _referenced_anew(api: Api, item: str) -> Item:
+    """A reference in a conversation of its own, which shows that the kind is known."""
+    api.checks("items.create.takes-every-kind")
+    return api.add(api.create_id(), {"type": "item_reference", "id": item})[0]
+
+
+@scenario("items.create.takes-every-kind", "items.references.are-kept-as-references")
 def a_reference_is_kept_as_a_reference(api: Api) -> None:
     item = api.add(api.create_id(), says("elsewhere"))[0]["id"]
     conversation = api.create_id()
     reference = {"type": "item_reference", "id": item}
-    expect(_fields(api.add(conversation, reference)[0], reference), reference, "the item in the answer")
-    expect(_fields(api.get(item_path(conversation, item)).ok(), reference), reference, "the item when retrieved")
+    api.checks("items.create.takes-every-kind")
+    added = api.add(conversation, reference)[0]
+    api.checks("items.references.are-kept-as-references")
+    _unchanged({"the reference": _change(reference, added)}, "in the answer")
+    read = api.get(item_path(conversation, item)).ok()
+    _unchanged({"the reference": _change(reference, read)}, "when retrieved")
 
 
-@scenario("items.references.unknown-item-is-404", "items.references.foreign-item-is-404")
+@scenario(
+    "items.create.takes-every-kind", "items.references.unknown-item-is-404", "items.references.foreign-item-is-404"
+)
 def a_reference_to_no_item_of_the_callers_answers_404(api: Api) -> None:
     other = api.other_end_user()
     foreign = other.add(other.create_id(), says("theirs"))[0]["id"]
     conversation = api.create_id()
     for rule, item in (
-        ("items.references.unknown-item-is-404", fresh_name("msg")),
+        ("items.references.unknown-item-is-404", similar_id(foreign)),
         ("items.references.foreign-item-is-404", foreign),
     ):
+        answer = api.post(items_path(conversation), {"items": [{"type": "item_reference", "id": item}]})
+        if answer.status not in (200, 404):
+            _referenced_anew(api, api.add(conversation, says("one"))[0]["id"])
         api.checks(rule)
-        api.post(items_path(conversation), {"items": [{"type": "item_reference", "id": item}]}).refused(404)
+        answer.refused(404)
 
 
-@scenario("items.references.same-conversation-is-400")
+@scenario("items.create.takes-every-kind", "items.references.same-conversation-is-400")
 def a_reference_within_a_conversation_answers_400(api: Api) -> None:
     conversation = api.create_id()
     item = api.add(conversation, says("one"))[0]["id"]
-    api.post(items_path(conversation), {"items": [{"type": "item_reference", "id": item}]}).refused(400)
-    expect(ids(api.items(conversation)), [item], "items afterwards")
+    answer = api.post(items_path(conversation), {"items": [{"type": "item_reference", "id": item}]})
+    left = ids(api.items(conversation))
+    _referenced_anew(api, item)
+    api.checks("items.references.same-conversation-is-400")
+    answer.refused(400)
+    expect(left, [item], "items afterwards")
 
 
 # -- Retrieve and remove -----------------------------------------------------------------------------------
@@ -259,7 +418,7 @@ def retrieving_what_is_not_in_the_conversation_answers_404(api: Api) -> None:
     elsewhere = api.add(api.create_id(), says("one"))[0]["id"]
     conversation = api.create_id()
     api.checks("items.retrieve.unknown-id-is-404")
-    api.get(item_path(conversation, fresh_name("msg"))).refused(404)
+    api.get(item_path(conversation, similar_id(elsewhere))).refused(404)
     api.checks("items.retrieve.through-another-conversation-is-404")
     api.get(item_path(conversation, elsewhere)).refused(404)
 
@@ -276,6 +435,20 @@ def removing_an_item_answers_with_the_conversation(api: Api) -> None:
     expect(sorted(ids(api.items(conversation["id"]))), sorted([one, three]), "items afterwards")
 
 
+@scenario("items.create.takes-every-kind", "items.delete.removes-only-that-item")
+def calls_and_outputs_are_removed_one_by_one(api: Api) -> None:
+    conversation = api.create_id()
+    turn = [{"type": "function_call", "call_id": call, "name": "get_weather", "arguments": "{}"} for call in "ab"]
+    turn += [{"type": "function_call_output", "call_id": call, "output": "21"} for call in "ab"]
+    api.checks("items.create.takes-every-kind")
+    added = {(item["type"], item["call_id"]): item["id"] for item in api.add(conversation, *turn)}
+    api.checks("items.delete.removes-only-that-item")
+    for removed in (("function_call", "a"), ("function_call_output", "b")):
+        api.delete(item_path(conversation, added.pop(removed))).ok()
+    left = {item["id"]: (item["type"], item["call_id"]) for item in api.items(conversation)["data"]}
+    expect(sorted(left.values()), sorted(added), "the calls and outputs afterwards")
+
+
 @scenario("items.delete.then-retrieve-is-404", "items.delete.twice-is-404")
 def a_removed_item_is_gone(api: Api) -> None:
     conversation = api.create_id(says("one"))
@@ -284,7 +457,7 @@ def a_removed_item_is_gone(api: Api) -> None:
     api.checks("items.delete.then-retrieve-is-404")
     api.get(item_path(conversation, item)).refused(404)
     api.checks("items.delete.twice-is-404")
-    for one in (item, fresh_name("msg")):
+    for one in (item, similar_id(item)):
         api.delete(item_path(conversation, one)).refused(404)
 
 
@@ -309,10 +482,11 @@ def removing_no_item_is_refused(api: Api) -> None:
 @scenario("items.delete-many.is-all-or-nothing")
 def one_unknown_id_removes_nothing(api: Api) -> None:
     conversation = api.create_id(says("one"), says("two"))
-    present, unknown = ids(api.items(conversation)), fresh_name("msg")
+    present = ids(api.items(conversation))
+    unknown = similar_id(present[0])
     answer = api.delete(items_path(conversation), {"item_ids": [present[0], unknown]})
-    message = answer.refused(404).get("message", "")
-    assert unknown in message, f"message: expected one with {unknown!r}, received {message!r}"
+    answer.refused(404)
+    assert unknown in str(answer.body), f"the error: expected one that names {unknown!r}, received {answer.body!r}"
     expect(ids(api.items(conversation)), present, "items afterwards")
     api.get(conversation_path(conversation)).ok()
 

@@ -1,6 +1,17 @@
 """Who can reach what: keys, and the end users that they act for."""
 
-from mockserver.conformance.api import Answer, Api, conversation_path, fresh_name, ids, item_path, items_path
+import json
+
+from mockserver.conformance.api import (
+    Answer,
+    Api,
+    conversation_path,
+    fresh_name,
+    ids,
+    item_path,
+    items_path,
+    similar_id,
+)
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import AccountItself, Scenarios, SecondKey, expect
 
@@ -8,7 +19,7 @@ scenario = Scenarios()
 
 
 def _reach(caller: Api, conversation: str, item: str) -> list[Answer]:
-    """Try everything that can be done with a conversation."""
+    """Try everything that can be done with a conversation, but for removing several items."""
     whole, items, one = (
         conversation_path(conversation),
         items_path(conversation),
@@ -21,7 +32,6 @@ def _reach(caller: Api, conversation: str, item: str) -> list[Answer]:
         caller.post(items, {"items": [says("somebody else")]}),
         caller.get(one),
         caller.delete(one),
-        caller.delete(items, {"item_ids": [item]}),
         caller.delete(whole),
     ]
 
@@ -37,11 +47,21 @@ def _cannot_reach(stranger: Api, owner: Api) -> str:
     return conversation
 
 
-def _does_not_see(stranger: Api, conversation: str) -> None:
-    listed = ids(stranger.conversations(order="desc"))
-    assert conversation not in listed, (
-        f"the stranger's list: expected it without {conversation!r}, received {listed!r}"
-    )
+def _cannot_remove_several(stranger: Api, owner: Api) -> str:
+    """The conversation that the stranger has tried to empty."""
+    conversation = owner.create_id()
+    added = [item["id"] for item in owner.add(conversation, says("one"), says("two"))]
+    stranger.delete(items_path(conversation), {"item_ids": added}).refused()
+    expect(sorted(ids(owner.items(conversation))), sorted(added), "the items afterwards")
+    return conversation
+
+
+def _does_not_see(stranger: Api, conversation: str, **wishes: str) -> None:
+    answer = stranger.get("/conversations", order="desc", **wishes)
+    if wishes and answer.status != 200:  # Whether it takes such a wish is another rule.
+        return
+    listed = ids(answer.ok())
+    assert conversation not in listed, f"{answer.path}: expected it without {conversation!r}, received {listed!r}"
 
 
 @scenario("tenancy.end-user-is-optional", needs=AccountItself())
@@ -50,28 +70,67 @@ def requests_work_with_and_without_end_user(api: Api) -> None:
         caller.get(conversation_path(caller.create_id())).ok()
 
 
-@scenario("tenancy.end-users-are-apart", "tenancy.lists-are-apart")
+@scenario("tenancy.end-users-are-apart")
 def end_users_cannot_reach_each_other(api: Api) -> None:
-    other = api.other_end_user()
-    api.checks("tenancy.end-users-are-apart")
-    mine = _cannot_reach(stranger=other, owner=api)
-    api.checks("tenancy.lists-are-apart")
-    theirs = other.create_id()
+    _cannot_reach(stranger=api.other_end_user(), owner=api)
+
+
+@scenario("tenancy.end-users-are-apart")
+def end_users_cannot_remove_each_others_items(api: Api) -> None:
+    _cannot_remove_several(stranger=api.other_end_user(), owner=api)
+
+
+@scenario("tenancy.end-users-are-apart")
+def end_users_of_similar_names_are_apart(api: Api) -> None:
+    name = f"{api.end_user}-Of-A-Team-Whose-Name-Is-Long-Enough-To-Be-Cut-Somewhere-{fresh_name('a')}"
+    created = api.as_end_user(name).post("/conversations", {"items": [says("mine")]})
+    if created.status != 200:  # Nobody says how long a name may be.
+        return
+    conversation = conversation_path(created.body["id"])
+    last = "b" if name.endswith("a") else "a"
+    for similar in (name.lower(), name.upper(), f"{name[:-1]}{last}", name[:-1], f"{name}0"):
+        answer = api.as_end_user(similar).get(conversation)
+        assert 400 <= answer.status < 500, f"end user {similar!r}: expected a 4xx, received {answer.summary}"
+
+
+@scenario("tenancy.lists-are-apart")
+def a_list_shows_nothing_of_another_end_user(api: Api) -> None:
+    other, word = api.other_end_user(), fresh_name("word").replace("-", "")
+    mine, theirs = api.create_id(says(word), owner=word), other.create_id()
     expect(ids(other.conversations()), [theirs], "the other end user's list")
     expect(ids(api.conversations()), [mine], "the end user's own list")
+    for wishes in ({}, {"metadata": json.dumps({"owner": word})}, {"search": word}):
+        _does_not_see(other, mine, **wishes)
+
+
+@scenario("tenancy.end-users-are-apart", "tenancy.end-user-and-account-are-apart")
+def the_account_cannot_reach_its_end_users(api: Api) -> None:
+    conversation = api.create_id()
+    item = api.add(conversation, says("mine"))[0]["id"]
+    api.checks("tenancy.end-users-are-apart")
+    api.other_end_user().get(conversation_path(conversation)).refused()
+    api.checks("tenancy.end-user-and-account-are-apart")
+    for answer in _reach(api.as_end_user(None), conversation, item):
+        answer.refused()
 
 
 @scenario("tenancy.end-user-and-account-are-apart", needs=AccountItself())
 def an_end_user_and_the_account_cannot_reach_each_other(api: Api) -> None:
     account = api.as_end_user(None)
-    for stranger, owner in ((account, api), (api, account)):
-        _does_not_see(stranger, _cannot_reach(stranger, owner))
+    _does_not_see(api, _cannot_reach(stranger=api, owner=account))
+    _does_not_see(api, _cannot_remove_several(stranger=api, owner=account))
+    _does_not_see(account, _cannot_remove_several(stranger=account, owner=api))
 
 
 @scenario("tenancy.keys-are-apart", needs=SecondKey())
 def keys_cannot_reach_each_other(api: Api) -> None:
+    _cannot_reach(stranger=api.with_second_key(), owner=api)
+
+
+@scenario("tenancy.keys-are-apart", needs=SecondKey())
+def keys_neither_list_nor_remove_what_is_each_others(api: Api) -> None:
     stranger = api.with_second_key()
-    _does_not_see(stranger, _cannot_reach(stranger, owner=api))
+    _does_not_see(stranger, _cannot_remove_several(stranger, owner=api))
 
 
 @scenario("tenancy.keys-are-apart", needs=AccountItself(second_key=True))
@@ -81,15 +140,23 @@ def keys_cannot_reach_each_other_without_end_user(api: Api) -> None:
     _does_not_see(stranger, _cannot_reach(stranger, owner=account))
 
 
-@scenario("tenancy.foreign-is-like-unknown")
+@scenario("tenancy.end-users-are-apart", "tenancy.foreign-is-like-unknown")
 def foreign_answers_like_unknown(api: Api) -> None:
     other = api.other_end_user()
-    foreign, unknown = other.create_id(says("theirs")), fresh_name("conv")
-    foreign_item, unknown_item = ids(other.items(foreign))[0], fresh_name("msg")
-    for theirs, nobodys in zip(_reach(api, foreign, foreign_item), _reach(api, unknown, unknown_item), strict=True):
-        received, expected = theirs.refused(404), nobodys.refused()
-        expect(str(received).replace(foreign, "ID").replace(foreign_item, "ITEM"),
-               str(expected).replace(unknown, "ID").replace(unknown_item, "ITEM"), "the error")  # fmt: skip
+    foreign = other.create_id(says("theirs"))
+    foreign_item = ids(other.items(foreign))[0]
+    unknown, unknown_item = similar_id(foreign), similar_id(foreign_item)
+    pairs = list(zip(_reach(api, foreign, foreign_item), _reach(api, unknown, unknown_item), strict=True))
+    api.checks("tenancy.end-users-are-apart")
+    for theirs, _ in pairs:
+        theirs.refused()
+    api.checks("tenancy.foreign-is-like-unknown")
+    for theirs, nobodys in pairs:
+        received, expected = (json.dumps(answer.refused(404) or answer.body) for answer in (theirs, nobodys))
+        received = received.replace(foreign, "ID").replace(foreign_item, "ITEM")
+        expect(
+            received, expected.replace(unknown, "ID").replace(unknown_item, "ITEM"), f"the answer to {theirs.method}"
+        )
 
 
 @scenario("tenancy.empty-end-user-is-none", needs=AccountItself())
@@ -103,5 +170,5 @@ def an_empty_end_user_is_none(api: Api) -> None:
 def two_end_users_at_once_answer_400(api: Api) -> None:
     assert api.end_user
     headers = [("X-On-Behalf-Of", api.end_user), ("X-On-Behalf-Of", fresh_name("other"))]
-    error = api.request("GET", "/conversations", headers=headers).refused(400)
+    error = api.request("GET", conversation_path(api.create_id()), headers=headers).refused(400)
     expect(error.get("param"), "X-On-Behalf-Of", "param")
