@@ -25,6 +25,12 @@ def at_address(document: dict[str, Any], base_url: str, prefix: str, *, response
     return {**document, "paths": paths, "servers": [{"url": base_url}]}
 
 
+def has_responses(document: dict[str, Any]) -> bool:
+    """Whether the document describes the Responses resource."""
+    nodes = [node for item in document["paths"].values() for node in item.values() if isinstance(node, dict)]
+    return any(RESPONSES_TAG in node.get("tags", ()) for node in nodes)
+
+
 def without_security(document: dict[str, Any]) -> dict[str, Any]:
     """The document of an API that wants no key."""
     paths = {

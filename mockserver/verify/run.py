@@ -19,7 +19,7 @@ from mockserver.contract.operations import Operation, Operations
 from mockserver.errors import UsageError
 from mockserver.verify.answers import Answers
 from mockserver.verify.behaviours import Behaviours, Gateway
-from mockserver.verify.document import at_address, opened
+from mockserver.verify.document import at_address, has_responses, opened
 from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
 from mockserver.verify.history import History
 from mockserver.verify.ledger import Entry, apply_ledger
@@ -99,6 +99,8 @@ class _Run:
         self._operations = Operations(self._document)
         self._history = History(_origin(self._base_url))
         reader, self._notes = _reader()
+        if options.include_responses and not has_responses(document):
+            self._notes.append("the document describes no operation of the Responses resource yet; none was called")
         self._answers = Answers(Operations(opened(self._document)), self._history, reader)
         self._made = Made()
         keys = {KEY: options.api_key, SECOND_KEY: options.second_key}

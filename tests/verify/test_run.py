@@ -344,6 +344,11 @@ def test_a_behaviour_is_looked_for_with_its_own_scenarios(gateway: Start) -> Non
     assert report.requests < 40
 
 
+def test_asking_for_what_is_not_described_is_answered(gateway: Start) -> None:
+    report = gateway().verify(include_responses=True, repeat="conversations.delete.twice-is-404")
+    assert any("no operation of the Responses resource yet" in note for note in report.notes)
+
+
 def test_every_scenario_is_run() -> None:
     """So that the number in the progress bar is the number of steps."""
     assert len({scenario.name for scenario in all_scenarios()}) == len(all_scenarios())
