@@ -1,5 +1,6 @@
 """Requests as shell commands."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 
@@ -38,6 +39,7 @@ def _quoted(text: str, variables: Mapping[str, str]) -> str:
         text = text.replace(character, "\\" + character)
     for key in keys:
         text = text.replace("\\" + key, key)
+        text = re.sub(re.escape(key) + r"(?=\w)", "${" + key[1:] + "}", text)
     for value, name in used.items():
         text = text.replace(value, f"${{{name}}}")
     return f'"{text}"'

@@ -27,7 +27,10 @@ class Answers:
     `open_operations` are those of the document that takes unknown values; what only they accept is drift.
     """
 
-    def __init__(self, open_operations: Operations, history: History, reader: Reader | None) -> None:
+    def __init__(
+        self, operations: Operations, open_operations: Operations, history: History, reader: Reader | None
+    ) -> None:
+        self._operations = operations
         self._open = open_operations
         self._history = history
         self._reader = reader
@@ -43,11 +46,11 @@ class Answers:
         reply = exchange.reply
         if reply is None or exchange.phase not in PHASES:
             return
-        operation = exchange.match.operation if exchange.match else None
+        operation = self._operation(exchange, reply)
         if operation is not None and operation.id in self.missing:
             return
-        if operation is not None:
-            key = (exchange.phase, operation.id)
+        if exchange.match is not None:
+            key = (exchange.phase, exchange.match.operation.id)
             self.counts[key] = self.counts.get(key, 0) + 1
             if reply.status < 300:
                 self.successes.add(key)
@@ -58,12 +61,18 @@ class Answers:
             else:
                 known.merge(deviation)
 
+    def _operation(self, exchange: Exchange, reply: Reply) -> Operation | None:
+        """The operation that a request is for; for a method that its path does not take, any of the path's."""
+        if exchange.match is not None or reply.status != 405:
+            return exchange.match.operation if exchange.match else None
+        return next(iter(self._operations.allowed(exchange.sent.target.partition("?")[0])), None)
+
     def miss(self, exchange: Exchange) -> None:
         """Take note that the target does not offer the operation of an exchange."""
         assert exchange.match is not None
         assert exchange.reply is not None
         operation, reply = exchange.match.operation, exchange.reply
-        deviation = _deviation(exchange, operation.id, reply, Finding("response", "status", "", ""), (
+        deviation = _deviation(exchange, operation, reply, Finding("response", "status", "", ""), (
             "target", "it does not offer the operation at all; what needs it cannot be checked"
         ))  # fmt: skip
         deviation.case = self.missing[operation.id] = f"{operation.id}/missing"
@@ -73,22 +82,23 @@ class Answers:
         self.deviations[deviation.case] = deviation
 
     def _deviations(self, exchange: Exchange, operation: Operation | None, reply: Reply) -> Iterator[Deviation]:
-        name = operation.id if operation else f"{exchange.sent.method} of no operation"
         if reply.status >= 500:
-            yield _deviation(exchange, name, reply, _SERVER_ERROR, ("target", "no request may make a server fail"))
+            yield _deviation(
+                exchange, operation, reply, _SERVER_ERROR, ("target", "no request may make a server fail")
+            )
         if operation is None:
             return
         findings = response_findings(operation, reply.status, _raw(reply), reply.body)
         for finding, is_drift in self._judged(findings, operation, reply):
             if is_drift:
-                yield _drift(exchange, name, reply, finding)
+                yield _drift(exchange, operation, reply, finding)
             elif not (finding.location == "status" and reply.status >= 500):
-                yield _deviation(exchange, name, reply, finding, self._suspect(operation, reply))
+                yield _deviation(exchange, operation, reply, finding, self._suspect(operation, reply))
         if not findings:
             for finding in _unknown_fields(operation, reply):
-                yield _drift(exchange, name, reply, finding)
+                yield _drift(exchange, operation, reply, finding)
             if exchange.phase == "behaviours" and (complaint := self._complaint(operation, reply)):
-                yield _unreadable(exchange, name, reply, complaint)
+                yield _unreadable(exchange, operation, reply, complaint)
 
     def _judged(self, findings: list[Finding], operation: Operation, reply: Reply) -> Iterator[tuple[Finding, bool]]:
         """Each finding, with whether the document expects to be outgrown there."""
@@ -117,9 +127,10 @@ _SERVER_ERROR = Finding("response", "status", "", "a server error")
 
 
 def _deviation(
-    exchange: Exchange, name: str, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
+    exchange: Exchange, operation: Operation | None, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
 ) -> Deviation:
-    response = exchange.match.operation.response(reply.status) if exchange.match else None
+    name = operation.id if operation else f"{exchange.sent.method} of no operation"
+    response = operation.response(reply.status) if operation else None
     is_status = finding.location == "status"
     place = f"{finding.location} {finding.pointer}".strip()
     if finding is _SERVER_ERROR:
@@ -142,26 +153,26 @@ def _deviation(
         received=f"{reply.status} {_excerpt(reply)}" if is_status else _value_at(reply, finding),
         suspect=suspect[0],
         reason=suspect[1],
-        operations=[exchange.match.operation.id] if exchange.match else [],
+        operations=[operation.id] if operation else [],
         place=place,
         phases=[exchange.phase],
         first_request=exchange.number,
     )
 
 
-def _drift(exchange: Exchange, name: str, reply: Reply, finding: Finding) -> Deviation:
+def _drift(exchange: Exchange, operation: Operation, reply: Reply, finding: Finding) -> Deviation:
     reason = "the target has something new where the document expects to be outgrown"
-    deviation = _deviation(exchange, name, reply, finding, ("document", reason))
+    deviation = _deviation(exchange, operation, reply, finding, ("document", reason))
     deviation.verdict = "drift"
     return deviation
 
 
-def _unreadable(exchange: Exchange, name: str, reply: Reply, complaint: str) -> Deviation:
+def _unreadable(exchange: Exchange, operation: Operation, reply: Reply, complaint: str) -> Deviation:
     reason = "the answer is as the document says, but meetkai-mka1 cannot read it"
     finding = Finding("response", "body", "", complaint)
-    deviation = _deviation(exchange, name, reply, finding, ("SDK", reason))
+    deviation = _deviation(exchange, operation, reply, finding, ("SDK", reason))
     deviation.case += " SDK"
-    deviation.statement = f"meetkai-mka1 reads the answers of {name}."
+    deviation.statement = f"meetkai-mka1 reads the answers of {operation.id}."
     deviation.source = "the models of meetkai-mka1"
     return deviation
 

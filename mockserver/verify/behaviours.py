@@ -183,11 +183,11 @@ def _cause(ran: _Ran) -> tuple[str, ...] | None:
     unexpected = ran.outcome.unexpected
     if unexpected is None and (odd := _ODD.match(ran.outcome.message)):
         return str(ran.operation), odd[0]
+    if unexpected is not None and unexpected.answer.status >= 500:
+        return str(ran.operation), "a server error"
     if unexpected is None or unexpected.expected != "200":
         return None
-    answer = unexpected.answer
-    said = "a server error" if answer.status >= 500 else _MADE_UP.sub("", answer.summary)
-    return str(ran.operation), answer.method, said
+    return str(ran.operation), unexpected.answer.method, _MADE_UP.sub("", unexpected.answer.summary)
 
 
 def _failed(behaviour: Behaviour, ran: _Ran) -> Deviation:

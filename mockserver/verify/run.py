@@ -101,7 +101,7 @@ class _Run:
         reader, self._notes = _reader()
         if options.include_responses and not has_responses(document):
             self._notes.append("the document describes no operation of the Responses resource yet; none was called")
-        self._answers = Answers(Operations(opened(self._document)), self._history, reader)
+        self._answers = Answers(self._operations, Operations(opened(self._document)), self._history, reader)
         self._made = Made()
         keys = {KEY: options.api_key, SECOND_KEY: options.second_key}
         self._traffic = Traffic(

@@ -34,6 +34,7 @@ from mockserver.verify.words import (
 )
 
 _LONGEST_VALUE = 800
+_LONGEST_COMMAND = 4000
 _MOST_NAMES = 12
 _LONG_WORD = 32
 
@@ -58,7 +59,7 @@ def print_report(report: Report, console: Console, *, repeat_command: RepeatComm
     """Print the whole verdict, the sentence to remember last.
 
     Where the console is no terminal it is plain text of any width, one fact a line. Without `verbose`, behaviours that
-    conform are counted only and long values are cut; commands never are.
+    conform are counted only, long values are cut, and commands of several pages left out.
     """
     paper = _Paper(console)
     paper.line(f"mka1-mockserver {report.version} against {report.target}, {report.started_at}, seed {report.seed}")
@@ -165,7 +166,10 @@ def _print_deviation(deviation: Deviation, paper: "_Paper", repeat_command: Repe
         paper.fact(name, value if verbose else _cut(name, value))
     paper.line("repeat it with", indent=2)
     for command in (*deviation.curl, repeated(deviation, repeat_command)):
-        paper.command(command)
+        if verbose or len(command) <= _LONGEST_COMMAND:
+            paper.command(command)
+        else:
+            paper.line(f"(a command of {len(command):,} characters; --verbose and --report-dir show it)", indent=4)
 
 
 def _cut(name: str, value: str) -> str:

@@ -18,11 +18,12 @@ OPERATIONS = Operations(DOCUMENT)
 OPEN = Operations(opened(DOCUMENT))
 CONVERSATION = {"id": "conv_1", "object": "conversation", "created_at": 1, "deleted_at": None, "metadata": {}}
 MESSAGE = {"id": "msg_1", "type": "message", "role": "user", "content": "hello"}
+METHOD_NOT_ALLOWED = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": 405}}
 WITHOUT_SDK, WITH_SDK = None, Reader()
 
 
 def deviations(method: str, path: str, status: int, body: Any, reader: Reader | None = WITHOUT_SDK, **headers: str):
-    answers = Answers(OPEN, History("http://target"), reader)
+    answers = Answers(OPERATIONS, OPEN, History("http://target"), reader)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {
         "content-type": "application/json",
@@ -62,6 +63,7 @@ def test_what_the_document_says_is_nothing() -> None:
         (deviations("GET", "/conversations/c", 418, {}), "conversations.retrieve/418", "violates"),
         (deviations("GET", "/conversations/c", 503, {}), "conversations.retrieve/503", "violates"),
         (deviations("GET", "/nowhere", 500, {}), "GET of no operation/500", "violates"),
+        (deviations("PUT", "/conversations", 405, METHOD_NOT_ALLOWED), "MethodNotAllowed/Allow", "violates"),
         (
             deviations("GET", "/conversations/c", 200, CONVERSATION, content_type="text/html"),
             "conversations.retrieve/200/header/Content-Type",
@@ -94,7 +96,7 @@ def test_a_server_error_is_told_once_though_its_body_is_wrong_too() -> None:
 
 
 def suspect(body: Any) -> tuple[str, str]:
-    answers = Answers(OPEN, History("http://target"), WITH_SDK)
+    answers = Answers(OPERATIONS, OPEN, History("http://target"), WITH_SDK)
     sent = Sent("GET", "/api/v1/llm/conversations/c", (), b"")
     reply = Reply(200, (("content-type", "application/json"),), json.dumps(body).encode())
     answers.observe(Exchange("behaviours", 1, sent, reply, OPERATIONS.match("GET", sent.target)))
