@@ -56,6 +56,8 @@ class Answers:
                 self.successes.add(key)
         for deviation in self._deviations(exchange, operation, reply):
             known = self.deviations.setdefault(deviation.case, deviation)
+            if known is not deviation and known.case == NULLS and deviation.received not in known.received:
+                known.received += f", {deviation.received}"
             if known is deviation:
                 deviation.curl = self._history.script(self._history.leading_to(exchange))
             else:
@@ -92,6 +94,8 @@ class Answers:
         for finding, is_drift in self._judged(findings, operation, reply):
             if is_drift:
                 yield _drift(exchange, operation, reply, finding)
+            elif self._is_null_for_absent(finding):
+                yield _null(exchange, operation, reply, finding, self._suspect(operation, reply))
             elif not (finding.location == "status" and reply.status >= 500):
                 yield _deviation(exchange, operation, reply, finding, self._suspect(operation, reply))
         if not findings:
@@ -99,6 +103,16 @@ class Answers:
                 yield _drift(exchange, operation, reply, finding)
             if exchange.phase == "behaviours" and (complaint := self._complaint(operation, reply)):
                 yield _unreadable(exchange, operation, reply, complaint)
+
+    def _is_null_for_absent(self, finding: Finding) -> bool:
+        """Whether a field is null that may be absent, but not null."""
+        *_, field = finding.pointer.split("/")
+        owner, declares, _ = f"{finding.schema_pointer}/".rpartition(f"/properties/{field}/")
+        return (
+            bool(declares)
+            and finding.message.endswith("not null")
+            and field not in self._operations.schemas.node(owner).get("required", ())
+        )
 
     def _judged(self, findings: list[Finding], operation: Operation, reply: Reply) -> Iterator[tuple[Finding, bool]]:
         """Each finding, with whether the document expects to be outgrown there."""
@@ -158,6 +172,21 @@ def _deviation(
         phases=[exchange.phase],
         first_request=exchange.number,
     )
+
+
+NULLS = "null for absent fields"
+"""The case of all optional fields that are null: whoever does it once mostly does it everywhere."""
+
+
+def _null(
+    exchange: Exchange, operation: Operation, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
+) -> Deviation:
+    deviation = _deviation(exchange, operation, reply, finding, suspect)
+    deviation.received = f"null at {deviation.case}"
+    deviation.case = NULLS
+    deviation.statement = "An optional field that is not there is left out; null is something else."
+    deviation.expected = "no field, or a value that the document allows"
+    return deviation
 
 
 def _drift(exchange: Exchange, operation: Operation, reply: Reply, finding: Finding) -> Deviation:

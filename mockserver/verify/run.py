@@ -17,7 +17,7 @@ from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
 from mockserver.errors import UsageError
-from mockserver.verify.answers import Answers
+from mockserver.verify.answers import NULLS, Answers
 from mockserver.verify.behaviours import Behaviours, Gateway
 from mockserver.verify.document import at_address, has_responses, opened
 from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
@@ -83,7 +83,7 @@ def _to_repeat(options: Options, case: str) -> Options:
     """
     if case in {behaviour.id for behaviour in load_catalogue()}:
         return replace(options, phases=("behaviours",))
-    if "/" not in case and case not in SHARED_CHECKS:
+    if "/" not in case and case not in (*SHARED_CHECKS, NULLS):
         raise UsageError(f"there is no case {case!r}: it is neither a behaviour nor a place in the document")
     return options
 

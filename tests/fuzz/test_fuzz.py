@@ -1,4 +1,4 @@
-"""Schemathesis, as its own command runs it, against a running fake: nothing but what the document says, whatever is sent."""
+"""Schemathesis by its own command, against a running fake: nothing but what the document says, whatever is sent."""
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

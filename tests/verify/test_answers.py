@@ -84,6 +84,18 @@ def test_an_error_body_is_the_same_mistake_wherever_it_is_met() -> None:
     assert one == other == [("NotFoundError/error", "violates")]
 
 
+def test_nulls_for_what_is_not_there_are_one_deviation() -> None:
+    answers = Answers(OPERATIONS, OPEN, History("http://target"), WITHOUT_SDK)
+    call = {"type": "mcp_call", "id": "mcp_1", "name": "f", "server_label": "s", "arguments": "{}"}
+    sent = Sent("GET", "/api/v1/llm/conversations/c/items/i", (), b"")
+    for nulls in ({"output": None}, {"output": None, "error": None}):
+        reply = Reply(200, (("content-type", "application/json"),), json.dumps(call | nulls).encode())
+        answers.observe(Exchange("behaviours", 1, sent, reply, OPERATIONS.match("GET", sent.target)))
+    (deviation,) = answers.deviations.values()
+    assert (deviation.case, deviation.count) == ("null for absent fields", 3)
+    assert deviation.received == "null at MCPToolCall/output, null at MCPToolCall/error"
+
+
 def test_something_else_altogether_is_one_deviation() -> None:
     found = deviations("GET", "/conversations/c", 200, {"object": "conversation"})
     assert len(found) == 1
