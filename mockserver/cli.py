@@ -4,6 +4,7 @@ import gc
 import secrets
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -36,10 +37,13 @@ def main() -> None:
     """A verified fake of the MKA1 Conversations and Responses API."""
 
 
-def _setting(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
-    """An option that also reads MOCKSERVER_<FLAG>."""
+def _setting(*names: str, of: str = "MOCKSERVER", **attributes: Any) -> Callable[[_Command], _Command]:
+    """An option that also reads an environment variable, `<OF>_<FLAG>`."""
     flag = names[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=f"MOCKSERVER_{flag}", show_envvar=True, **attributes)
+    return click.option(*names, envvar=f"{of}_{flag}", show_envvar=True, **attributes)
+
+
+_verify_setting = partial(_setting, of="MOCKSERVER_VERIFY")
 
 
 @main.command()
@@ -149,60 +153,60 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
 
 @main.command()
 @click.argument("base_url")
-@_setting(
+@_verify_setting(
     "--api-key-env",
     metavar="NAME",
     default="MKA1_API_KEY",
     show_default=True,
     help="The environment variable with the API key.",
 )
-@_setting(
+@_verify_setting(
     "--second-api-key-env",
     metavar="NAME",
     default="MKA1_SECOND_API_KEY",
     show_default=True,
     help="The one with an API key of another account, if there is one.",
 )
-@_setting("--no-api-key", is_flag=True, help="Send no key, for a target that wants none.")
-@_setting("--prefix", default="/api/v1/llm", show_default=True, help="Where the API lies on the target.")
-@_setting(
+@_verify_setting("--no-api-key", is_flag=True, help="Send no key, for a target that wants none.")
+@_verify_setting("--prefix", default="/api/v1/llm", show_default=True, help="Where the API lies on the target.")
+@_verify_setting(
     "--phases",
     default="behaviours,examples,coverage,fuzzing,stateful",
     show_default=True,
     help="What to run, separated by commas.",
 )
-@_setting(
+@_verify_setting(
     "--rate-limit",
     metavar="N/s|m|h|d",
     help="The most requests; 60/m unless the target is on this machine. `none` for no limit.",
 )
-@_setting("--max-requests", type=click.IntRange(min=1), help="The most requests in all, the clean-up included.")
-@_setting(
+@_verify_setting("--max-requests", type=click.IntRange(min=1), help="The most requests in all, the clean-up included.")
+@_verify_setting(
     "--max-time", type=click.FloatRange(min=1), metavar="SECONDS", help="The longest time, the clean-up included."
 )
-@_setting("--max-examples", type=click.IntRange(min=1), help="Made-up requests for each operation and phase.")
-@_setting(
+@_verify_setting("--max-examples", type=click.IntRange(min=1), help="Made-up requests for each operation and phase.")
+@_verify_setting(
     "--seed", type=click.IntRange(min=0), help="What the made-up requests grow from; a new one each time if not set."
 )
-@_setting("--strict", is_flag=True, help="What was only assumed must hold as well, and nothing may be new.")
-@_setting(
+@_verify_setting("--strict", is_flag=True, help="What was only assumed must hold as well, and nothing may be new.")
+@_verify_setting(
     "--ledger",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of deviations that are known and accepted.",
 )
-@_setting(
+@_verify_setting(
     "--report-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write report.json, junit.xml and report.html into this folder.",
 )
 @click.option("--repeat", metavar="CASE", help="Look for this one case again, and say whether it is fixed.")
-@_setting(
+@_verify_setting(
     "--include-responses", is_flag=True, help="Run the operations of the Responses resource too; they cost money."
 )
-@_setting(
+@_verify_setting(
     "--account-level",
     is_flag=True,
-    help="Act for the account itself too: outside of the end users that the run makes up for itself.",
+    help="Act for the account itself too: outside of the end users that the run makes up.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show every behaviour, also those that conform.")
 def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: bool, **settings: Any) -> None:
