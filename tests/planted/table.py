@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -100,7 +101,9 @@ def main() -> int:
             rows[name] = Row(**{**asdict(rows[name]), "alone": alone(name).failed})
             _keep(arguments.results, rows[name])
             _say(_line(rows[name]))
-    sound = [verified(None, ALL, arguments.seed + number) for number in range(arguments.sound)]
+    with ThreadPoolExecutor(JOBS) as pool:
+        seeds = range(arguments.seed, arguments.seed + arguments.sound)
+        sound = list(pool.map(lambda seed: verified(None, ALL, seed), seeds))
     noisy = [deviation["case"] for report in sound for deviation in report["deviations"]]
     text = "\n".join(_table([rows[name] for name in names], sound, noisy))
     _say(text)
@@ -110,18 +113,21 @@ def main() -> int:
 
 
 def _table(rows: list[Row], sound: list[dict[str, Any]], noisy: list[str]) -> Iterator[str]:
-    violations, learnt = (sum(row.verdict == verdict for row in rows) for verdict in ("violates", "learnt"))
+    counts = Counter(row.verdict for row in rows)
+    yield (
+        f"{len(rows)} defects: {counts['violates']} found as violations, {counts['learnt']} learnt, "
+        f"{counts['drift']} told as drift, {counts['missed']} missed."
+    )
     tried = [row for row in rows if row.alone is not None]
-    yield f"{len(rows)} defects: {violations} found as violations, {learnt} learnt, "
-    yield f"{sum(row.verdict == 'drift' for row in rows)} told as drift, "
-    yield f"{sum(row.verdict == 'missed' for row in rows)} missed."
     if tried:
         number = sum(bool(row.alone) for row in tried)
         yield f"A plain `schemathesis run` finds {number} of the {len(tried)} that it was tried on."
     if sound:
         seconds = sorted(report["seconds"] for report in sound)
-        yield f"The sound fake, {len(sound)} runs of all phases with a seed each: {len(noisy)} deviations, "
-        yield f"{seconds[0]:.0f} to {seconds[-1]:.0f} s."
+        yield (
+            f"The sound fake, {len(sound)} runs of all phases with a seed each: {len(noisy)} deviations, "
+            f"{seconds[0]:.0f} to {seconds[-1]:.0f} s."
+        )
     yield ""
     yield "| family | defect | found as | in phase | by request | case | plain Schemathesis |"
     yield "|---|---|---|---|---:|---|---|"
