@@ -90,10 +90,9 @@ class Fuzzing:
                 self._document, config=_config(phases, seed, max_examples, users, has_key=self._has_key)
             )
             schema.config.update(base_url=self._base_url)
-            if self._missing:
-                schema = schema.exclude(operation_id=list(self._missing))
-            if operation is not None:
-                schema = schema.include(operation_id=operation)
+            others = {one for one in self._operations.values() if operation not in (None, one)}
+            if without := others | self._missing.keys():  # Includes would be added to those of the configuration.
+                schema = schema.exclude(operation_id=sorted(without))
             with requests_through(self._traffic, lambda sent: sent if sent in end_users else end_users[0]):
                 stream = from_schema(schema).execute()
                 for event in stream:
