@@ -12,7 +12,7 @@ from mockserver.contract.responses import response_findings
 from mockserver.verify.history import History
 from mockserver.verify.sdk import Reader
 from mockserver.verify.traffic import Exchange, Reply
-from mockserver.verify.verdict import PHASES, Deviation, Suspect
+from mockserver.verify.verdict import PHASES, Deviation, Suspect, keep
 
 _INDEX = re.compile(r"/\d+(?=/|$)")
 _COMPONENT = re.compile(r"/components/schemas/([^/]+)")
@@ -55,13 +55,10 @@ class Answers:
             if reply.status < 300:
                 self.successes.add(key)
         for deviation in self._deviations(exchange, operation, reply):
-            known = self.deviations.setdefault(deviation.case, deviation)
-            if known is not deviation and known.case == NULLS and deviation.received not in known.received:
-                known.received += f", {deviation.received}"
-            if known is deviation:
+            if keep(self.deviations, deviation):
                 deviation.curl = self._history.script(self._history.leading_to(exchange))
-            else:
-                known.merge(deviation)
+            elif deviation.case == NULLS and deviation.received not in self.deviations[NULLS].received:
+                self.deviations[NULLS].received += f", {deviation.received}"
 
     def _operation(self, exchange: Exchange, reply: Reply) -> Operation | None:
         """The operation that a request is for; for a method that its path does not take, any of the path's."""

@@ -1,6 +1,5 @@
 """The latest exchanges, and how to repeat some of them by hand."""
 
-import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -38,15 +37,18 @@ class History:
 
         That is every successful write to the same conversation; for a list of conversations, of the same end user.
         """
-        subject = _conversation(exchange)
+        subject, end_user = _conversation(exchange), exchange.sent.header("x-on-behalf-of")
         steps = []
         for one in list(self._exchanges):  # Another thread may add to it meanwhile.
             if one is exchange:
                 break
             if one.sent.method == "GET" or one.reply is None or one.reply.status >= 300:
                 continue
-            same = _conversation(one) == subject if subject is not None else _end_user(one) == _end_user(exchange)
-            if same and (subject is not None or exchange.sent.method == "GET"):
+            if subject is not None:
+                led = _conversation(one) == subject
+            else:
+                led = exchange.sent.method == "GET" and one.sent.header("x-on-behalf-of") == end_user
+            if led:
                 steps.append(one)
         return [*steps[-_MOST_STEPS:], exchange]
 
@@ -84,7 +86,7 @@ class History:
 
 def _ids(exchange: Exchange) -> Iterator[tuple[str, str]]:
     """The ids in an answer, each with the `jq` path that finds it."""
-    body = _json(exchange.reply.body) if exchange.reply else None
+    body = exchange.reply.json if exchange.reply else None
     if not isinstance(body, dict):
         return
     data = body.get("data")
@@ -102,21 +104,9 @@ def _conversation(exchange: Exchange) -> str | None:
         return None
     named = exchange.match.parameters.get("conversation_id")
     if named is None and exchange.sent.method == "POST" and exchange.reply is not None:
-        body = _json(exchange.reply.body)
-        named = body.get("id") if isinstance(body, dict) and isinstance(body.get("id"), str) else None
+        named = exchange.reply.id
     return named
-
-
-def _end_user(exchange: Exchange) -> str | None:
-    return next((value for name, value in exchange.sent.headers if name.lower() == "x-on-behalf-of"), None)
 
 
 def _text(exchange: Exchange) -> str:
     return exchange.sent.target + exchange.sent.body.decode("utf-8", "replace")
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

@@ -1,6 +1,5 @@
 """What the run has made on the target, and how it is taken away again."""
 
-import json
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -46,7 +45,7 @@ class Made:
         if operation == "conversations.create" and (reply is None or reply.status < 300):
             owner = _owner(exchange)
             self._owners[owner] = None  # Without an answer, too: it may have been made all the same.
-            if reply is not None and (conversation := _id(reply.body)) is not None:
+            if reply is not None and (conversation := reply.id) is not None:
                 if conversation in self._ever:
                     self.made_twice.append(exchange)
                 self._ever.add(conversation)
@@ -67,9 +66,7 @@ class Made:
         try:
             for conversation, owner in list(self._there.items()):
                 self._delete(api, conversation, owner, left)
-            shows_strangers = _listed(
-                api, Owner(f"Bearer {api.api_key}" if api.api_key else None, fresh_name("mockserver-verify"))
-            )
+            shows_strangers = _listed(api, Owner(_own_key(api), fresh_name("mockserver-verify")))
             if shows_strangers is None:
                 notes.append("the target has no list of conversations, so that nothing proves that all was deleted")
                 return list(left.values()), notes
@@ -143,14 +140,4 @@ def _as(owner: Owner, api: Api, method: str, path: str, parameters: dict[str, st
 
 
 def _owner(exchange: Exchange) -> Owner:
-    headers = {name.lower(): value for name, value in exchange.sent.headers}
-    return Owner(headers.get("authorization"), headers.get("x-on-behalf-of"))
-
-
-def _id(body: bytes) -> str | None:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return None
-    found = value.get("id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else None
+    return Owner(exchange.sent.header("authorization"), exchange.sent.header("x-on-behalf-of"))

@@ -1,7 +1,8 @@
 """The one way to the target: every request of every phase is paced, counted, signed and recorded here."""
 
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from mockserver.settings import Rate
 _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
 _RETRIES = 5
 _SHORTEST_KEY = 8
+_CLEAN_UP = "clean-up"
 _MOST_AT_ONCE = 3  # A request, and the two with which a conversation that it makes is deleted and looked for.
 
 
@@ -44,6 +46,9 @@ class Sent(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
+    def header(self, name: str) -> str | None:
+        return _header(self.headers, name)
+
 
 class Reply(NamedTuple):
     """What came back, its content decoded."""
@@ -53,7 +58,26 @@ class Reply(NamedTuple):
     body: bytes
 
     def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        return _header(self.headers, name)
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed; None where it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def id(self) -> str | None:
+        """The id of the object in the body."""
+        body = self.json
+        found = body.get("id") if isinstance(body, dict) else None
+        return found if isinstance(found, str) else None
+
+
+def _header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    return next((value for key, value in headers if key.lower() == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +116,6 @@ class Traffic:
         self._next = 0.0
         self._lock = Lock()
         self._interrupted = Event()
-        self._is_cleaning_up = False
         self.stopped: str | None = None
         """Why there are no more requests, once there are none."""
         self.phase = ""
@@ -110,7 +133,7 @@ class Traffic:
 
     def clean_up(self) -> None:
         """From now on, let through what was held back for the clean-up."""
-        self.phase, self._is_cleaning_up = "clean-up", True
+        self.phase = _CLEAN_UP
         self._interrupted.clear()
 
     def exchange(self, sent: Sent, send: Callable[[], Reply]) -> Reply:
@@ -164,7 +187,7 @@ class Traffic:
             return self.counts[self.phase]
 
     def _check(self) -> None:
-        if self._is_cleaning_up:
+        if self.phase == _CLEAN_UP:
             return
         limits = self._limits
         most = limits.max_requests

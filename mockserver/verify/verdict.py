@@ -62,6 +62,14 @@ class Deviation:
         self.operations += [operation for operation in other.operations if operation not in self.operations]
 
 
+def keep(found: dict[str, Deviation], deviation: Deviation) -> bool:
+    """Put a deviation with those that were found, by case; returns whether it is a new one, or one more sighting."""
+    known = found.setdefault(deviation.case, deviation)
+    if known is not deviation:
+        known.merge(deviation)
+    return known is deviation
+
+
 @dataclass(frozen=True, slots=True)
 class BehaviourRow:
     """What came out for one behaviour of the catalogue."""

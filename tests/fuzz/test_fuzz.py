@@ -1,7 +1,9 @@
 """Schemathesis by its own command, against a running fake: nothing but what the document says, whatever is sent."""
 
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope
+
+from tests.in_front import InFront
 
 from .rounds import KEYS, Round, fuzz, fuzzed_fake
 
@@ -23,48 +25,25 @@ def test_most_valid_requests_get_through(run: Round) -> None:
     assert len(run.outcomes) == 10
 
 
-class Spoilt:
-    """An application that gets or gives something else than it should."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/openapi.json":
-            await self._app(scope, receive, send)
-            return
-
-        async def spoilt_send(message: Message) -> None:
-            await send(self.answer(scope, message))
-
-        await self._app(self.request(scope), receive, spoilt_send)
-
-    def request(self, scope: Scope) -> Scope:
-        return scope
-
-    def answer(self, scope: Scope, message: Message) -> Message:
-        return message
-
-
-class Crashes(Spoilt):
+class Crashes(InFront):
     def answer(self, scope: Scope, message: Message) -> Message:
         crashes = message.get("status") == 200 and scope["method"] == "GET"
         return message | {"status": 500} if crashes else message
 
 
-class SendsAnotherType(Spoilt):
+class SendsAnotherType(InFront):
     def answer(self, scope: Scope, message: Message) -> Message:
         if "body" not in message:
             return message
         return message | {"body": message["body"].replace(b'"has_more":false', b'"has_more":"no" ')}
 
 
-class TakesLimitZero(Spoilt):
+class TakesLimitZero(InFront):
     def request(self, scope: Scope) -> Scope:
         return scope | {"query_string": scope["query_string"].replace(b"limit=0", b"limit=1")}
 
 
-class TakesAnyKey(Spoilt):
+class TakesAnyKey(InFront):
     def request(self, scope: Scope) -> Scope:
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
@@ -79,7 +58,7 @@ class TakesAnyKey(Spoilt):
         (TakesAnyKey, "conversations.retrieve", "API accepts requests without authentication"),
     ],
 )
-def test_the_fuzzer_can_see(defect: type[Spoilt], operation: str, found: str) -> None:
+def test_the_fuzzer_can_see(defect: type[InFront], operation: str, found: str) -> None:
     run = fuzz("--include-operation-id", operation, "--phases=examples,coverage", app=defect(fuzzed_fake()))
     assert not run.passed
     assert found in run.output

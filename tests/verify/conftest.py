@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from mockserver import RunningServer, Settings, create_app, run_server
 from mockserver.verify.run import Options, verify
@@ -24,29 +24,6 @@ class Quiet:
     def advance(self, requests: int, label: str) -> None: ...
 
     def end(self, phase: str) -> None: ...
-
-
-class InFront:
-    """Stands before an application, to be overridden."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_mock"):
-            await self._app(scope, receive, send)
-            return
-
-        async def changed(message: Message) -> None:
-            await send(self.answer(scope, message))
-
-        await self._app(self.request(scope), receive, changed)
-
-    def request(self, scope: Scope) -> Scope:
-        return scope
-
-    def answer(self, scope: Scope, message: Message) -> Message:
-        return message
 
 
 @dataclass

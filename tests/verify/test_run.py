@@ -16,8 +16,9 @@ from mockserver.verify import run as run_module
 from mockserver.verify.files import write_reports
 from mockserver.verify.traffic import Limits
 from mockserver.verify.verdict import PHASES, Report
+from tests.in_front import InFront
 
-from .conftest import KEYS, Gateway, InFront, Quiet
+from .conftest import KEYS, Gateway, Quiet
 
 Start = Callable[..., Gateway]
 

@@ -22,7 +22,7 @@ from mockserver.verify.document import without_security
 from mockserver.verify.fuzzing import hooks
 from mockserver.verify.history import History
 from mockserver.verify.traffic import Traffic, requests_through
-from mockserver.verify.verdict import PHASES, CheckOff, Deviation, Phase
+from mockserver.verify.verdict import PHASES, CheckOff, Deviation, Phase, keep
 
 FOLDER = Path(__file__).parent
 
@@ -146,7 +146,7 @@ class Fuzzing:
             self.errors[self._traffic.phase] = f"{event.label}: {event.info.title}: {event.info.message}"
             return
         operation = self._operations.get(event.label, event.label)
-        self._keep(Deviation(
+        keep(self.deviations, Deviation(
             case=f"{operation}/no answer",
             verdict="violates",
             statement=f"{operation} answers every request.",
@@ -168,7 +168,7 @@ class Fuzzing:
         is_shared = check in SHARED_CHECKS or subject == "Authorization"
         name = "/".join(filter(None, ("" if is_shared else operation, check, subject)))
         status = f"{exchange.reply.status} " if exchange is not None and exchange.reply is not None else ""
-        self._keep(Deviation(
+        deviation = Deviation(
             case=name,
             verdict="violates",
             statement=_STATEMENTS.get(check, failure.title),
@@ -179,15 +179,12 @@ class Fuzzing:
             reason="the document says otherwise",
             operations=[operation] if operation else [],
             place=subject or None,
-            curl=self._history.script(self._history.leading_to(exchange)) if exchange else [code_sample],
+            curl=[code_sample],
             phases=[self._traffic.phase],
             first_request=exchange.number if exchange else 0,
-        ))  # fmt: skip
-
-    def _keep(self, deviation: Deviation) -> None:
-        known = self.deviations.setdefault(deviation.case, deviation)
-        if known is not deviation:
-            known.merge(deviation)
+        )
+        if keep(self.deviations, deviation) and exchange is not None:
+            deviation.curl = self._history.script(self._history.leading_to(exchange))
 
 
 def _subject(check: str, case: Case[Any] | None) -> str:
