@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -10,6 +11,8 @@ from mockserver import Settings, create_app, run_server
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["example"]  # A project of its own; test_example.py runs it.
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell ignores it for what it runs in the background.
 
 
 @pytest.fixture

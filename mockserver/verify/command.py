@@ -3,11 +3,7 @@
 import os
 import secrets
 import shlex
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import get_args
 from urllib.parse import urlsplit
 
@@ -92,7 +88,7 @@ def verify(
         words += ["--account-level"] if account_level else []
         return shlex.join(words)
 
-    with _terminated_like_interrupted(), Progress(stderr, speed) as progress:
+    with Progress(stderr, speed) as progress:
         report = run(options, progress)
     if repeat is not None:
         return print_repeated(report, repeat, console, repeat_command=repeat_command)
@@ -128,17 +124,3 @@ def _rate(text: str | None, host: str) -> Rate | None:
     if text == "none" or (text is None and host in _LOCAL):
         return None
     return rate_of(text or _DEFAULT_RATE)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: with the clean-up."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

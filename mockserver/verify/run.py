@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -65,7 +66,7 @@ class Progress(Protocol):
 def verify(options: Options, progress: Progress) -> Report:
     """Run the phases, clean up, and say what came out.
 
-    An interrupt ends the phases, not the clean-up; what was found until then is in the report.
+    SIGINT and SIGTERM end the phases, not the clean-up; what was found until then is in the report.
 
     Raises:
         UsageError: the target cannot be called like this at all; nothing was made on it.
@@ -147,11 +148,13 @@ class _Run:
     def report(self) -> Report:
         started_at, started = datetime.now(UTC), time.monotonic()
         try:
-            self._call_once()
-            try:
-                self._run_phases()
-            finally:
-                left_over, notes = self._clean_up()
+            with self._traffic.interrupted_by_signals():
+                with suppress(Stopped):  # The phases will not begin then.
+                    self._call_once()
+                try:
+                    self._run_phases()
+                finally:
+                    left_over, notes = self._clean_up()
         finally:
             self._api.close()
         report = Report(

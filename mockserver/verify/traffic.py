@@ -1,13 +1,15 @@
 """The one way to the target: every request of every phase is paced, counted, signed and recorded here."""
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Event, Lock
+from threading import Lock, current_thread, main_thread
+from types import FrameType
 from typing import Any, NamedTuple
 
 import httpx
@@ -18,6 +20,7 @@ from mockserver.contract.operations import Match, Operations
 from mockserver.settings import Rate
 
 _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
+_NAP = 0.1  # Seconds after which an interrupt is seen; a lock must not be waited for, signal handlers would take it.
 _RETRIES = 5
 _SHORTEST_KEY = 8
 _CLEAN_UP = "clean-up"
@@ -115,7 +118,7 @@ class Traffic:
         self._started = time.monotonic()
         self._next = 0.0
         self._lock = Lock()
-        self._interrupted = Event()
+        self._interrupted = False
         self.stopped: str | None = None
         """Why there are no more requests, once there are none."""
         self.phase = ""
@@ -129,12 +132,38 @@ class Traffic:
     def interrupt(self) -> None:
         """Let nothing more through, but for the clean-up; ends every wait."""
         self.stopped = self.stopped or "interrupted"
-        self._interrupted.set()
+        self._interrupted = True
+
+    @contextmanager
+    def interrupted_by_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM let the request under way come to its end, and nothing after it but the clean-up.
+
+        Only the next one is a KeyboardInterrupt, and so is one that comes in the clean-up. A signal that is ignored
+        stays so, and in any other thread but the main one all are left as they are.
+        """
+        if current_thread() is not main_thread():
+            yield
+            return
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            if self._interrupted or self.phase == _CLEAN_UP:
+                raise KeyboardInterrupt
+            self.interrupt()
+
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+        for number in before:
+            signal.signal(number, interrupt)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def clean_up(self) -> None:
         """From now on, let through what was held back for the clean-up."""
         self.phase = _CLEAN_UP
-        self._interrupted.clear()
+        self._interrupted = False
 
     def exchange(self, sent: Sent, send: Callable[[], Reply]) -> Reply:
         """Send a request when its time has come, once more if the target asks to wait, and pass on the last answer.
@@ -144,18 +173,20 @@ class Traffic:
         """
         match = self._operations.match(sent.method, sent.target.partition("?")[0])
         for attempt in range(_RETRIES + 1):
-            number = self._admit()
-            try:
-                reply = send()
-            except Exception:
-                self._observe(Exchange(self.phase, number, sent, None, match))
-                raise
-            self._observe(Exchange(self.phase, number, sent, reply, match))
+            reply = self._observed(sent, send, match)
             wait = _wait(reply, attempt)
             if wait is None or wait > _LONGEST_WAIT or self._is_too_late(wait) or attempt == _RETRIES:
                 break
             self._sleep(wait)
         return reply
+
+    def _observed(self, sent: Sent, send: Callable[[], Reply], match: Match | None) -> Reply:
+        number, reply = self._admit(), None
+        try:
+            reply = send()
+            return reply
+        finally:  # Whatever comes in between: the clean-up must know what was sent.
+            self._observe(Exchange(self.phase, number, sent, reply, match))
 
     def signed(self, value: str) -> str:
         """A header's value with the real keys in it."""
@@ -205,8 +236,11 @@ class Traffic:
         return time.monotonic() + wait + needed >= self._started + self._limits.seconds
 
     def _sleep(self, seconds: float) -> None:
-        if self._interrupted.wait(seconds):
-            raise Stopped(self.stopped or "interrupted")
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._interrupted:
+                raise Stopped(self.stopped)
+            time.sleep(min(left, _NAP))
 
 
 def _wait(reply: Reply, attempt: int) -> float | None:

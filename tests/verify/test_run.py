@@ -1,6 +1,8 @@
 """Whole runs: what comes out, what is left behind, and what a run keeps to, however it ends."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
+from mockserver.conformance.api import PREFIX
 from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
 from mockserver.settings import rate_of
@@ -226,6 +229,26 @@ def test_an_interrupted_run_cleans_up_and_reports(gateway: Start, phases: Any, s
     assert {row.why for row in report.phases} == {"interrupted"}
     assert report.exit_code == 2
     assert report.requests > 10
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_within_a_request_leaves_nothing_behind(gateway: Start, number: int, times: int) -> None:
+    class SignalsOnceItIsMade(InFront):
+        made = 0
+
+        def answer(self, scope: Scope, message: Message) -> Message:
+            if (scope["method"], scope["path"]) == ("POST", f"{PREFIX}/conversations") and "status" in message:
+                self.made += 1
+                for _ in range(times if self.made == 5 else 0):
+                    os.kill(os.getpid(), number)
+                    time.sleep(0.2)
+            return message
+
+    target = gateway(SignalsOnceItIsMade)
+    report = target.verify()
+    assert target.left() == []
+    assert {row.why for row in report.phases} == {"interrupted"}
 
 
 def test_a_phase_that_crashes_stops_neither_the_others_nor_the_clean_up(
