@@ -89,7 +89,7 @@ class Generator:
     # Requests
 
     def request(self, operation: Operation) -> Request:
-        wrong = self._random.choice(["nothing", *{parameter.location for parameter in operation.parameters}])
+        wrong = self._random.choice(["nothing", *sorted({parameter.location for parameter in operation.parameters})])
         if operation.body_content and self._chance(0.7):
             wrong = self._random.choice(("nothing", "type", "body", "body", "body", "text"))
         path = {
@@ -343,6 +343,8 @@ class Generator:
         yield "retype"
         if isinstance(value, str):
             yield from ("case", "short", "long", "tag")
+            if any("format" in part for part in parts):
+                yield "format"
         elif isinstance(value, bool):
             yield "not"
         elif isinstance(value, int | float):
@@ -361,6 +363,8 @@ class Generator:
                 return None
             case "case":
                 return value.upper()
+            case "format":
+                return f"x{value}"
             case "tag":
                 return self._random.choice(("message", "output_text", "refusal", "nope", "function_call", "exec", ""))
             case "short":
