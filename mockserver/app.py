@@ -10,7 +10,7 @@ import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error, send_whole
-from mockserver.context import Context, context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.contract.document import DocumentError, data_path, load_document
 from mockserver.contract.engine import engine_for
 from mockserver.contract.guard import RequestGuard, ResponseGuard
@@ -33,6 +33,7 @@ from mockserver.store.base import Store
 Handler = Callable[[Context], bytes]
 
 CONTROL_PATH = "/_mock"
+_CONTROL_PATHS = CONTROL_PATH + "/"
 
 
 def create_app(
@@ -61,7 +62,9 @@ class Fake:
         self._use(State(settings, self._id_prefixes, clock=clock, ids=ids, store=store))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(f"{CONTROL_PATH}/") and self.state.settings.control:
+        if scope["type"] != "http":
+            await _not_http(scope, receive, send)
+        elif scope["path"].startswith(_CONTROL_PATHS) and self.state.settings.control:
             await self._control(scope, receive, send)
         else:
             await self._api(scope, receive, send)
@@ -129,6 +132,15 @@ class Fake:
         return layer
 
 
+async def _not_http(scope: Scope, receive: Receive, send: Send) -> None:
+    """Have no part in what is not HTTP: nothing to start or to end, and no WebSockets."""
+    while (message := await receive())["type"] != "websocket.connect":
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+    await send({"type": "websocket.close"})
+
+
 _LARGEST_SNAPSHOT = 1024 * 1024 * 1024
 
 
@@ -145,8 +157,7 @@ class Endpoint:
         self._handlers = handlers
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        context = context_of(scope)
-        assert context is not None, "the endpoint runs behind ResponseGuard"
+        context: Context = scope[CONTEXT]
         try:
             content = self._handlers[context.operation_id](context)
         except ApiError as error:
@@ -163,7 +174,7 @@ class DocumentRoutes:
         self._paths = (f"{path}/openapi.json", f"{path}/openapi.yaml")
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] != "http" or scope["path"] not in self._paths:
+        if scope["path"] not in self._paths:
             return self._app(scope, receive, send)
         if scope["method"] not in ("GET", "HEAD"):
             return send_error(send, MethodNotAllowed(scope["method"], scope["path"], ["GET", "HEAD"]))

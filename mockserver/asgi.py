@@ -1,6 +1,6 @@
 """The little of ASGI that several layers share."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import orjson
 from starlette.types import Send
@@ -10,23 +10,21 @@ from mockserver.errors import ApiError
 JSON = b"application/json"
 
 
-class Headers:
-    """The headers of a request."""
+class Headers(dict[bytes, bytes]):
+    """The headers of a request by their names, in lower case; of one that is repeated, the first value."""
 
-    __slots__ = ("_by_name", "_has_repeated", "_pairs")
+    __slots__ = ("_pairs",)
 
-    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """`pairs` as ASGI gives them, names in lower case."""
-        self._pairs = list(pairs)
-        self._by_name = dict(self._pairs)
-        self._has_repeated = len(self._by_name) < len(self._pairs)
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """`pairs` as ASGI gives them."""
+        super().__init__(reversed(pairs))
+        self._pairs = pairs
 
     def all(self, name: bytes) -> list[bytes]:
-        """All values of a header; `name` in lower case."""
-        if self._has_repeated:
+        """All values of a header."""
+        if len(self) < len(self._pairs):
             return [value for key, value in self._pairs if key == name]
-        value = self._by_name.get(name)
-        return [] if value is None else [value]
+        return [self[name]] if name in self else []
 
 
 async def send_whole(

@@ -1,13 +1,14 @@
 """What the layers in front of a handler have found out about a request."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mockserver.asgi import Headers
 from mockserver.contract.findings import Finding
 
-_KEY = "mockserver.context"
+CONTEXT = "mockserver.context"
+"""Where in the ASGI scope the context stands: `ResponseGuard` puts it there, for all layers behind it."""
 
 
 class Tenant(NamedTuple):
@@ -32,7 +33,7 @@ class Context:
 
     operation_id: str
     headers: Headers
-    raw_path: dict[str, str] = field(default_factory=dict)
+    raw_path: Mapping[str, str]
     # Not set one by one for each request: what no layer has filled in is what stands here.
     key: str = field(default="", init=False)
     tenant: Tenant | None = field(default=None, init=False)
@@ -46,8 +47,8 @@ class Context:
     fault: dict[str, Any] | None = field(default=None, init=False)
     status: int = field(default=0, init=False)
     answer: bytes = field(default=b"", init=False)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[Finding] = field(default_factory=list)
+    findings: tuple[Finding, ...] = field(default=(), init=False)
+    notes: tuple[Finding, ...] = field(default=(), init=False)
 
     @property
     def caller(self) -> Tenant:
@@ -56,11 +57,7 @@ class Context:
         return self.tenant
 
 
-def attach(scope: MutableMapping[str, Any], context: Context) -> Context:
-    scope[_KEY] = context
-    return context
-
-
-def context_of(scope: MutableMapping[str, Any]) -> Context | None:
-    context: Context | None = scope.get(_KEY)
+def context_of(scope: Mapping[str, Any]) -> Context | None:
+    """The context of a request, None where it has not come as far as that."""
+    context: Context | None = scope.get(CONTEXT)
     return context

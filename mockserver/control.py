@@ -9,7 +9,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
-from mockserver.context import Context, context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.contract.findings import json_pointer
 from mockserver.determinism import AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound, Unauthorized, UsageError
@@ -159,8 +159,8 @@ class ControlToken:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = context_of(scope)
-        if self._token is not None and context is not None:
+        context: Context = scope[CONTEXT]
+        if self._token is not None:
             scheme, _, sent = b", ".join(context.headers.all(b"authorization")).partition(b" ")
             if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._token.encode()):
                 await send_error(send, Unauthorized("Send `Authorization: Bearer <control token>`."))

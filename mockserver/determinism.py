@@ -41,8 +41,8 @@ class AdjustableClock:
 
     def before(self, seconds: float, account: str) -> float:
         """What `now` was, so many seconds of the real time ago."""
-        time_ = self._time(account)
-        return time_.now() if time_.frozen_at is not None else time_.now() - seconds
+        time_ = self._own.get(account, self._shared)
+        return time.time() + time_.offset - seconds if time_.frozen_at is None else time_.frozen_at
 
     def is_frozen(self, account: str | None = None) -> bool:
         return self._time(account).frozen_at is not None

@@ -134,6 +134,7 @@ class _Server(uvicorn.Server):
                 interface="asgi3",
                 proxy_headers=False,  # They would tell of the client and the scheme, for which nobody asks.
                 lifespan="off",
+                ws="none",
                 log_config=None,
                 log_level="warning",
                 access_log=False,

@@ -2,6 +2,8 @@ import json
 
 import pytest
 import yaml
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from mockserver import Settings, create_app
 from mockserver.app import Endpoint
@@ -21,6 +23,19 @@ def test_the_document_is_served_to_all_comers(serve):
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/yaml")
     assert yaml.safe_load(answer.content) == load_document()
     assert client.head(f"{root}openapi.json").content == b""
+
+
+def test_another_server_can_start_and_end_it_and_gets_no_websocket():
+    with TestClient(create_app()) as client:
+        assert client.get("/openapi.json").status_code == 200
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/api/v1/llm/conversations"):
+            pass
+
+
+def test_a_websocket_is_a_request_like_any_other_to_the_server(serve):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    answer = serve().get("/conversations", headers={**upgrade, "Sec-WebSocket-Key": "c2l4dGVlbiBieXRlcyBsbw=="})
+    assert (answer.status_code, answer.json()["object"]) == (200, "list")
 
 
 def test_the_document_is_only_read(serve):

@@ -40,10 +40,7 @@ class CompiledEngine:
     def checker(self, operation: Operation) -> Checker:
         return RequestChecker(operation)
 
-    def response_findings(
-        self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
-    ) -> list[Finding]:
-        return response_findings(operation, status, headers, content)
+    response_findings = staticmethod(response_findings)
 
 
 def engine_for(name: EngineName, document: dict[str, Any]) -> Engine:

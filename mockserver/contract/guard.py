@@ -8,7 +8,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import Headers, send_error
-from mockserver.context import Context, attach, context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.contract.engine import Checker, CompiledEngine, Engine
 from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation, Operations
@@ -42,19 +42,16 @@ class ResponseGuard:
         self._engine = engine or CompiledEngine()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         method, raw_path = scope["method"], scope["raw_path"].decode("latin-1")
         match = self._operations.match(method, raw_path)
         headers = Headers(scope["headers"])
         if match is None:
             error, operation = self._no_operation(method, raw_path)
-            context = attach(scope, Context("", headers))
+            context = scope[CONTEXT] = Context("", headers, {})
             await send_error(_HeldResponse(self._engine, operation, context, send).send, error)
             return
         operation, raw_parameters = match
-        context = attach(scope, Context(operation.id, headers, raw_parameters))
+        context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters)
         held = _HeldResponse(self._engine, operation, context, send)
         try:
             await self._app(scope, receive, held.send)
@@ -109,19 +106,19 @@ class _HeldResponse:
         context = self._context
         if context.fault is not None:
             context.status, context.answer = start["status"], content
-            context.notes += findings
+            context.notes += tuple(findings)
         elif not findings:
             context.status, context.answer = start["status"], content
             await self._send(start)
             await self._send({"type": "http.response.body", "body": content})
         else:
-            context.findings += findings
+            context.findings += tuple(findings)
             await self._fail(_broken(self._operation, findings))
 
     async def fail(self, error: Exception) -> None:
         """Answer in the place of an application that has raised `error`, unless it had answered."""
         message = f"{self._operation.id} failed: {type(error).__name__}. See the log."
-        self._context.findings.append(Finding("response", "status", "", message))
+        self._context.findings += (Finding("response", "status", "", message),)
         if not self._is_sent:
             await self._fail(InternalError(message))
 
@@ -163,10 +160,7 @@ class RequestGuard:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context = context_of(scope)
-        if context is None:
-            await self._app(scope, receive, send)
-            return
+        context: Context = scope[CONTEXT]
         try:
             if self._body_content[context.operation_id]:
                 content = await _read(context.headers, receive, self._max_body)
@@ -192,15 +186,15 @@ class RequestGuard:
             if unknown and self._unknown_fields == "reject":
                 findings = unknown
             elif unknown:
-                context.notes += unknown
+                context.notes += tuple(unknown)
                 drop(context.body, unknown)
         if findings:
-            context.findings += findings
+            context.findings += tuple(findings)
             raise InvalidRequest.of([finding.as_dict() for finding in findings])
 
     def _media_type(self, context: Context, checker: Checker) -> str:
-        sent = context.headers.all(b"content-type")
-        content_type = sent[0].decode("latin-1") if sent else None
+        sent = context.headers.get(b"content-type")
+        content_type = None if sent is None else sent.decode("latin-1")
         media_type = None if content_type is None else checker.media_type(content_type)
         if media_type is None:
             raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
@@ -216,10 +210,8 @@ async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
     Raises:
         BodyTooLarge: it has more than `limit` bytes.
     """
-    if headers.all(b"expect"):
-        announced = headers.all(b"content-length")
-        if announced and int(announced[0]) > limit:
-            raise BodyTooLarge(limit)
+    if b"expect" in headers and int(headers.get(b"content-length", 0)) > limit:
+        raise BodyTooLarge(limit)
     chunks: list[bytes] = []
     size = 0
     while True:

@@ -134,7 +134,11 @@ class Operations(Mapping[str, Operation]):
 
     def _find(self, raw_path: str) -> tuple["_Path | None", dict[str, str]]:
         paths = self._paths.get(raw_path.count("/"))
-        return paths.find(raw_path) if paths else (None, {})
+        found = paths and paths.pattern.fullmatch(raw_path)
+        if not paths or not found or found.lastindex is None:
+            return None, {}
+        path, groups = paths.by_group[found.lastindex]
+        return path, dict(zip(path.names, found.groups()[groups], strict=True))
 
 
 class _Path:
@@ -163,24 +167,19 @@ class _Path:
 
 
 class _Paths:
-    """Paths of as many slashes as one regular expression; an empty group after each alternative tells which it was."""
+    """Paths of as many slashes as one regular expression.
+
+    An empty group after each alternative tells which it was: `by_group` has its path, and which groups are its values.
+    """
 
     def __init__(self, paths: list[_Path]) -> None:
-        self._pattern = re.compile("|".join(f"{path.pattern}()" for path in paths))
-        self._by_group: dict[int, tuple[_Path, list[tuple[str, int]]]] = {}
-        last = 0
+        self.pattern = re.compile("|".join(f"{path.pattern}()" for path in paths))
+        self.by_group: dict[int, tuple[_Path, slice]] = {}
+        first = 0
         for path in paths:
-            groups = [(name, last + number) for number, name in enumerate(path.names, 1)]
-            last += len(groups) + 1
-            self._by_group[last] = path, groups
-
-    def find(self, raw_path: str) -> tuple[_Path | None, dict[str, str]]:
-        """The path that is meant, and its values."""
-        found = self._pattern.fullmatch(raw_path)
-        if found is None or found.lastindex is None:
-            return None, {}
-        path, groups = self._by_group[found.lastindex]
-        return path, {name: found[group] for name, group in groups}
+            last = first + len(path.names)
+            self.by_group[last + 1] = path, slice(first, last)
+            first = last + 1
 
 
 def _server_path(document: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Hold a request to its operation."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -49,7 +50,10 @@ class RequestChecker:
         findings: list[Finding] = []
         path = self._path_values(raw_path, findings)
         header = self._header_values(headers, findings)
-        query, undeclared = self._query_values(query_string, findings)
+        if query_string or self._required_query:
+            query, undeclared = self._query_values(query_string, findings)
+        else:
+            query, undeclared = self._query_defaults.copy(), []
         return Parameters(path, query, header, undeclared), findings
 
     def media_type(self, content_type: str) -> str | None:
@@ -94,11 +98,11 @@ class RequestChecker:
         return values
 
     def _header_values(self, headers: Callable[[bytes], list[bytes]], findings: list[Finding]) -> dict[str, Any]:
-        values = dict(self._header_defaults)
+        values = self._header_defaults.copy()
         for parameter, name in self._headers:
-            texts = [header_text(value) for value in headers(name)]
-            if texts:
-                values[parameter.name] = value_of(parameter, texts, findings)
+            sent = headers(name)
+            if sent:
+                values[parameter.name] = value_of(parameter, list(map(header_text, sent)), findings)
             elif parameter.required:
                 findings.append(wrong(parameter, "is required"))
         return values
@@ -106,9 +110,7 @@ class RequestChecker:
     def _query_values(
         self, query_string: bytes, findings: list[Finding]
     ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        values = dict(self._query_defaults)
-        if not query_string and not self._required_query:
-            return values, []
+        values = self._query_defaults.copy()
         try:
             pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
         except UnicodeDecodeError:
@@ -163,6 +165,7 @@ def _bracketed(name: str, sent: dict[str, list[str]]) -> list[tuple[str, str]]:
     return [(key[len(name) + 1 : -1], text) for key in keys for text in sent.pop(key)]
 
 
+@lru_cache(maxsize=1000)
 def header_text(value: bytes) -> str:
     """A header's value; RFC 9110 leaves its bytes beyond ASCII open, clients send UTF-8 or Latin-1."""
     try:

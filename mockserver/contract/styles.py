@@ -16,7 +16,8 @@ def value_of(parameter: Parameter, texts: list[str], findings: list[Finding], si
     """A parameter's value, read by its style; what is wrong with it is added to `findings`."""
     schema = parameter.schema
     if schema.is_text and len(texts) == 1:
-        return _valid(parameter, texts[0], findings, side)
+        text = texts[0]
+        return text if schema.is_valid(text) else _valid(parameter, text, findings, side)
     types = schema.json_types
     exploded = parameter.explode and parameter.style == "form"
     value: Any

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
-from mockserver.context import Tenant, context_of
+from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.errors import Unauthorized
 
 
@@ -32,12 +32,11 @@ class Auth:
         self._caller = lru_cache(maxsize=10_000)(self._identified)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        context = context_of(scope)
-        if context is not None:
-            try:
-                context.key, context.tenant = self._caller(tuple(context.headers.all(b"authorization")))
-            except Unauthorized as error:
-                return send_error(send, error)
+        context: Context = scope[CONTEXT]
+        try:
+            context.key, context.tenant = self._caller(tuple(context.headers.all(b"authorization")))
+        except Unauthorized as error:
+            return send_error(send, error)
         return self._app(scope, receive, send)
 
     def _identified(self, sent: tuple[bytes, ...]) -> Caller:

@@ -12,7 +12,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import send_error
-from mockserver.context import Context, context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.contract import json_text
 from mockserver.contract.findings import Finding, json_pointer, unescaped
 from mockserver.contract.schemas import Schema
@@ -181,14 +181,12 @@ class Faults:
         self._schema = schema
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        context = context_of(scope)
-        if context is None:
-            return self._app(scope, receive, send)
+        context: Context = scope[CONTEXT]
         asked: list[Fault] = []
-        for text in context.headers.all(FAULT_HEADER):
+        for text in context.headers.all(FAULT_HEADER) if FAULT_HEADER in context.headers else ():
             fault, findings = self._asked_for(text)
             if fault is None:
-                context.findings += findings
+                context.findings += tuple(findings)
                 return send_error(send, InvalidRequest.of([finding.as_dict() for finding in findings]))
             asked.append(fault)
         faults = [*self._plan.fire(context.operation_id, context.key), *asked] if self._plan else asked

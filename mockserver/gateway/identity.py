@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.context import Tenant, context_of
+from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.contract.requests import header_text
 from mockserver.settings import IdentityMode
 
@@ -20,11 +20,10 @@ class Identity:
         self._owner = lru_cache(maxsize=10_000)(self._named)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        context = context_of(scope)
-        if context is not None and context.tenant is not None:
-            sent = context.headers.all(b"x-on-behalf-of")
-            # That it is sent twice is for the request guard to refuse.
-            context.tenant, context.identity = self._owner(context.tenant.account, sent[0] if sent else b"")
+        context: Context = scope[CONTEXT]
+        # That it is sent twice is for the request guard to refuse.
+        sent = context.headers.get(b"x-on-behalf-of", b"")
+        context.tenant, context.identity = self._owner(context.caller.account, sent)
         return self._app(scope, receive, send)
 
     def _named(self, account: str, sent: bytes) -> tuple[Tenant, str]:

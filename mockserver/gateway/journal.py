@@ -2,13 +2,13 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.context import context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.contract.findings import Finding
 from mockserver.determinism import AdjustableClock, Clock
 
@@ -21,39 +21,43 @@ _OPEN = "mockserver.journal"
 class Exchange(NamedTuple):
     """One request and what came of it.
 
-    `operation` is empty when the request was for none. `request` and `response` are the bodies, cut; `key` is the
-    fingerprint of the API key. `findings` is what was wrong, `notes` what was let through all the same. `started_at`
-    is in Unix seconds by the fake's clock, `duration` in seconds. A `status` of 0 means that the client got no answer.
+    `operation` is empty when the request was for none. `path` and `query` are as they were sent, `request` and
+    `response` the bodies, cut; `key` is the fingerprint of the API key. `findings` is what was wrong, `notes` what was
+    let through all the same. `started_at` is in Unix seconds by the fake's clock, `duration` in seconds. A `status` of
+    0 means that the client got no answer.
     """
 
     operation: str
     method: str
-    path: str
-    query: str
+    path: bytes
+    query: bytes
     request: bytes
     status: int
     response: bytes
     key: str
     end_user: str | None
-    findings: list[Finding]
-    notes: list[Finding]
+    findings: Sequence[Finding]
+    notes: Sequence[Finding]
     fault: dict[str, Any] | None
     started_at: float
     duration: float
+    size: int
+    """The bytes of all that can be long."""
 
     def as_dict(self) -> dict[str, Any]:
         """With bodies parsed; one that is no whole JSON is a string."""
-        return self._asdict() | {
+        shown = self._asdict()
+        del shown["size"]
+        return shown | {
             "operation": self.operation or None,
+            "path": self.path.decode("latin-1"),
+            "query": self.query.decode("latin-1"),
             "request": _parsed(self.request),
             "response": _parsed(self.response),
             "key": self.key or None,
             "findings": [{"side": finding.side, **finding.as_dict()} for finding in self.findings],
             "notes": [{"side": finding.side, **finding.as_dict()} for finding in self.notes],
         }
-
-    def size(self) -> int:
-        return len(self.request) + len(self.response) + len(self.path) + len(self.query)
 
 
 class Journal:
@@ -67,10 +71,11 @@ class Journal:
         self.dropped = 0
 
     def add(self, exchange: Exchange) -> None:
-        self._exchanges.append(exchange)
-        self._bytes += exchange.size()
-        while len(self._exchanges) > self._most_exchanges or self._bytes > self._most_bytes:
-            self._bytes -= self._exchanges.popleft().size()
+        exchanges = self._exchanges
+        exchanges.append(exchange)
+        self._bytes += exchange.size
+        while len(exchanges) > self._most_exchanges or self._bytes > self._most_bytes:
+            self._bytes -= exchanges.popleft().size
             self.dropped += 1
 
     def exchanges(
@@ -89,7 +94,7 @@ class Journal:
         """Forget all exchanges, or those of one key."""
         kept = [] if key is None else [exchange for exchange in self._exchanges if exchange.key != key]
         self._exchanges = deque(kept)
-        self._bytes = sum(exchange.size() for exchange in kept)
+        self._bytes = sum(exchange.size for exchange in kept)
         if key is None:
             self.dropped = 0
 
@@ -100,7 +105,11 @@ class JournalWriter:
     def __init__(self, app: ASGIApp, journal: Journal, clock: Clock) -> None:
         self._app = app
         self._journal = journal
-        self._clock = clock
+        self._before = (
+            clock.before
+            if isinstance(clock, AdjustableClock)
+            else lambda seconds, account: clock.now(account) - seconds
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[_OPEN] = self, time.perf_counter()
@@ -110,32 +119,29 @@ class JournalWriter:
             record(scope)
 
     def record(self, scope: Scope, duration: float) -> None:
-        context = context_of(scope)
-        if context is None:
-            return
-        tenant = context.tenant
+        context: Context = scope[CONTEXT]
+        account, end_user = context.tenant or ("", None)
+        path, query = scope["raw_path"], scope["query_string"]
+        # A copy of the answer: bytes fresh from orjson keep all of the 4 KiB that it writes into.
+        request, response = context.content[:_LONGEST_BODY], b"%b" % context.answer[:_LONGEST_BODY]
         fields = (
             context.operation_id,
             scope["method"],
-            scope["raw_path"].decode("latin-1"),
-            scope["query_string"].decode("latin-1"),
-            context.content[:_LONGEST_BODY],
+            path,
+            query,
+            request,
             context.status,
-            # A copy: bytes fresh from orjson keep all of the 4 KiB that it writes into.
-            b"%b" % context.answer[:_LONGEST_BODY],
+            response,
             context.key,
-            tenant.end_user if tenant else None,
+            end_user,
             context.findings,
             context.notes,
             context.fault,
-            self._started_at(tenant.account if tenant else "", duration),
+            self._before(duration, account),
             duration,
+            len(path) + len(query) + len(request) + len(response),
         )
         self._journal.add(Exchange._make(fields))  # Naming or counting out so many costs as much as all the rest.
-
-    def _started_at(self, account: str, duration: float) -> float:
-        clock = self._clock
-        return clock.before(duration, account) if isinstance(clock, AdjustableClock) else clock.now(account) - duration
 
 
 def record(scope: Scope) -> None:

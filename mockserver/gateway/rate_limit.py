@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
-from mockserver.context import context_of
+from mockserver.context import CONTEXT, Context
 from mockserver.determinism import Clock
 from mockserver.errors import RateLimitExceeded
 from mockserver.settings import Rate
@@ -22,13 +22,12 @@ class RateLimit:
         self._windows = windows
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        context = context_of(scope)
-        if self._windows and context is not None:
-            now = self._clock.now(context.caller.account)
-            if not all(windows.has_room(context.key, now) for windows in self._windows):
-                return send_error(send, RateLimitExceeded())
-            for windows in self._windows:
-                windows.count(context.key, now)
+        context: Context = scope[CONTEXT]
+        now = self._clock.now(context.caller.account)
+        if not all(windows.has_room(context.key, now) for windows in self._windows):
+            return send_error(send, RateLimitExceeded())
+        for windows in self._windows:
+            windows.count(context.key, now)
         return self._app(scope, receive, send)
 
 

@@ -310,14 +310,11 @@ class _Space:
 
     def _append(self, folder: _Folder, items: Sequence[Item]) -> None:
         for item in items:
-            item_id, data, is_reference, response_id, metadata = item
-            # A copy, for bytes fresh from orjson keep all of the 4 KiB that it writes into.
-            kept = Item(item_id, b"%b" % data, is_reference, response_id, metadata)
-            folder.places[item_id] = folder.items.append(kept)
-            if not is_reference:
-                self.originals[item_id] = folder
+            folder.places[item.id] = folder.items.append(item)
+            if not item.is_reference:
+                self.originals[item.id] = folder
                 if self._index is not None:
-                    self._index.add(folder, kept)
+                    self._index.add(folder, item)
 
     def delete_item(self, conversation_id: str, item_id: str) -> Conversation:
         folder = self.live(conversation_id)

@@ -251,7 +251,8 @@ def test_coverage_counts_what_was_answered_and_the_kinds_that_were_accepted(api,
 
 
 def exchange(request=b"", response=b"", key="", operation="op", status=200):
-    return Exchange(operation, "GET", "/p", "", request, status, response, key, None, [], [], None, 0.0, 0.0)
+    size = len(request) + len(response) + len(b"/p")
+    return Exchange(operation, "GET", b"/p", b"", request, status, response, key, None, (), (), None, 0.0, 0.0, size)
 
 
 def test_the_oldest_go_when_there_are_too_many():
@@ -306,7 +307,7 @@ def test_the_bounds_hold_and_the_newest_are_kept(steps, most_exchanges, most_byt
             added = exchange(b"x" * (size // 2), b"y" * (size - size // 2), key)
             journal.add(added)
             model.append(added)
-            while len(model) > most_exchanges or sum(one.size() for one in model) > most_bytes:
+            while len(model) > most_exchanges or sum(one.size for one in model) > most_bytes:
                 del model[0]
                 dropped += 1
         else:
@@ -314,7 +315,7 @@ def test_the_bounds_hold_and_the_newest_are_kept(steps, most_exchanges, most_byt
             model = [] if key is None else [one for one in model if one.key != key]
             dropped = 0 if key is None else dropped
         assert journal.exchanges() == model
-        assert journal._bytes == sum(one.size() for one in model) >= 0
+        assert journal._bytes == sum(one.size for one in model) >= 0
         assert journal.dropped == dropped
 
 

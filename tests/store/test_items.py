@@ -168,11 +168,3 @@ def test_deleting_many_is_all_or_nothing(filled, tenant, listed):
         filled.delete_items(tenant, "a", ["1", "2", "6", "x"])
     assert refusal.value.body() == ItemNotFound("6", param="item_ids[2]").body()
     assert listed("a") == "12345"
-
-
-def test_what_is_kept_does_not_depend_on_the_buffer_it_came_in(filled, tenant):
-    data = orjson.dumps({"id": "x"})
-    filled.add_items(tenant, "c", [Item("x", data)])
-    kept = filled.item(tenant, "c", "x").data
-    assert kept == data
-    assert kept is not data
