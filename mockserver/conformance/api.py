@@ -1,7 +1,7 @@
 """A small HTTP client for scenarios: requests exactly as written, answers that explain themselves."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -16,6 +16,8 @@ PREFIX = "/api/v1/llm"
 Json = Any
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+_MOST_IN_VAIN = 2
 
 
 class NoAnswer(Exception):
@@ -84,6 +86,27 @@ class _Record:
     rules: list[str] = field(default_factory=list)
 
 
+class Patience:
+    """How long to wait for what nobody promises to be there at once, such as an entry in an index.
+
+    A target that is waited for in vain again and again, and with which waiting has never helped, gets little of it.
+    """
+
+    def __init__(self) -> None:
+        self._in_vain = 0
+        self._has_helped = False
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait before each further look; whoever finds what was missing looks no further."""
+        pauses = (0.5, 1.0, 2.0) if self._has_helped or self._in_vain < _MOST_IN_VAIN else (0.5,)
+        self._in_vain += 1
+        yield from pauses
+
+    def help(self) -> None:
+        """Waiting has brought what was missing."""
+        self._has_helped = True
+
+
 def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
     return httpx.Client(timeout=30, follow_redirects=False, trust_env=False, transport=transport)
 
@@ -102,6 +125,7 @@ class Api:
     second_key: str | None = None
     prefix: str = PREFIX
     http: httpx.Client = field(default_factory=http_client, repr=False)
+    patience: Patience = field(default_factory=Patience, repr=False)
     _record: _Record = field(default_factory=_Record, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """What a scenario is, how a module of scenarios collects its own, and how one is run."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
@@ -145,3 +146,17 @@ def _failed(scenario: Scenario, api: Api, message: str, unexpected: UnexpectedAn
 def expect(received: object, expected: object, what: str) -> None:
     """Fail unless the two are equal, and say what they are."""
     assert received == expected, f"{what}: expected {expected!r}, received {received!r}"
+
+
+def expect_soon(api: Api, find: Callable[[], list[str]], expected: Iterable[str], what: str) -> None:
+    """Fail unless these are found, in any order, at once or after some waiting."""
+    wanted, found = sorted(expected), sorted(find())
+    if found == wanted:
+        return
+    for pause in api.patience.pauses():
+        time.sleep(pause)
+        found = sorted(find())
+        if found == wanted:
+            api.patience.help()
+            return
+    expect(found, wanted, what)

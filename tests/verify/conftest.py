@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from mockserver import RunningServer, Settings, create_app, run_server
+from mockserver.verify import run as run_module
 from mockserver.verify.run import Options, verify
 from mockserver.verify.verdict import Report
 
@@ -50,6 +52,17 @@ class Gateway:
         exchanges = httpx.get(f"{self.url}/_mock/requests?limit=10000").json()
         assert exchanges["dropped"] == 0
         return len(exchanges["data"])
+
+
+@pytest.fixture
+def scenarios_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs have no other scenarios than those of these themes."""
+
+    def only(*themes: ModuleType) -> None:
+        chosen = [scenario for theme in themes for scenario in theme.scenario]
+        monkeypatch.setattr(run_module, "all_scenarios", lambda: chosen)
+
+    return only
 
 
 @pytest.fixture

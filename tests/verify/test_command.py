@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import mockserver.verify
 from mockserver.cli import main
+from mockserver.conformance.scenarios import conversation_lists, conversations
 
 from .conftest import KEYS
 from .test_run import SaysPage
@@ -45,7 +46,8 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments, problem) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_clean_run_says_so_and_writes_its_reports(gateway, tmp_path) -> None:
+def test_a_clean_run_says_so_and_writes_its_reports(gateway, scenarios_of, tmp_path) -> None:
+    scenarios_of(conversations)
     result = run(gateway().url, "--phases", "behaviours", "--report-dir", str(tmp_path), MKA1_API_KEY=KEYS[0])
     assert result.exit_code == 0, result.output
     assert "conforms, as far as it was checked." in result.stdout
@@ -57,9 +59,10 @@ def test_a_clean_run_says_so_and_writes_its_reports(gateway, tmp_path) -> None:
         assert KEYS[0] not in output
 
 
-def test_a_violation_is_told_and_its_own_command_repeats_it(gateway) -> None:
+def test_a_violation_is_told_and_its_own_command_repeats_it(gateway, scenarios_of) -> None:
+    scenarios_of(conversation_lists)
     target = gateway(SaysPage)
-    result = run(target.url, "--phases", "examples", "--seed", "3", MKA1_API_KEY=KEYS[0])
+    result = run(target.url, "--phases", "behaviours", "--seed", "3", MKA1_API_KEY=KEYS[0])
     assert result.exit_code == 1
     assert "does not conform" in result.stdout
     (command,) = re.findall(r"mockserver (verify .*ConversationListObject/object.*)", result.stdout)
@@ -71,7 +74,8 @@ def test_a_violation_is_told_and_its_own_command_repeats_it(gateway) -> None:
     assert "ConversationListObject/object was not met again." in fixed.stdout
 
 
-def test_a_ledger_makes_a_known_violation_acceptable(gateway, tmp_path) -> None:
+def test_a_ledger_makes_a_known_violation_acceptable(gateway, scenarios_of, tmp_path) -> None:
+    scenarios_of(conversations, conversation_lists)
     ledger = tmp_path / "ledger.yaml"
     ledger.write_text(
         "- {case: ConversationListObject/object, reason: old, evidence: seen, expires: '2999-12-31'}\n"

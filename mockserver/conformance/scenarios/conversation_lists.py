@@ -6,7 +6,7 @@ from typing import Any
 
 from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
-from mockserver.conformance.scenario import Scenarios, expect
+from mockserver.conformance.scenario import Scenarios, expect, expect_soon
 from mockserver.conformance.scenarios.metadata import TELLING
 from mockserver.conformance.scenarios.reading import by_id
 
@@ -276,12 +276,7 @@ def neither_reading_nor_a_refused_write_counts_as_an_update(api: Api) -> None:
 def _filters(api: Api, conversations: Collection[str], wanted: str) -> None:
     """What any other rule about the JSON form of the filter needs. Nobody promises that an update counts at once."""
     api.checks(_FILTERS)
-    for patience in (0.5, 1, 0):
-        found = _found(api, ("metadata", wanted))
-        if sorted(found) == sorted(conversations):
-            return
-        time.sleep(patience)
-    expect(sorted(found), sorted(conversations), f"what matches {wanted}")
+    expect_soon(api, lambda: _found(api, ("metadata", wanted)), conversations, f"what matches {wanted}")
 
 
 def _expect_only(found: list[str], matching: Collection[str], what: str) -> None:

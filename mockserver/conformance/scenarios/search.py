@@ -1,10 +1,8 @@
 """Search: which conversations the words find."""
 
-import time
-
 from mockserver.conformance.api import Api, fresh_name, ids, item_path
 from mockserver.conformance.samples import says
-from mockserver.conformance.scenario import Scenarios, expect
+from mockserver.conformance.scenario import Scenarios, expect, expect_soon
 from mockserver.conformance.scenarios.reading import texts
 
 scenario = Scenarios()
@@ -27,12 +25,7 @@ def _expect_nothing(api: Api, *queries: str) -> None:
 
 def _expect_soon(api: Api, expected: list[str], query: str) -> None:
     """Nobody promises that an index is up to date at once."""
-    for patience in (0.5, 1, 2, 0):
-        found = ids(api.conversations(search=query))
-        if sorted(found) == sorted(expected):
-            return
-        time.sleep(patience)
-    expect(sorted(found), sorted(expected), f"what {query!r} finds")
+    expect_soon(api, lambda: ids(api.conversations(search=query)), expected, f"what {query!r} finds")
 
 
 def _finds_by(api: Api, conversation: str, words: str) -> None:
