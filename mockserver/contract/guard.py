@@ -98,9 +98,7 @@ class _HeldResponse:
             if message.get("more_body", False):
                 return
             content = b"".join(self._chunks)
-        await self._finish(self._start, content)
-
-    async def _finish(self, start: Message, content: bytes) -> None:
+        start = self._start
         findings = self._engine.response_findings(self._operation, start["status"], start["headers"], content)
         self._is_sent = True
         context = self._context

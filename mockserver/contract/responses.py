@@ -18,21 +18,26 @@ def response_findings(
     declared = operation.response(status)
     if declared is None:
         return [Finding("response", "status", "", f"the document does not know {status} here")]
-    return declared_response_findings(declared, headers, content)
-
-
-def declared_response_findings(
-    declared: Response, headers: Iterable[tuple[bytes, bytes]], content: bytes
-) -> list[Finding]:
-    media_type = b""
-    sent: dict[bytes, bytes] | None = {} if declared.headers else None
+    sent: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name == b"content-type":
-            media_type = value
-        if sent is not None:
-            sent[name] = sent[name] + b", " + value if name in sent else value
-    findings = _header_findings(declared, sent) if sent is not None else []
-    return findings + _content_findings(declared, media_type, content)
+        sent[name] = sent[name] + b", " + value if name in sent else value
+    findings = _header_findings(declared, sent) if declared.headers else []
+    if not declared.content:
+        return [*findings, Finding("response", "body", "", "must be empty")] if content else findings
+    essence = essence_of(sent.get(b"content-type", b"").decode("latin-1"))
+    if essence not in declared.content:
+        expected = " or ".join(declared.content)
+        return [*findings, Finding("response", "header", "/Content-Type", f"must be {expected}, not {shown(essence)}")]
+    if not is_json(essence):
+        return findings
+    try:
+        value = json_text.parse_answer(content)
+    except json_text.JsonError as error:
+        return [*findings, Finding("response", "body", error.pointer, error.message)]
+    schema = declared.content[essence]
+    if schema is not None and not schema.is_valid(value):
+        findings += schema.findings(value, "response", "body")
+    return findings
 
 
 def _header_findings(declared: Response, sent: dict[bytes, bytes]) -> list[Finding]:
@@ -44,22 +49,3 @@ def _header_findings(declared: Response, sent: dict[bytes, bytes]) -> list[Findi
         elif header.required:
             findings.append(wrong(header, "is required", "response"))
     return findings
-
-
-def _content_findings(declared: Response, media_type: bytes, content: bytes) -> list[Finding]:
-    if not declared.content:
-        return [Finding("response", "body", "", "must be empty")] if content else []
-    essence = essence_of(media_type.decode("latin-1"))
-    if essence not in declared.content:
-        expected = " or ".join(declared.content)
-        return [Finding("response", "header", "/Content-Type", f"must be {expected}, not {shown(essence)}")]
-    schema = declared.content[essence]
-    if not is_json(essence):
-        return []
-    try:
-        value = json_text.parse_answer(content)
-    except json_text.JsonError as error:
-        return [Finding("response", "body", error.pointer, error.message)]
-    if schema is None or schema.is_valid(value):
-        return []
-    return schema.findings(value, "response", "body")
