@@ -232,7 +232,7 @@ class Traffic:
     def _is_too_late(self, wait: float = 0.0) -> bool:
         if self._limits.seconds is None:
             return False
-        needed = self._pending() * max(self._interval, 0.01)
+        needed = (self._pending() + _MOST_AT_ONCE) * max(self._interval, 0.01)
         return time.monotonic() + wait + needed >= self._started + self._limits.seconds
 
     def _sleep(self, seconds: float) -> None:

@@ -17,6 +17,7 @@ from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
 from mockserver.settings import rate_of
 from mockserver.verify import run as run_module
+from mockserver.verify import traffic as traffic_module
 from mockserver.verify.files import write_reports
 from mockserver.verify.traffic import Limits
 from mockserver.verify.verdict import PHASES, Report
@@ -189,20 +190,39 @@ def test_examples_stop_at_the_limit_too(gateway: Start) -> None:
     assert states(report) == {"examples": "stopped", "coverage": "skipped"}
 
 
-def test_no_more_time_than_allowed_is_taken(gateway: Start) -> None:
+class Idle:
+    """Time that passes only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> Idle:
+    """The time by which a run is paced."""
+    time = Idle()
+    monkeypatch.setattr(traffic_module, "time", time)
+    return time
+
+
+def test_no_more_time_than_allowed_is_taken(gateway: Start, idle: Idle) -> None:
     target = gateway()
-    started = time.monotonic()
     report = target.verify(limits=Limits(rate=rate_of("40/s"), seconds=2))
-    assert time.monotonic() - started < 2.5  # Each request waits its 25 ms; the clean-up's are held back.
+    assert 1002 - 4 / 40 < idle.now <= 1002, "the clean-up is paced, too"
     assert states(report) == {"behaviours": "stopped"}
     assert target.left() == []
 
 
-def test_the_rate_is_kept(gateway: Start) -> None:
+def test_the_rate_is_kept(gateway: Start, idle: Idle) -> None:
     target = gateway()
-    started = time.monotonic()
     target.verify(limits=Limits(rate=rate_of("50/s"), max_requests=40))
-    assert time.monotonic() - started >= 39 / 50
+    assert idle.now - 1000 == pytest.approx((target.requests() - 1) / 50)
 
 
 def test_a_429_is_waited_out(gateway: Start) -> None:
