@@ -41,8 +41,7 @@ class AdjustableClock:
 
     def before(self, seconds: float, account: str) -> float:
         """What `now` was, so many seconds of the real time ago."""
-        time_ = self._own.get(account, self._shared)
-        return time.time() + time_.offset - seconds if time_.frozen_at is None else time_.frozen_at
+        return self._time(account).now(ago=seconds)
 
     def is_frozen(self, account: str | None = None) -> bool:
         return self._time(account).frozen_at is not None
@@ -89,8 +88,9 @@ class _Time:
         self.frozen_at = frozen_at
         self.offset = offset
 
-    def now(self) -> float:
-        return time.time() + self.offset if self.frozen_at is None else self.frozen_at
+    def now(self, ago: float = 0.0) -> float:
+        """Or what it was, so many seconds of the real time ago."""
+        return time.time() + self.offset - ago if self.frozen_at is None else self.frozen_at
 
 
 class RandomIds:

@@ -1,7 +1,7 @@
 """A small HTTP client for scenarios: requests exactly as written, answers that explain themselves."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -17,6 +17,7 @@ Json = Any
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
+_PAUSES = (0.5, 1.0, 2.0)
 _MOST_IN_VAIN = 2
 
 
@@ -96,11 +97,12 @@ class Patience:
         self._in_vain = 0
         self._has_helped = False
 
-    def pauses(self) -> Iterator[float]:
-        """Seconds to wait before each further look; whoever finds what was missing looks no further."""
-        pauses = (0.5, 1.0, 2.0) if self._has_helped or self._in_vain < _MOST_IN_VAIN else (0.5,)
+    def pauses(self) -> tuple[float, ...]:
+        """Seconds to wait before each further look; it is in vain until `help` is called."""
+        if self._has_helped:
+            return _PAUSES
         self._in_vain += 1
-        yield from pauses
+        return _PAUSES if self._in_vain <= _MOST_IN_VAIN else _PAUSES[:1]
 
     def help(self) -> None:
         """Waiting has brought what was missing."""

@@ -183,7 +183,7 @@ class Faults:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         asked: list[Fault] = []
-        for text in context.headers.all(FAULT_HEADER) if FAULT_HEADER in context.headers else ():
+        for text in context.headers.all(FAULT_HEADER):
             fault, findings = self._asked_for(text)
             if fault is None:
                 context.findings += tuple(findings)

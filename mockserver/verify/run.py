@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -147,16 +147,13 @@ class _Run:
 
     def report(self) -> Report:
         started_at, started = datetime.now(UTC), time.monotonic()
-        try:
-            with self._traffic.interrupted_by_signals():
-                with suppress(Stopped):  # The phases will not begin then.
-                    self._call_once()
-                try:
-                    self._run_phases()
-                finally:
-                    left_over, notes = self._clean_up()
-        finally:
-            self._api.close()
+        with closing(self._api), self._traffic.interrupted_by_signals():
+            with suppress(Stopped):  # The phases will not begin then.
+                self._call_once()
+            try:
+                self._run_phases()
+            finally:
+                left_over, notes = self._clean_up()
         report = Report(
             target=self._base_url + self._options.prefix,
             version=version("mka1-mockserver"),

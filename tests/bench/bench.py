@@ -60,8 +60,9 @@ def throughput(report: Report, subjects: Sequence[Subject], rounds: int, seconds
     )
     for scenario in SCENARIOS:
         found = _side_by_side(scenario, subjects, rounds, seconds)
+        ratios = {name: _of(figures, found[BARE.name]) for name, figures in found.items()}
         for name, figures in found.items():
-            one, (of_bare, by_processor) = median(figures), _of(figures, found[BARE.name])
+            one, (of_bare, by_processor) = median(figures), ratios[name]
             rates = [figure.rate for figure in figures]
             table.rows.append(
                 [
@@ -76,7 +77,7 @@ def throughput(report: Report, subjects: Sequence[Subject], rounds: int, seconds
                 ]
             )
         if scenario.bar is not None:
-            of_bare, by_processor = _of(found[OURS.name], found[BARE.name])
+            of_bare, by_processor = ratios[OURS.name]
             report.bar(
                 f"{scenario.name}, both guards on",
                 f">= {scenario.bar} x bare Starlette",
