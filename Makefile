@@ -46,7 +46,7 @@ fuzz: $(READY)  ## CASES=100000 made-up requests to openapi-core and to a runnin
 	STATEFUL_EXAMPLES=$(HISTORIES) $(BIN)/pytest tests/stateful -n 2 -q
 
 planted: $(READY)  ## plant every defect in front of the fake, and see that verify finds it (ARGS="--alone 3 ...")
-	@$(BIN)/python -m tests.planted.table $(ARGS)
+	@$(BIN)/python -m tests.mutants.table $(ARGS)
 
 verify-ogx: $(READY)  ## verify a server that nobody here wrote (needs Python 3.12; ARGS=--end-users is another set-up)
 	@$(BIN)/python tests/ogx/verify.py --venv $(VENV)/ogx --report-dir $(VENV)/ogx-report $(ARGS)

@@ -28,7 +28,7 @@ from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource, id_prefixes, item_types
 from mockserver.settings import Settings
 from mockserver.state import State
-from mockserver.store.base import Store
+from mockserver.store.protocol import Store
 
 Handler = Callable[[Context], bytes]
 

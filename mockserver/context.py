@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mockserver.asgi import Headers
-from mockserver.contract.findings import Finding
+from mockserver.findings import Finding
 
 CONTEXT = "mockserver.context"
 """Where in the ASGI scope the context stands: `ResponseGuard` puts it there, for all layers behind it."""

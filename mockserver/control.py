@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
-from mockserver.contract.findings import json_pointer
 from mockserver.determinism import AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound, Unauthorized, UsageError
+from mockserver.findings import json_pointer
 from mockserver.gateway.auth import fingerprint
 from mockserver.gateway.faults import Fault
 from mockserver.gateway.journal import coverage

@@ -13,8 +13,8 @@ from mockserver.resources.items import ItemMaker
 from mockserver.resources.new_ids import NewIds
 from mockserver.resources.seeds import Seeder, SoundSeed
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
-from mockserver.store.base import Store
 from mockserver.store.memory import MemoryStore
+from mockserver.store.protocol import Store
 
 
 class State:

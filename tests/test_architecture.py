@@ -11,7 +11,7 @@ import pytest
 import mockserver
 
 FLOORS = [
-    ["errors", "determinism", "contract.findings"],
+    ["errors", "determinism", "findings"],
     ["settings", "asgi"],
     ["context"],
     ["contract", "store"],
@@ -73,9 +73,9 @@ def test_no_import_goes_up_or_sideways(module):
 def test_the_check_sees_what_is_wrong():
     assert wrong("store.memory", "gateway.auth")
     assert wrong("store.memory", "contract.schemas")
-    assert wrong("contract.findings", "contract.schemas")
+    assert wrong("findings", "contract.schemas")
     assert not wrong("store.memory", "store.paging")
-    assert not wrong("contract.schemas", "contract.findings")
+    assert not wrong("contract.schemas", "findings")
     assert "contract.guard" in set(imports("app"))
 
 

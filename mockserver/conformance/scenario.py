@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from mockserver.conformance.api import Answer, Api, NoAnswer, UnexpectedAnswer
+from mockserver.conformance.client import Answer, Api, NoAnswer, UnexpectedAnswer
 
 ACCOUNTS = ("account-one", "account-two")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from mockserver.contract.document import DocumentError, is_literal, is_map
-from mockserver.contract.findings import escaped, unescaped
+from mockserver.findings import escaped, unescaped
 
 Side = Literal["request", "response"]
 

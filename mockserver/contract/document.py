@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from mockserver.contract.findings import escaped
+from mockserver.findings import escaped
 
 _LITERALS = frozenset({"const", "default", "enum", "example", "value"})
 _MAPS = (

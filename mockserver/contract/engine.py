@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
-from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation
 from mockserver.contract.requests import Parameters, RequestChecker
 from mockserver.contract.responses import response_findings
 from mockserver.errors import UsageError
+from mockserver.findings import Finding
 from mockserver.settings import EngineName
 
 

@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.asgi import Headers, send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.contract.engine import Checker, CompiledEngine, Engine
-from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation, Operations
 from mockserver.contract.requests import drop
 from mockserver.errors import (
@@ -22,6 +21,7 @@ from mockserver.errors import (
     OperationNotFound,
     UnsupportedMediaType,
 )
+from mockserver.findings import Finding
 
 UnknownFields = Literal["note", "reject"]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jiter
 import orjson
 
-from mockserver.contract.findings import json_pointer, shown
+from mockserver.findings import json_pointer, shown
 
 MOST_LEVELS = 200  # About as deep as jiter goes.
 

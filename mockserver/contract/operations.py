@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from mockserver.contract.dialect import in_2020_12
 from mockserver.contract.document import DocumentError
-from mockserver.contract.findings import escaped
 from mockserver.contract.schemas import Schema, Schemas
+from mockserver.findings import escaped
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 

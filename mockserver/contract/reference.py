@@ -25,10 +25,10 @@ from openapi_core.validation.response.exceptions import HeaderValidationError, M
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from mockserver.contract.document import DocumentError
-from mockserver.contract.findings import Finding, Location, Side, json_pointer, shown
 from mockserver.contract.json_text import MOST_LEVELS
 from mockserver.contract.operations import Operation, is_json
 from mockserver.contract.requests import Parameters, header_text
+from mockserver.findings import Finding, Location, Side, json_pointer, shown
 
 
 class ReferenceEngine:

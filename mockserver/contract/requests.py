@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from mockserver.contract import json_text
-from mockserver.contract.findings import Finding, unescaped
 from mockserver.contract.operations import Operation, Parameter, essence_of, is_json
-from mockserver.contract.styles import object_of, value_of, wrong
+from mockserver.contract.parameters import object_of, value_of, wrong
+from mockserver.findings import Finding, unescaped
 
 
 class Parameters(NamedTuple):

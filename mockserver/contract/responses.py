@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from mockserver.contract import json_text
-from mockserver.contract.findings import Finding, shown
 from mockserver.contract.operations import Operation, Response, essence_of, is_json
-from mockserver.contract.styles import value_of, wrong
+from mockserver.contract.parameters import value_of, wrong
+from mockserver.findings import Finding, shown
 
 
 def response_findings(

@@ -17,7 +17,7 @@ from jsonschema_rs import (
 )
 
 from mockserver.contract.document import DocumentError
-from mockserver.contract.findings import Finding, Location, Side, escaped, json_pointer, shown, unescaped
+from mockserver.findings import Finding, Location, Side, escaped, json_pointer, shown, unescaped
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.contract import json_text
-from mockserver.contract.findings import Finding, json_pointer, unescaped
 from mockserver.contract.schemas import Schema
 from mockserver.errors import InvalidRequest, RateLimitExceeded, Unauthorized, envelope
+from mockserver.findings import Finding, json_pointer, unescaped
 from mockserver.gateway.journal import record
 
 FAULT_HEADER = b"x-mock-fault"

@@ -9,8 +9,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.context import CONTEXT, Context
-from mockserver.contract.findings import Finding
 from mockserver.determinism import AdjustableClock, Clock
+from mockserver.findings import Finding
 
 _MOST_EXCHANGES = 10_000
 _MOST_BYTES = 64 * 1024 * 1024

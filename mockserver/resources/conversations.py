@@ -9,9 +9,9 @@ from mockserver.determinism import Clock
 from mockserver.errors import InvalidRequest
 from mockserver.resources.items import ItemMaker
 from mockserver.resources.new_ids import NewIds
-from mockserver.resources.wire import conversation_json, conversation_page_json, deleted_conversation_json
-from mockserver.store.base import Store
+from mockserver.resources.serialisation import conversation_json, conversation_page_json, deleted_conversation_json
 from mockserver.store.paging import Paging
+from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation
 
 _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)

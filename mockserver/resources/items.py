@@ -7,9 +7,9 @@ import orjson
 
 from mockserver.context import Context, Tenant
 from mockserver.resources.new_ids import NewIds
-from mockserver.resources.wire import conversation_json, item_json, item_page_json
-from mockserver.store.base import Store
+from mockserver.resources.serialisation import conversation_json, item_json, item_page_json
 from mockserver.store.paging import Page, Paging
+from mockserver.store.protocol import Store
 from mockserver.store.records import Item
 
 REFERENCE = "item_reference"

@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 
 from mockserver.context import Tenant
 from mockserver.determinism import IdSource
-from mockserver.store.base import Store
+from mockserver.store.protocol import Store
 
 
 class NewIds:

@@ -14,9 +14,9 @@ from mockserver.determinism import Clock
 from mockserver.errors import ApiError, UsageError, parameter_name
 from mockserver.resources.items import ItemMaker
 from mockserver.resources.new_ids import NewIds
-from mockserver.resources.wire import item_json
+from mockserver.resources.serialisation import item_json
 from mockserver.settings import Seed
-from mockserver.store.base import Store
+from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation
 
 _END_OF_TIME = 253402300799  # The last second of the year 9999.

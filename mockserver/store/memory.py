@@ -12,8 +12,8 @@ from mockserver.errors import (
     ReferenceWithinConversation,
     UnknownCursor,
 )
-from mockserver.store.base import Detached
 from mockserver.store.paging import Order, Page, Paging, Timeline, page_of
+from mockserver.store.protocol import Detached
 from mockserver.store.records import Conversation, Item
 from mockserver.store.search import Matches, SearchIndex
 

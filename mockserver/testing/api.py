@@ -9,7 +9,7 @@ import pytest
 from mockserver.contract.document import DocumentError, read_yaml
 from mockserver.errors import UsageError
 from mockserver.resources.seeds import shipped_seeds
-from mockserver.testing.calling import Control, hidden
+from mockserver.testing.control_client import Control, hidden
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls, unfired
 from mockserver.testing.exchanges import Exchange, Requests, listed
 

@@ -6,7 +6,7 @@ from typing import Any, TypedDict, Unpack
 
 from mockserver.errors import UsageError
 from mockserver.gateway.faults import Action
-from mockserver.testing.calling import Control, hidden
+from mockserver.testing.control_client import Control, hidden
 from mockserver.testing.exchanges import count
 
 __tracebackhide__ = hidden

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from mockserver.errors import UsageError
 from mockserver.gateway.auth import fingerprint
-from mockserver.testing.calling import Control, hidden
+from mockserver.testing.control_client import Control, hidden
 
 __tracebackhide__ = hidden
 

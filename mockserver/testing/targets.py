@@ -21,7 +21,7 @@ from mockserver.errors import UsageError
 from mockserver.server import RunningServer, run_server
 from mockserver.settings import DEFAULT_API_KEY, Settings
 from mockserver.testing.api import API_PATH, Mka1
-from mockserver.testing.calling import Answer, as_json, called, fetched, hidden, parsed
+from mockserver.testing.control_client import Answer, as_json, called, fetched, hidden, parsed
 from mockserver.testing.exchanges import Exchange
 
 __tracebackhide__ = hidden

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mockserver.conformance.api import Api
 from mockserver.conformance.catalogue import Behaviour
+from mockserver.conformance.client import Api
 from mockserver.conformance.scenario import (
     AccountItself,
     FakeSettings,
@@ -17,9 +17,9 @@ from mockserver.conformance.scenario import (
     run,
 )
 from mockserver.contract.operations import Operations
-from mockserver.verify.history import History
-from mockserver.verify.traffic import Exchange, Traffic
-from mockserver.verify.verdict import BehaviourRow, Deviation, Suspect, Verdict
+from mockserver.verify.report.model import BehaviourRow, Deviation, Suspect, Verdict
+from mockserver.verify.reproduction import History
+from mockserver.verify.transport import Exchange, Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from mockserver.conformance.api import PREFIX
+from mockserver.conformance.client import PREFIX
 from mockserver.errors import UsageError
 from mockserver.settings import Rate, rate_of
-from mockserver.verify.files import make_folder, write_reports
-from mockserver.verify.ledger import load_ledger
+from mockserver.verify.baseline import load_ledger
+from mockserver.verify.report.console import Progress, print_repeated, print_report
+from mockserver.verify.report.model import Phase
+from mockserver.verify.report.writers import make_folder, write_reports
 from mockserver.verify.run import Options
 from mockserver.verify.run import verify as run
-from mockserver.verify.terminal import Progress, print_repeated, print_report
-from mockserver.verify.traffic import Limits
-from mockserver.verify.verdict import Phase
+from mockserver.verify.transport import Limits
 
 _DEFAULT_RATE = "60/m"
 _LOCAL = ("127.0.0.1", "localhost", "::1")

@@ -11,24 +11,34 @@ from typing import Literal, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from mockserver.conformance.api import PREFIX, Api, NoAnswer, http_client
 from mockserver.conformance.catalogue import load_catalogue
+from mockserver.conformance.client import PREFIX, Api, NoAnswer, http_client
 from mockserver.conformance.curl import KEY, SECOND_KEY
 from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
 from mockserver.errors import UsageError
-from mockserver.verify.answers import NULLS, Answers
+from mockserver.verify.baseline import Entry, apply_ledger
 from mockserver.verify.behaviours import Behaviours, Gateway
+from mockserver.verify.cleanup import Made
 from mockserver.verify.document import at_address, has_responses, opened
 from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
-from mockserver.verify.history import History
-from mockserver.verify.ledger import Entry, apply_ledger
-from mockserver.verify.made import Made
-from mockserver.verify.offer import PHASE, not_offered
+from mockserver.verify.preflight import PHASE, not_offered
+from mockserver.verify.report.model import (
+    PHASES,
+    Cell,
+    Deviation,
+    LeftOver,
+    OperationRow,
+    Phase,
+    PhaseRow,
+    Report,
+    Verdict,
+)
+from mockserver.verify.reproduction import History
+from mockserver.verify.response_checks import NULLS, Answers
 from mockserver.verify.sdk import Reader
-from mockserver.verify.traffic import Exchange, Limits, Stopped, Traffic, TrafficTransport
-from mockserver.verify.verdict import PHASES, Cell, Deviation, LeftOver, OperationRow, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.transport import Exchange, Limits, Stopped, Traffic, TrafficTransport
 
 
 @dataclass(frozen=True, slots=True)

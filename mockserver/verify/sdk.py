@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from mockserver.verify.traffic import Reply
+from mockserver.verify.transport import Reply
 
 _CALLS: dict[str, Callable[[Any], Any]] = {
     "conversations.create": lambda api: api.create(),

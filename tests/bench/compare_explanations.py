@@ -32,8 +32,8 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from mockserver.contract.document import load_document
 from mockserver.contract.engine import CompiledEngine
-from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operation, Operations
+from mockserver.findings import Finding
 
 PRISM = "@stoplight/prism-cli@5.16.0"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "explanations.md"

@@ -11,8 +11,8 @@ from mockserver.gateway.auth import account_of
 from mockserver.resources.items import ItemMaker
 from mockserver.server import listen, serve
 from mockserver.settings import Settings
-from mockserver.store.base import Store
 from mockserver.store.memory import MemoryStore
+from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 LONG = "conv_long"

@@ -17,9 +17,9 @@ from pathlib import Path
 import orjson
 
 from mockserver.context import Tenant
-from mockserver.store.base import Store
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Paging
+from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 TENANT = Tenant("bench")

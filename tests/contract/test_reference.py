@@ -12,8 +12,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from mockserver.contract.document import load_document
-from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operations
+from mockserver.findings import Finding
 
 from ..fuzz.differential import DIFFERENCES, Tally, Verdict, compare, main, run
 from ..fuzz.generate import Generator, Request

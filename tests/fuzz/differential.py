@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl
 
 from mockserver.contract.document import load_document
 from mockserver.contract.engine import CompiledEngine, Engine
-from mockserver.contract.findings import Finding
 from mockserver.contract.operations import Operations
 from mockserver.contract.reference import ReferenceEngine
+from mockserver.findings import Finding
 
 from .generate import Generator, Request, Response
 

@@ -3,7 +3,7 @@
 import pytest
 from starlette.types import Message, Scope
 
-from tests.in_front import InFront
+from tests.intercepting import InFront
 
 from .rounds import KEYS, Round, fuzz, fuzzed_fake
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.conformance.api import Api
+from mockserver.conformance.client import Api
 from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Need, SecondKey
 
 KEYS = ("key-one", "key-two")

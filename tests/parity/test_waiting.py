@@ -3,7 +3,7 @@
 import pytest
 
 from mockserver.conformance import scenario
-from mockserver.conformance.api import Api
+from mockserver.conformance.client import Api
 from mockserver.conformance.scenario import expect_soon
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.testing.calling import fetched
+from mockserver.testing.control_client import fetched
 
 KEY = "key-that-nobody-may-see"
 

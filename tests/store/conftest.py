@@ -1,8 +1,8 @@
 import pytest
 
 from mockserver.context import Tenant
-from mockserver.store.base import Store
 from mockserver.store.memory import MemoryStore
+from mockserver.store.protocol import Store
 
 
 @pytest.fixture

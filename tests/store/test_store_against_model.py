@@ -18,9 +18,9 @@ from mockserver.errors import (
     ReferenceWithinConversation,
     UnknownCursor,
 )
-from mockserver.store.base import Store
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
+from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from mockserver import RunningServer, Settings, create_app, run_server
 from mockserver.verify import run as run_module
+from mockserver.verify.report.model import Report
 from mockserver.verify.run import Options, verify
-from mockserver.verify.verdict import Report
 
 KEYS = ("verify-key-number-1", "verify-key-number-2")
 

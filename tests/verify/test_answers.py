@@ -7,11 +7,11 @@ import pytest
 
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
-from mockserver.verify.answers import Answers
 from mockserver.verify.document import at_address, opened
-from mockserver.verify.history import History
+from mockserver.verify.reproduction import History
+from mockserver.verify.response_checks import Answers
 from mockserver.verify.sdk import Reader
-from mockserver.verify.traffic import Exchange, Reply, Sent
+from mockserver.verify.transport import Exchange, Reply, Sent
 
 DOCUMENT = load_document()
 OPERATIONS = Operations(DOCUMENT)

@@ -6,13 +6,13 @@ import subprocess
 
 import pytest
 
-from mockserver.conformance.api import Api, http_client, items_path
+from mockserver.conformance.client import Api, http_client, items_path
 from mockserver.conformance.curl import KEY
 from mockserver.conformance.samples import says
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
-from mockserver.verify.history import History
-from mockserver.verify.traffic import Limits, Traffic, TrafficTransport
+from mockserver.verify.reproduction import History
+from mockserver.verify.transport import Limits, Traffic, TrafficTransport
 
 from .conftest import KEYS
 

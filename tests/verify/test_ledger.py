@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mockserver.errors import UsageError
-from mockserver.verify.ledger import apply_ledger, load_ledger
-from mockserver.verify.verdict import Deviation
+from mockserver.verify.baseline import apply_ledger, load_ledger
+from mockserver.verify.report.model import Deviation
 
 ENTRY = """
 - case: {case}

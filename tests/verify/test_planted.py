@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.planted.defects import DEFECTS, FAMILIES, rules
-from tests.planted.proxy import Planted
+from tests.mutants.defects import DEFECTS, FAMILIES, rules
+from tests.mutants.proxy import Planted
 
 
 def published(defect) -> list[str]:

@@ -13,10 +13,9 @@ import pytest
 from rich.console import Console
 
 from mockserver.errors import UsageError
-from mockserver.verify.files import write_reports
-from mockserver.verify.page import anchor, page
-from mockserver.verify.terminal import Progress, print_repeated, print_report
-from mockserver.verify.verdict import (
+from mockserver.verify.report.console import Progress, print_repeated, print_report
+from mockserver.verify.report.html import anchor, page
+from mockserver.verify.report.model import (
     PHASES,
     BehaviourRow,
     Cell,
@@ -28,7 +27,8 @@ from mockserver.verify.verdict import (
     PhaseRow,
     Report,
 )
-from mockserver.verify.words import headline, shell_line, summary
+from mockserver.verify.report.text import headline, shell_line, summary
+from mockserver.verify.report.writers import write_reports
 
 HOSTILE = (
     "<script>alert(1)</script> ]]> [bold]x[/bold] \x1b[31mred\x07 \u202e \ud800 \x85 \ufffe &amp; \"'` 🦊 :fox_face:"
@@ -607,4 +607,4 @@ def test_a_strict_parser_takes_the_junit(tmp_path):
 
 
 def test_the_template_ships_beside_the_module():
-    assert Path(sys.modules[page.__module__].__file__).with_name("page.html").is_file()
+    assert Path(sys.modules[page.__module__].__file__).with_name("report.html").is_file()

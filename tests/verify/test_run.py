@@ -11,17 +11,17 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from mockserver.conformance.api import PREFIX
+from mockserver.conformance.client import PREFIX
 from mockserver.conformance.scenarios import conversation_lists, conversations, metadata, tenancy
 from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
 from mockserver.settings import rate_of
 from mockserver.verify import run as run_module
-from mockserver.verify import traffic as traffic_module
-from mockserver.verify.files import write_reports
-from mockserver.verify.traffic import Limits
-from mockserver.verify.verdict import PHASES, Report
-from tests.in_front import InFront
+from mockserver.verify import transport as traffic_module
+from mockserver.verify.report.model import PHASES, Report
+from mockserver.verify.report.writers import write_reports
+from mockserver.verify.transport import Limits
+from tests.intercepting import InFront
 
 from .conftest import KEYS, Gateway, Quiet
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
+from mockserver.conformance.client import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import Scenarios, expect, expect_soon
 from mockserver.conformance.scenarios.metadata import TELLING

@@ -5,7 +5,7 @@ import re
 import time
 from typing import Any
 
-from mockserver.conformance.api import Answer, Api, conversation_path, ids, item_path, items_path, similar_id
+from mockserver.conformance.client import Answer, Api, conversation_path, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Scenarios, expect
 from mockserver.conformance.scenarios.metadata import TELLING

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.conformance.api import Answer, Api, conversation_path, fresh_name, items_path, similar_id
+from mockserver.conformance.client import Answer, Api, conversation_path, fresh_name, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import OwnKey, Scenarios, expect
 

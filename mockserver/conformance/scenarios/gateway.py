@@ -1,6 +1,6 @@
 """The gateway: keys, rate limit, paths, methods, bodies, and which refusal comes first."""
 
-from mockserver.conformance.api import (
+from mockserver.conformance.client import (
     Answer,
     Api,
     Headers,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.conformance.api import Api, ids, item_path, items_path, similar_id
+from mockserver.conformance.client import Api, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import Scenarios, expect
 from mockserver.conformance.scenarios.reading import by_id

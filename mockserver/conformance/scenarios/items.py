@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mockserver.conformance.api import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
+from mockserver.conformance.client import Api, conversation_path, fresh_name, ids, item_path, items_path, similar_id
 from mockserver.conformance.samples import Item, bare_items, rich_items, says
 from mockserver.conformance.scenario import FakeSettings, Scenarios, expect
 from mockserver.conformance.scenarios.reading import text_of, texts

@@ -1,6 +1,6 @@
 """What may stand in the metadata of a conversation."""
 
-from mockserver.conformance.api import Answer, Api, conversation_path
+from mockserver.conformance.client import Answer, Api, conversation_path
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import Scenarios, expect
 

@@ -1,6 +1,6 @@
 """Search: which conversations the words find."""
 
-from mockserver.conformance.api import Api, fresh_name, ids, item_path
+from mockserver.conformance.client import Api, fresh_name, ids, item_path
 from mockserver.conformance.samples import says
 from mockserver.conformance.scenario import Scenarios, expect, expect_soon
 from mockserver.conformance.scenarios.reading import texts

@@ -2,7 +2,7 @@
 
 import json
 
-from mockserver.conformance.api import (
+from mockserver.conformance.client import (
     Answer,
     Api,
     conversation_path,

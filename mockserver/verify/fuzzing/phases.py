@@ -20,9 +20,9 @@ from schemathesis.generation.meta import negated_parameters
 
 from mockserver.verify.document import without_security
 from mockserver.verify.fuzzing import hooks
-from mockserver.verify.history import History
-from mockserver.verify.traffic import Traffic, requests_through
-from mockserver.verify.verdict import PHASES, CheckOff, Deviation, Phase, keep
+from mockserver.verify.report.model import PHASES, CheckOff, Deviation, Phase, keep
+from mockserver.verify.reproduction import History
+from mockserver.verify.transport import Traffic, requests_through
 
 FOLDER = Path(__file__).parent
 

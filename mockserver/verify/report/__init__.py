@@ -1,0 +1,1 @@
+"""The report of a verification run: its model, and its forms on terminal, page and disk."""

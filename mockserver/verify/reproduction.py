@@ -1,0 +1,112 @@
+"""The latest exchanges, and how to repeat some of them by hand."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mockserver.conformance.curl import curl
+from mockserver.verify.transport import Exchange
+
+_MOST = 5000
+_MOST_STEPS = 12
+_SHORTEST_ID = 6
+_TEST_CASE = "X-Schemathesis-TestCaseId"
+
+
+class History:
+    """Remembers the latest exchanges of a run."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._exchanges: deque[Exchange] = deque(maxlen=_MOST)
+
+    def observe(self, exchange: Exchange) -> None:
+        self._exchanges.append(exchange)
+
+    def since(self, phase: str, number: int) -> list[Exchange]:
+        """The exchanges of a phase after the one of that number."""
+        return [one for one in list(self._exchanges) if one.phase == phase and one.number > number]
+
+    def of_test_case(self, case_id: str) -> Exchange | None:
+        """The latest exchange that Schemathesis has given this id."""
+        mark = (_TEST_CASE, case_id)
+        return next((one for one in reversed(list(self._exchanges)) if mark in one.sent.headers), None)
+
+    def leading_to(self, exchange: Exchange) -> list[Exchange]:
+        """What made the state that `exchange` met, as far as it is remembered, and then itself.
+
+        That is every successful write to the same conversation; for a list of conversations, of the same end user.
+        """
+        subject, end_user = _conversation(exchange), exchange.sent.header("x-on-behalf-of")
+        steps = []
+        for one in list(self._exchanges):  # Another thread may add to it meanwhile.
+            if one is exchange:
+                break
+            if one.sent.method == "GET" or one.reply is None or one.reply.status >= 300:
+                continue
+            if subject is not None:
+                led = _conversation(one) == subject
+            else:
+                led = exchange.sent.method == "GET" and one.sent.header("x-on-behalf-of") == end_user
+            if led:
+                steps.append(one)
+        return [*steps[-_MOST_STEPS:], exchange]
+
+    def script(self, exchanges: Sequence[Exchange]) -> list[str]:
+        """Shell commands that repeat the exchanges, one a line.
+
+        An id that the target made up is read with `jq` from the answer that first had it, so that the commands work
+        again though everything is deleted.
+        """
+        known: dict[str, str] = {}
+        lines = []
+        for place, exchange in enumerate(exchanges):
+            later = "".join(_text(one) for one in exchanges[place + 1 :])
+            new = {
+                value: path
+                for path, value in _ids(exchange)
+                if value not in known and value in later and value not in _text(exchange)
+            }
+            command = self._curl(exchange, known)
+            if not new:
+                lines.append(command)
+                continue
+            answer = f"answer{len(lines) + 1}"
+            lines.append(f"{answer}=$({command.replace('curl -i', 'curl -s', 1)})")
+            for value, path in new.items():
+                known[value] = f"id{len(known) + 1}"
+                lines.append(f"{known[value]}=$(jq -r '{path}' <<<\"${answer}\")")
+        return lines
+
+    def _curl(self, exchange: Exchange, known: dict[str, str]) -> str:
+        sent = exchange.sent
+        headers = [(name, value) for name, value in sent.headers if name != _TEST_CASE]
+        return curl(sent.method, self._base_url + sent.target, headers, sent.body, known)
+
+
+def _ids(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """The ids in an answer, each with the `jq` path that finds it."""
+    body = exchange.reply.json if exchange.reply else None
+    if not isinstance(body, dict):
+        return
+    data = body.get("data")
+    entries: list[tuple[str, Any]] = [(".id", body)]
+    entries += [(f".data[{place}].id", one) for place, one in enumerate(data if isinstance(data, list) else [])]
+    for path, entry in entries:
+        found = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(found, str) and len(found) >= _SHORTEST_ID:
+            yield path, found
+
+
+def _conversation(exchange: Exchange) -> str | None:
+    """The conversation that an exchange is about, the one that it made included."""
+    if exchange.match is None:
+        return None
+    named = exchange.match.parameters.get("conversation_id")
+    if named is None and exchange.sent.method == "POST" and exchange.reply is not None:
+        named = exchange.reply.id
+    return named
+
+
+def _text(exchange: Exchange) -> str:
+    return exchange.sent.target + exchange.sent.body.decode("utf-8", "replace")
