@@ -190,7 +190,7 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
 )
 @_verify_setting("--strict", is_flag=True, help="What was only assumed must hold as well, and nothing may be new.")
 @_verify_setting(
-    "--ledger",
+    "--baseline",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of deviations that are known and accepted.",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from mockserver.contract.document import DocumentError, read_yaml
 from mockserver.errors import UsageError
-from mockserver.verify.report.model import Deviation, LedgerNote
+from mockserver.verify.report.model import BaselineNote, Deviation
 
 _FIELDS = ("case", "reason", "evidence", "expires")
 
@@ -23,8 +23,8 @@ class Entry:
     expires: date
 
 
-def load_ledger(path: Path) -> list[Entry]:
-    """The entries of a ledger: a YAML list of `case`, `reason`, `evidence` and `expires` (such as 2027-03-31).
+def load_baseline(path: Path) -> list[Entry]:
+    """The entries of a baseline: a YAML list of `case`, `reason`, `evidence` and `expires` (such as 2027-03-31).
 
     Raises:
         UsageError: the file cannot be read, or an entry is not of that form; names the entry.
@@ -32,9 +32,9 @@ def load_ledger(path: Path) -> list[Entry]:
     try:
         content = read_yaml(path)
     except DocumentError as error:
-        raise UsageError(f"the ledger cannot be read: {error}") from error
+        raise UsageError(f"the baseline cannot be read: {error}") from error
     if not isinstance(content, list):
-        raise UsageError(f"{path}: a ledger is a list of entries with {', '.join(_FIELDS)}")
+        raise UsageError(f"{path}: a baseline is a list of entries with {', '.join(_FIELDS)}")
     entries = [_entry(entry, f"{path}: entry {number}") for number, entry in enumerate(content, start=1)]
     twice = {one.case for one in entries if [other.case for other in entries].count(one.case) > 1}
     if twice:
@@ -42,18 +42,18 @@ def load_ledger(path: Path) -> list[Entry]:
     return entries
 
 
-def apply_ledger(
+def apply_baseline(
     entries: Iterable[Entry], deviations: Iterable[Deviation], today: date, was_checked: Callable[[str], bool]
-) -> list[LedgerNote]:
+) -> list[BaselineNote]:
     """Mark the deviations that an entry accepts; returns what is to be said of the entries themselves."""
     found = {deviation.case: deviation for deviation in deviations}
     notes = []
     for entry in entries:
         deviation = found.get(entry.case)
         if deviation is None and was_checked(entry.case):
-            notes.append(LedgerNote(entry.case, "no longer occurs; take the entry out"))
+            notes.append(BaselineNote(entry.case, "no longer occurs; take the entry out"))
         elif deviation is not None and today > entry.expires:
-            notes.append(LedgerNote(entry.case, f"has expired on {entry.expires}, and still occurs"))
+            notes.append(BaselineNote(entry.case, f"has expired on {entry.expires}, and still occurs"))
         elif deviation is not None:
             deviation.verdict = "accepted"
             deviation.evidence = f"{entry.reason} ({entry.evidence}; until {entry.expires})"

@@ -205,7 +205,7 @@ def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, 
     suspect, reason = _SUSPECTS[behaviour.status]
     return Deviation(
         case=behaviour.id,
-        verdict="learnt" if behaviour.status == "assumed" else "violates",
+        verdict="learned" if behaviour.status == "assumed" else "violates",
         statement=behaviour.statement,
         source=behaviour.source,
         expected=behaviour.statement,

@@ -12,7 +12,7 @@ from rich.console import Console
 from mockserver.conformance.client import PREFIX
 from mockserver.errors import UsageError
 from mockserver.settings import Rate, rate_of
-from mockserver.verify.baseline import load_ledger
+from mockserver.verify.baseline import load_baseline
 from mockserver.verify.report.console import Progress, print_repeated, print_report
 from mockserver.verify.report.model import Phase
 from mockserver.verify.report.writers import make_folder, write_reports
@@ -41,7 +41,7 @@ def verify(
     max_examples: int | None,
     seed: int | None,
     strict: bool,
-    ledger: Path | None,
+    baseline: Path | None,
     include_responses: bool,
     account_level: bool,
 ) -> int:
@@ -64,7 +64,7 @@ def verify(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         max_examples=max_examples,
         strict=strict,
-        ledger=tuple(load_ledger(ledger)) if ledger else (),
+        baseline=tuple(load_baseline(baseline)) if baseline else (),
         repeat=repeat,
         include_responses=include_responses,
         may_act_for_the_account=account_level,

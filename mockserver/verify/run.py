@@ -18,7 +18,7 @@ from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
 from mockserver.errors import UsageError
-from mockserver.verify.baseline import Entry, apply_ledger
+from mockserver.verify.baseline import Entry, apply_baseline
 from mockserver.verify.behaviours import Behaviours, Gateway
 from mockserver.verify.cleanup import Made
 from mockserver.verify.document import at_address, has_responses, opened
@@ -57,7 +57,7 @@ class Options:
     seed: int = 1
     max_examples: int | None = None
     strict: bool = False
-    ledger: tuple[Entry, ...] = ()
+    baseline: tuple[Entry, ...] = ()
     repeat: str | None = None
     include_responses: bool = False
     may_act_for_the_account: bool = False
@@ -292,8 +292,8 @@ class _Run:
         def was_checked(case: str) -> bool:
             return case not in unchecked if case in self._behaviours.ids else complete
 
-        report.ledger = apply_ledger(self._options.ledger, found, datetime.now(UTC).date(), was_checked)
-        if self._options.ledger:
+        report.baseline = apply_baseline(self._options.baseline, found, datetime.now(UTC).date(), was_checked)
+        if self._options.baseline:
             report.behaviours = self._behaviours.rows(report.deviations, skipped)
         report.operations = [self._operation_row(operation, report) for operation in self._operations.values()]
 
@@ -315,7 +315,7 @@ class _Run:
         return Cell("conforms", answers)
 
 
-_ORDER: tuple[Verdict, ...] = ("violates", "learnt", "drift", "accepted")
+_ORDER: tuple[Verdict, ...] = ("violates", "learned", "drift", "accepted")
 
 
 def _origin(url: str) -> str:

@@ -32,7 +32,7 @@ JOBS = 2
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one defect: `verdict` is violates, learnt, drift or missed; `alone` is None if not tried."""
+    """What was found of one defect: `verdict` is violates, learned, drift or missed; `alone` is None if not tried."""
 
     defect: str
     verdict: str
@@ -77,7 +77,7 @@ def found(defect: str, seed: int) -> Row:
 
 def _by_request(report: dict[str, Any]) -> list[dict[str, Any]]:
     order = ALL.split(",")
-    told = [one for one in report["deviations"] if one["verdict"] in ("violates", "learnt", "drift")]
+    told = [one for one in report["deviations"] if one["verdict"] in ("violates", "learned", "drift")]
     return sorted(told, key=lambda one: (order.index(one["phases"][0]), one["first_request"]))
 
 
@@ -115,7 +115,7 @@ def main() -> int:
 def _table(rows: list[Row], sound: list[dict[str, Any]], noisy: list[str]) -> Iterator[str]:
     counts = Counter(row.verdict for row in rows)
     yield (
-        f"{len(rows)} defects: {counts['violates']} found as violations, {counts['learnt']} learnt, "
+        f"{len(rows)} defects: {counts['violates']} found as violations, {counts['learned']} learned, "
         f"{counts['drift']} told as drift, {counts['missed']} missed."
     )
     tried = [row for row in rows if row.alone is not None]

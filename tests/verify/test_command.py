@@ -74,14 +74,14 @@ def test_a_violation_is_told_and_its_own_command_repeats_it(gateway, scenarios_o
     assert "ConversationListObject/object was not met again." in fixed.stdout
 
 
-def test_a_ledger_makes_a_known_violation_acceptable(gateway, scenarios_of, tmp_path) -> None:
+def test_a_baseline_makes_a_known_violation_acceptable(gateway, scenarios_of, tmp_path) -> None:
     scenarios_of(conversations, conversation_lists)
-    ledger = tmp_path / "ledger.yaml"
-    ledger.write_text(
+    baseline = tmp_path / "baseline.yaml"
+    baseline.write_text(
         "- {case: ConversationListObject/object, reason: old, evidence: seen, expires: '2999-12-31'}\n"
         "- {case: conversations.delete.twice-is-404, reason: old, evidence: seen, expires: '2999-12-31'}\n"
     )
-    arguments = (gateway(SaysPage).url, "--phases", "behaviours", "--ledger", str(ledger))
+    arguments = (gateway(SaysPage).url, "--phases", "behaviours", "--baseline", str(baseline))
     result = run(*arguments, MKA1_API_KEY=KEYS[0])
     assert "conversations.delete.twice-is-404  no longer occurs; take the entry out" in result.stdout
     assert "old (seen; until 2999-12-31)" in result.stdout

@@ -17,11 +17,11 @@ from mockserver.verify.report.console import Progress, print_repeated, print_rep
 from mockserver.verify.report.html import anchor, page
 from mockserver.verify.report.model import (
     PHASES,
+    BaselineNote,
     BehaviourRow,
     Cell,
     CheckOff,
     Deviation,
-    LedgerNote,
     LeftOver,
     OperationRow,
     PhaseRow,
@@ -66,9 +66,9 @@ OF_NO_OPERATION = Deviation(
     reason="no request may make a server fail",
     phases=["fuzzing"],
 )
-LEARNT = Deviation(
+LEARNED = Deviation(
     case="conversations.delete.twice",
-    verdict="learnt",
+    verdict="learned",
     statement="Deleting a conversation twice answers 404.",
     source="none: decided here",
     expected="DELETE /conversations/conv_1: 404",
@@ -150,14 +150,14 @@ def full_report(**changes):
         ],
         behaviours=[
             behaviour("conversations.delete.leaves-the-list", "conforms", "in part: another needs a second key"),
-            behaviour(LEARNT.case, "learnt", LEARNT.received),
+            behaviour(LEARNED.case, "learned", LEARNED.received),
             behaviour("conversations.list.pages", "conforms"),
             behaviour("conversations.list.newest-first", "unchecked", f"because of {VIOLATION.case}"),
         ],
-        deviations=[VIOLATION, OF_NO_OPERATION, LEARNT, DRIFT, ACCEPTED],
+        deviations=[VIOLATION, OF_NO_OPERATION, LEARNED, DRIFT, ACCEPTED],
         checks_off=[CheckOff("unsupported_method", (), "a gateway may answer"), CheckOff("x", ("a", "b"), "y")],
         left_over=[LeftOver("conv_<i>1</i>", None, "500 [red]oops")],
-        ledger=[LedgerNote("items.list/200", "no longer occurs; take the entry out")],
+        baseline=[BaselineNote("items.list/200", "no longer occurs; take the entry out")],
         notes=["There was no second key."],
     )  # fmt: skip
     for name, value in changes.items():
@@ -223,7 +223,7 @@ def test_a_log_has_one_row_for_each_operation_with_what_each_phase_found():
 def test_behaviours_are_counted_by_theme_and_told_where_they_do_not_conform():
     text = printed(full_report())
     rows = [line.split() for line in text.splitlines()]
-    assert ["theme", "conforms", "unchecked", "learnt"] in rows
+    assert ["theme", "conforms", "unchecked", "learned"] in rows
     assert ["conversations.delete", "1", "-", "1"] in rows
     assert ["conversations.list", "1", "1", "-"] in rows
     assert f"  unchecked  because of {VIOLATION.case}: conversations.list.newest-first" in text.splitlines()
@@ -283,7 +283,7 @@ def test_a_clean_report_is_short():
         "http://127.0.0.1:8080/api/v1/llm conforms.",
         "No violation, 1 behaviour conforms. 1 request in 1.2 s, seed 1.",
     ]
-    assert not any(word in text for word in ("Violations", "Learnt", "Drift", "Accepted", "Ledger", "Notes", "off"))
+    assert not any(word in text for word in ("Violations", "Learned", "Drift", "Accepted", "Baseline", "Notes", "off"))
 
 
 def test_a_report_of_nothing_says_so_everywhere(tmp_path):
@@ -304,7 +304,7 @@ def test_a_phase_that_did_not_come_to_an_operation_has_no_verdict_on_it():
 
 def test_the_closing_line_counts_each_thing_apart():
     assert summary(full_report(phases=[])) == (
-        "2 violations, 1 learnt, 1 drifted, 1 accepted, 2 behaviours conform, 1 could not be checked. "
+        "2 violations, 1 learned, 1 drifted, 1 accepted, 2 behaviours conform, 1 could not be checked. "
         "1 conversation could not be deleted. 4,211 requests in 63 s, seed 7."
     )
     assert " Coverage was stopped: 60 seconds are used up. Fuzzing crashed: " in summary(full_report())
@@ -314,12 +314,12 @@ def test_the_closing_line_counts_each_thing_apart():
     ("changes", "sentence"),
     [
         ({}, "https://gw/api/v1/llm does not conform."),
-        ({"deviations": [LEARNT]}, "The run did not get to its end, and found no violation until then."),
+        ({"deviations": [LEARNED]}, "The run did not get to its end, and found no violation until then."),
         (
-            {"deviations": [LEARNT], "strict": True},
+            {"deviations": [LEARNED], "strict": True},
             "https://gw/api/v1/llm is not exactly as assumed, and this run is strict.",
         ),
-        ({"deviations": [LEARNT], "phases": []}, "https://gw/api/v1/llm conforms, as far as it was checked."),
+        ({"deviations": [LEARNED], "phases": []}, "https://gw/api/v1/llm conforms, as far as it was checked."),
         ({"deviations": [], "phases": [], "behaviours": [], "operations": []}, "Nothing was checked."),
     ],
 )
@@ -460,7 +460,7 @@ def test_junit_has_a_test_for_every_behaviour_operation_and_stray_deviation(tmp_
         "behaviours": (5, 1, 0, 2),  # Four rows, and the violation that no behaviour is.
         "coverage": (5, 1, 0, 2),  # Four operations, and that it was stopped.
         "fuzzing": (2, 1, 1, 0),  # What no operation is, and that it crashed.
-        "ledger": (1, 0, 0, 1),
+        "baseline": (1, 0, 0, 1),
     }
     assert {name: root.get(name) for name in ("tests", "failures", "errors")} == {
         "tests": "13",
@@ -484,15 +484,15 @@ def test_junit_failures_carry_the_full_text(tmp_path):
     assert failure.get("message").startswith(VIOLATION.statement)
     (crash,) = root.iter("error")
     assert SHOWN in crash.get("message")
-    (learnt,) = root.findall("./testsuite/testcase[@name='conversations.delete.twice']/skipped")
-    assert learnt.get("message").startswith("learnt: Deleting a conversation twice")
+    (learned,) = root.findall("./testsuite/testcase[@name='conversations.delete.twice']/skipped")
+    assert learned.get("message").startswith("learned: Deleting a conversation twice")
     assert LONG.strip() in root.findall("./testsuite[@name='fuzzing']/testcase/failure")[0].text
 
 
 def test_junit_fails_where_a_strict_run_fails(tmp_path):
-    root = junit(full_report(deviations=[LEARNT, DRIFT], strict=True), tmp_path)
+    root = junit(full_report(deviations=[LEARNED, DRIFT], strict=True), tmp_path)
     failed = [test.get("name") for test in root.iter("testcase") if test.find("failure") is not None]
-    assert LEARNT.case in failed
+    assert LEARNED.case in failed
     assert "POST /api/v1/llm/conversations" in failed
     assert "items.list/200" in failed
 

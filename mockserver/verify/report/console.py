@@ -41,7 +41,7 @@ _LONG_WORD = 32
 
 _STYLES: dict[str, str] = {
     "violates": "bold red",
-    "learnt": "cyan",
+    "learned": "cyan",
     "drift": "yellow",
     "accepted": "magenta",
     "unchecked": "dim",
@@ -49,9 +49,9 @@ _STYLES: dict[str, str] = {
 }
 _TITLES: dict[Verdict, str] = {
     "violates": "Violations",
-    "learnt": "Learnt: what was assumed does not hold",
+    "learned": "Learned: what was assumed does not hold",
     "drift": "Drift: the target has something that the document does not know",
-    "accepted": "Accepted: known to the ledger",
+    "accepted": "Accepted: known to the baseline",
 }
 
 

@@ -28,9 +28,9 @@ from mockserver.verify.report.text import (
 _TEMPLATE = Path(__file__).with_name("report.html")
 _SECTIONS: dict[Verdict, tuple[str, str]] = {
     "violates": ("Violations", "The document, or what is documented or observed, does not hold."),
-    "learnt": ("Learnt", "Nobody had documented this. The catalogue assumed one thing, the target does another."),
+    "learned": ("Learned", "Nobody had documented this. The catalogue assumed one thing, the target does another."),
     "drift": ("Drift", "The target has something that the document does not know, where it expects to be outgrown."),
-    "accepted": ("Accepted", "The ledger knows these."),
+    "accepted": ("Accepted", "The baseline knows these."),
 }
 
 
@@ -68,7 +68,7 @@ def anchor(case: str) -> str:
 
 def _summary(report: Report) -> str:
     mood = "violates" if report.exit_code else "conforms"
-    strict = " A strict run: what was learnt, drift and notes of the ledger count." if report.strict else ""
+    strict = " A strict run: what was learned, drift and notes of the baseline count." if report.strict else ""
     return (
         f'<header class="{mood}"><h1>{_text(headline(report))}</h1><p class="lead">{_text(summary(report))}</p>'
         f"<p>Asked <code>{_text(report.target)}</code>, {_text(report.started_at)}.{strict}</p></header>"

@@ -7,16 +7,16 @@ from typing import Any, Literal
 Phase = Literal["behaviours", "examples", "coverage", "fuzzing", "stateful"]
 PHASES: tuple[Phase, ...] = ("behaviours", "examples", "coverage", "fuzzing", "stateful")
 
-Verdict = Literal["conforms", "violates", "learnt", "drift", "accepted", "unchecked"]
+Verdict = Literal["conforms", "violates", "learned", "drift", "accepted", "unchecked"]
 """
 violates   what the document says, or a documented or observed behaviour, does not hold
-learnt     an assumed behaviour does not hold: the target has shown what it really does
+learned     an assumed behaviour does not hold: the target has shown what it really does
 drift      an answer has a field or a value that the document does not know, where it expects to be outgrown
-accepted   a violation that the ledger knows
+accepted   a violation that the baseline knows
 unchecked  could not be checked; the reason stands beside it
 """
 
-VERDICTS: tuple[Verdict, ...] = ("violates", "learnt", "drift", "accepted", "unchecked", "conforms")
+VERDICTS: tuple[Verdict, ...] = ("violates", "learned", "drift", "accepted", "unchecked", "conforms")
 """In the order in which a reader wants to hear of them."""
 
 Suspect = Literal["target", "document", "SDK"]
@@ -53,7 +53,7 @@ class Deviation:
     also: list[str] = field(default_factory=list)
     """Behaviours that could not be checked because of it."""
     evidence: str | None = None
-    """What the ledger says of it."""
+    """What the baseline says of it."""
 
     def merge(self, other: "Deviation") -> None:
         """Count another sighting of the same case."""
@@ -137,8 +137,8 @@ class LeftOver:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerNote:
-    """An entry of the ledger that wants attention: it has expired, or no longer occurs."""
+class BaselineNote:
+    """An entry of the baseline that wants attention: it has expired, or no longer occurs."""
 
     case: str
     note: str
@@ -164,7 +164,7 @@ class Report:
     deviations: list[Deviation] = field(default_factory=list)
     checks_off: list[CheckOff] = field(default_factory=list)
     left_over: list[LeftOver] = field(default_factory=list)
-    ledger: list[LedgerNote] = field(default_factory=list)
+    baseline: list[BaselineNote] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What else the reader should know, such as that there was no second key."""
 
@@ -173,12 +173,12 @@ class Report:
 
     def fails(self, verdict: Verdict) -> bool:
         """Whether one deviation of this verdict makes the target fail; in a strict run, all but accepted ones do."""
-        return verdict == "violates" or (self.strict and verdict in ("learnt", "drift"))
+        return verdict == "violates" or (self.strict and verdict in ("learned", "drift"))
 
     @property
     def exit_code(self) -> int:
         """0 it conforms, 1 it does not, 2 the run did not get to its end and found nothing until then."""
-        if any(self.fails(deviation.verdict) for deviation in self.deviations) or (self.strict and self.ledger):
+        if any(self.fails(deviation.verdict) for deviation in self.deviations) or (self.strict and self.baseline):
             return 1
         return 2 if any(row.is_unfinished for row in self.phases) else 0
 

@@ -93,7 +93,7 @@ def summary(report: Report) -> str:
     """What was found, counted apart: no number stands for different things."""
     violations = len(report.of("violates"))
     parts = [counted(violations, "violation") if violations else "no violation"]
-    for verdict, word in (("learnt", "learnt"), ("drift", "drifted"), ("accepted", "accepted")):
+    for verdict, word in (("learned", "learned"), ("drift", "drifted"), ("accepted", "accepted")):
         if number := sum(deviation.verdict == verdict for deviation in report.deviations):
             parts.append(f"{number} {word}")
     conform = sum(row.verdict == "conforms" for row in report.behaviours)
@@ -176,7 +176,7 @@ def facts(deviation: Deviation) -> list[tuple[str, str]]:
         met = f"{deviation.count:,} times{where}{f', first {first}' if deviation.first_request else ''}"
     told = [
         ("source", deviation.source),
-        ("assumed" if deviation.verdict == "learnt" else "expected", deviation.expected),
+        ("assumed" if deviation.verdict == "learned" else "expected", deviation.expected),
         ("received", deviation.received),
         ("place", deviation.place or ""),
         ("operations", ", ".join(deviation.operations)),
@@ -206,7 +206,7 @@ def in_full(deviation: Deviation, repeat_command: RepeatCommand) -> str:
 def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
     """What stands at the end of a report: title, header and rows of every table that has any."""
     found: list[tuple[str, Sequence[str], list[Sequence[str]]]] = [
-        ("Ledger", ("case", "note"), [(entry.case, entry.note) for entry in report.ledger]),
+        ("Baseline", ("case", "note"), [(entry.case, entry.note) for entry in report.baseline]),
         (
             "Checks that are off",
             ("check", "on", "because"),

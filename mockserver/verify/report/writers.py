@@ -70,8 +70,8 @@ def junit(report: Report, repeat_command: RepeatCommand) -> bytes:
     """
     suites = [_Suite(report, phase, repeat_command) for phase in PHASES if _is_told(report, phase)]
     elements = [suite.element() for suite in suites]
-    if report.ledger:
-        elements.append(_ledger(report))
+    if report.baseline:
+        elements.append(_baseline(report))
     root = ET.Element("testsuites", name="mockserver verify", time=f"{report.seconds:.3f}")
     for name in ("tests", "failures", "errors"):
         root.set(name, str(sum(int(element.get(name, "0")) for element in elements)))
@@ -133,19 +133,19 @@ class _Suite:
         )
         if failing is not None:
             _add(test, "failure", failing, message, text)
-        elif verdict in ("learnt", "accepted", "unchecked"):
+        elif verdict in ("learned", "accepted", "unchecked"):
             _add(test, "skipped", verdict, f"{verdict}: {message}", text)
         elif text or why:
             ET.SubElement(test, "system-out").text = text or printable(why, lines=True)
 
 
-def _ledger(report: Report) -> ET.Element:
+def _baseline(report: Report) -> ET.Element:
     tests = []
-    for entry in report.ledger:
-        test = ET.Element("testcase", classname="ledger", name=printable(entry.case))
-        _add(test, "failure" if report.strict else "skipped", "ledger", entry.note)
+    for entry in report.baseline:
+        test = ET.Element("testcase", classname="baseline", name=printable(entry.case))
+        _add(test, "failure" if report.strict else "skipped", "baseline", entry.note)
         tests.append(test)
-    return _suite("ledger", tests, report, 0.0)
+    return _suite("baseline", tests, report, 0.0)
 
 
 def _suite(name: str, tests: list[ET.Element], report: Report, seconds: float) -> ET.Element:
