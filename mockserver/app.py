@@ -86,8 +86,8 @@ class Fake:
         """
         state, operations, settings = self.state, self.operations, self.state.settings
         engine = engine_for(settings.engine, self.document)
-        conversations = ConversationsResource(state.store, state.maker, state.new_ids, state.clock)
-        items = ItemsResource(state.store, state.maker)
+        conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
+        items = ItemsResource(state.store, state.item_factory)
         app: ASGIApp = Endpoint(conversations.handlers() | items.handlers(), operations)
         app = Faults(app, state.faults, self._fault_schema)
         app = RequestGuard(

@@ -9,9 +9,9 @@ from mockserver.gateway.auth import account_of, fingerprint
 from mockserver.gateway.faults import FaultPlan
 from mockserver.gateway.journal import Journal
 from mockserver.gateway.rate_limit import Windows
-from mockserver.resources.items import ItemMaker
-from mockserver.resources.new_ids import NewIds
-from mockserver.resources.seeds import Seeder, SoundSeed
+from mockserver.resources.id_allocator import IdAllocator
+from mockserver.resources.items import ItemFactory
+from mockserver.resources.seeds import Seeder, ValidatedSeed
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
 from mockserver.store.memory import MemoryStore
 from mockserver.store.protocol import Store
@@ -40,9 +40,9 @@ class State:
         self.clock = clock or AdjustableClock()
         self.ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
         self.windows = [Windows(rate) for rate in settings.rates()]
-        self.new_ids = NewIds(self.store, self.ids, id_prefixes)
-        self.maker = ItemMaker(self.new_ids)
-        self._seeder = Seeder(self.store, self.maker, self.new_ids, self.clock, self.account_of)
+        self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
+        self.item_factory = ItemFactory(self.id_allocator)
+        self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
         # A copy, for a reset loads them again, and who gave them may change what was given.
         self._seeds = [self._seeder.read(copy.deepcopy(seed)) for seed in settings.seeds]
         self._load_seeds()
@@ -102,7 +102,7 @@ class State:
         """The account and the fingerprint of a key; both None without one."""
         return (None, None) if key is None else (self.account_of(key), fingerprint(key))
 
-    def _owned(self, seed: SoundSeed, account: str | None) -> SoundSeed:
+    def _owned(self, seed: ValidatedSeed, account: str | None) -> ValidatedSeed:
         """The seed, found to name no other account than this one."""
         if account is not None:
             self._seeder.check_owner(seed, account)

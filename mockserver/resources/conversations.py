@@ -7,8 +7,8 @@ from mockserver.context import Context
 from mockserver.contract import json_text
 from mockserver.determinism import Clock
 from mockserver.errors import InvalidRequest
-from mockserver.resources.items import ItemMaker
-from mockserver.resources.new_ids import NewIds
+from mockserver.resources.id_allocator import IdAllocator
+from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import conversation_json, conversation_page_json, deleted_conversation_json
 from mockserver.store.paging import Paging
 from mockserver.store.protocol import Store
@@ -20,11 +20,11 @@ _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 class ConversationsResource:
     """Handlers answer with the JSON text of a 200."""
 
-    def __init__(self, store: Store, maker: ItemMaker, new_ids: NewIds, clock: Clock) -> None:
+    def __init__(self, store: Store, item_factory: ItemFactory, id_allocator: IdAllocator, clock: Clock) -> None:
         self._store = store
-        self._maker = maker
+        self._item_factory = item_factory
         self._clock = clock
-        self._new_ids = new_ids
+        self._id_allocator = id_allocator
 
     def handlers(self) -> dict[str, Callable[[Context], bytes]]:
         return {
@@ -36,9 +36,9 @@ class ConversationsResource:
         }
 
     def create(self, context: Context) -> bytes:
-        items = self._maker.make(context.caller, context.body.get("items", ()))
+        items = self._item_factory.create_items(context.caller, context.body.get("items", ()))
         conversation = Conversation(
-            id=self._new_ids.conversation(context.caller),
+            id=self._id_allocator.new_conversation_id(context.caller),
             created_at=self._now(context),
             metadata=context.body.get("metadata", {}),
         )
@@ -90,11 +90,11 @@ def metadata_filter(context: Context) -> list[tuple[str, str]]:
     ]
     sent = context.query.get("metadata")
     if isinstance(sent, str):
-        pairs += _parsed_filter(sent).items()
+        pairs += _parse_metadata_filter(sent).items()
     return pairs
 
 
-def _parsed_filter(text: str) -> dict[str, str]:
+def _parse_metadata_filter(text: str) -> dict[str, str]:
     expected = 'must be a JSON object of strings, such as {"user_type":"premium"}'
     try:
         pairs = json_text.parse(text.encode())

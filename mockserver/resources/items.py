@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from mockserver.context import Context, Tenant
-from mockserver.resources.new_ids import NewIds
+from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.serialisation import conversation_json, item_json, item_page_json
 from mockserver.store.paging import Page, Paging
 from mockserver.store.protocol import Store
@@ -33,33 +33,33 @@ def item_types(document: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(kind["properties"]["type"]["const"] for kind in kinds))
 
 
-class ItemMaker:
+class ItemFactory:
     """Makes records of items that came over the wire, and gives an id to those that have none."""
 
-    def __init__(self, new_ids: NewIds) -> None:
-        self._new_ids = new_ids
+    def __init__(self, id_allocator: IdAllocator) -> None:
+        self._id_allocator = id_allocator
 
-    def make(self, tenant: Tenant, bodies: Sequence[Mapping[str, Any]]) -> list[Item]:
+    def create_items(self, tenant: Tenant, bodies: Sequence[Mapping[str, Any]]) -> list[Item]:
         sent = {body["id"] for body in bodies if "id" in body}
-        return [self._made(tenant, body, sent) for body in bodies]
+        return [self._create_item(tenant, body, sent) for body in bodies]
 
-    def _made(self, tenant: Tenant, body: Mapping[str, Any], sent: Container[str]) -> Item:
+    def _create_item(self, tenant: Tenant, body: Mapping[str, Any], sent: Container[str]) -> Item:
         # Only a message and a reference may leave out their type.
         item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
-        item_id = body.get("id") or self._new_ids.item(tenant, item_type, sent)
-        shown = {"id": item_id, "type": item_type, **body}
-        made_by = shown.pop("response_id", None)
-        metadata = shown.pop("metadata", None)
+        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type, sent)
+        stored = {"id": item_id, "type": item_type, **body}
+        response_id = stored.pop("response_id", None)
+        metadata = stored.pop("metadata", None)
         # A copy, for bytes fresh from orjson keep all of the 4 KiB that it writes into.
-        return Item(item_id, b"%b" % orjson.dumps(shown), item_type == REFERENCE, made_by, metadata)
+        return Item(item_id, b"%b" % orjson.dumps(stored), item_type == REFERENCE, response_id, metadata)
 
 
 class ItemsResource:
     """Handlers answer with the JSON text of a 200."""
 
-    def __init__(self, store: Store, maker: ItemMaker) -> None:
+    def __init__(self, store: Store, item_factory: ItemFactory) -> None:
         self._store = store
-        self._maker = maker
+        self._item_factory = item_factory
 
     def handlers(self) -> dict[str, Callable[[Context], bytes]]:
         return {
@@ -72,7 +72,7 @@ class ItemsResource:
 
     def create(self, context: Context) -> bytes:
         tenant = context.caller
-        items = self._maker.make(tenant, context.body["items"])
+        items = self._item_factory.create_items(tenant, context.body["items"])
         self._store.add_items(tenant, context.path["conversation_id"], items)
         return item_page_json(Page(items, has_more=False))
 

@@ -12,8 +12,8 @@ from mockserver.contract.document import DocumentError, data_path, load_document
 from mockserver.contract.schemas import Schema, Schemas
 from mockserver.determinism import Clock
 from mockserver.errors import ApiError, UsageError, parameter_name
-from mockserver.resources.items import ItemMaker
-from mockserver.resources.new_ids import NewIds
+from mockserver.resources.id_allocator import IdAllocator
+from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import item_json
 from mockserver.settings import Seed
 from mockserver.store.protocol import Store
@@ -22,7 +22,7 @@ from mockserver.store.records import Conversation
 _END_OF_TIME = 253402300799  # The last second of the year 9999.
 
 
-class SoundSeed(NamedTuple):
+class ValidatedSeed(NamedTuple):
     """A seed that has the right form. `name` is for messages."""
 
     name: str
@@ -38,14 +38,14 @@ class Seeder:
     def __init__(
         self,
         store: Store,
-        maker: ItemMaker,
-        new_ids: NewIds,
+        item_factory: ItemFactory,
+        id_allocator: IdAllocator,
         clock: Clock,
         account_of: Callable[[str | None], str],
     ) -> None:
         self._store = store
-        self._maker = maker
-        self._new_ids = new_ids
+        self._item_factory = item_factory
+        self._id_allocator = id_allocator
         self._clock = clock
         self._account_of = account_of
 
@@ -53,7 +53,7 @@ class Seeder:
     def _schema(self) -> Schema:
         return Schemas(load_document(data_path("spec/control.yaml"))).at("/components/schemas/Seed")
 
-    def read(self, seed: Seed) -> SoundSeed:
+    def read(self, seed: Seed) -> ValidatedSeed:
         """The seed of a shipped name, a path, or a mapping, found sound.
 
         Raises:
@@ -64,9 +64,9 @@ class Seeder:
         if findings:
             place = parameter_name("body", findings[0].pointer)
             raise UsageError(f"seed {name}: {place + ': ' if place else ''}{findings[0].message}")
-        return SoundSeed(name, data.get("conversations", ()))
+        return ValidatedSeed(name, data.get("conversations", ()))
 
-    def check_owner(self, seed: SoundSeed, account: str) -> None:
+    def check_owner(self, seed: ValidatedSeed, account: str) -> None:
         """Find that a sound seed belongs to this account alone.
 
         Raises:
@@ -78,7 +78,7 @@ class Seeder:
                     f"seed {seed.name}: conversations[{index}]: belongs to another account than the API key's"
                 )
 
-    def load(self, seed: SoundSeed, *, only: str | None = None, default: str | None = None) -> None:
+    def load(self, seed: ValidatedSeed, *, only: str | None = None, default: str | None = None) -> None:
         """Put a sound seed into the store, all of it or nothing.
 
         `only` passes over what does not belong to this account; `default` is the account of what names no owner.
@@ -125,12 +125,14 @@ class Seeder:
     def _add(self, tenant: Tenant, data: Mapping[str, Any]) -> str:
         deleted_at = data.get("deleted_at")
         conversation = Conversation(
-            id=data.get("id") or self._new_ids.conversation(tenant),
+            id=data.get("id") or self._id_allocator.new_conversation_id(tenant),
             created_at=_second(data.get("created_at", self._clock.now(tenant.account))),
             metadata=dict(data.get("metadata", {})),  # Of one's own: who gave the seed may go on using it.
             deleted_at=None if deleted_at is None else _second(deleted_at),
         )
-        self._store.restore_conversation(tenant, conversation, self._maker.make(tenant, data.get("items", ())))
+        self._store.restore_conversation(
+            tenant, conversation, self._item_factory.create_items(tenant, data.get("items", ()))
+        )
         return conversation.id
 
 

@@ -35,8 +35,8 @@ def item_json(item: Item) -> bytes:
     """The item as it was sent, its id included, and the response that made it, if one did."""
     if item.response_id is None and item.metadata is None:
         return item.data
-    made_by = orjson.dumps({"response_id": item.response_id, "metadata": item.metadata})
-    return item.data[:-1] + b"," + made_by[1:]
+    response_fields = orjson.dumps({"response_id": item.response_id, "metadata": item.metadata})
+    return item.data[:-1] + b"," + response_fields[1:]
 
 
 def item_page_json(page: Page[Item]) -> bytes:

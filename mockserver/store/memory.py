@@ -13,7 +13,7 @@ from mockserver.errors import (
     UnknownCursor,
 )
 from mockserver.store.paging import Order, Page, Paging, Timeline, page_of
-from mockserver.store.protocol import Detached
+from mockserver.store.protocol import TenantData
 from mockserver.store.records import Conversation, Item
 from mockserver.store.search import Matches, SearchIndex
 
@@ -25,19 +25,19 @@ class MemoryStore:
     """A `Store` that forgets everything when it goes away."""
 
     def __init__(self) -> None:
-        self._spaces: dict[Tenant, _Space] = {}
+        self._tenant_stores: dict[Tenant, _TenantStore] = {}
 
     def create_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        self._space_for_writing(tenant).create(conversation, items)
+        self._tenant_store_for_writing(tenant).create(conversation, items)
 
     def conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
-        return self._space(tenant).live(conversation_id).record
+        return self._tenant_store(tenant).live(conversation_id).record
 
     def update_metadata(self, tenant: Tenant, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
-        return self._space(tenant).update_metadata(conversation_id, metadata)
+        return self._tenant_store(tenant).update_metadata(conversation_id, metadata)
 
     def delete_conversation(self, tenant: Tenant, conversation_id: str, at: int) -> Conversation:
-        return self._space(tenant).delete(conversation_id, at)
+        return self._tenant_store(tenant).delete(conversation_id, at)
 
     def conversations(
         self,
@@ -46,64 +46,64 @@ class MemoryStore:
         metadata: Sequence[tuple[str, str]] = (),
         search: str = "",
     ) -> Page[Conversation]:
-        return self._space(tenant).page(paging, metadata, search)
+        return self._tenant_store(tenant).page(paging, metadata, search)
 
     def add_items(self, tenant: Tenant, conversation_id: str, items: Sequence[Item]) -> None:
-        self._space(tenant).add_items(conversation_id, items)
+        self._tenant_store(tenant).add_items(conversation_id, items)
 
     def item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Item:
-        return self._space(tenant).folder(conversation_id).item(item_id)
+        return self._tenant_store(tenant).folder(conversation_id).item(item_id)
 
     def items(self, tenant: Tenant, conversation_id: str, paging: Paging) -> Page[Item]:
-        return self._space(tenant).folder(conversation_id).page(paging)
+        return self._tenant_store(tenant).folder(conversation_id).page(paging)
 
     def delete_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Conversation:
-        return self._space(tenant).delete_item(conversation_id, item_id)
+        return self._tenant_store(tenant).delete_item(conversation_id, item_id)
 
     def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
-        return self._space(tenant).delete_items(conversation_id, item_ids)
+        return self._tenant_store(tenant).delete_items(conversation_id, item_ids)
 
     def has_conversation(self, tenant: Tenant, conversation_id: str) -> bool:
-        return self._space(tenant).has(conversation_id)
+        return self._tenant_store(tenant).has(conversation_id)
 
     def has_item(self, tenant: Tenant, item_id: str) -> bool:
-        return item_id in self._space(tenant).originals
+        return item_id in self._tenant_store(tenant).originals
 
     def reset(self) -> None:
-        self._spaces = {}
+        self._tenant_stores = {}
 
     def contents(self, account: str | None = None) -> Iterator[tuple[Tenant, Conversation, list[Item]]]:
         for tenant in self._tenants(account):
-            for folder in self._spaces[tenant].all():
+            for folder in self._tenant_stores[tenant].all():
                 yield tenant, folder.record, list(folder.items.walk())
 
     def restore_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        self._space_for_writing(tenant).create(conversation, items, trust_references=True)
+        self._tenant_store_for_writing(tenant).create(conversation, items, trust_references=True)
 
     def erase_conversation(self, tenant: Tenant, conversation_id: str) -> None:
-        self._space(tenant).erase(conversation_id)
+        self._tenant_store(tenant).erase(conversation_id)
 
-    def detach(self, account: str | None = None) -> Detached:
-        return {tenant: self._spaces.pop(tenant) for tenant in self._tenants(account)}
+    def detach(self, account: str | None = None) -> TenantData:
+        return {tenant: self._tenant_stores.pop(tenant) for tenant in self._tenants(account)}
 
-    def attach(self, detached: Detached) -> None:
-        self._spaces.update(detached)
+    def attach(self, detached: TenantData) -> None:
+        self._tenant_stores.update(detached)
 
     def _tenants(self, account: str | None) -> list[Tenant]:
-        return [tenant for tenant in self._spaces if account is None or tenant.account == account]
+        return [tenant for tenant in self._tenant_stores if account is None or tenant.account == account]
 
-    def _space_for_writing(self, tenant: Tenant) -> "_Space":
-        space = self._spaces.get(tenant)
-        if space is None:
-            space = self._spaces[tenant] = _Space()
-        return space
+    def _tenant_store_for_writing(self, tenant: Tenant) -> "_TenantStore":
+        tenant_store = self._tenant_stores.get(tenant)
+        if tenant_store is None:
+            tenant_store = self._tenant_stores[tenant] = _TenantStore()
+        return tenant_store
 
-    def _space(self, tenant: Tenant) -> "_Space":
-        space = self._spaces.get(tenant)
-        return _Space() if space is None else space
+    def _tenant_store(self, tenant: Tenant) -> "_TenantStore":
+        tenant_store = self._tenant_stores.get(tenant)
+        return _TenantStore() if tenant_store is None else tenant_store
 
 
-class _Folder:
+class _StoredConversation:
     """A conversation and its items."""
 
     __slots__ = ("gone", "items", "place", "places", "record")
@@ -129,19 +129,19 @@ class _Folder:
         return page_of(self.items.walk(after, paging.order), paging.limit)
 
 
-class _Space:
+class _TenantStore:
     """What one tenant has."""
 
     __slots__ = ("_folders", "_index", "_order", "_pairs", "originals")
 
     def __init__(self) -> None:
-        self._folders: dict[str, _Folder] = {}
-        self._order: Timeline[_Folder] = Timeline()
-        self._pairs: dict[tuple[str, str], set[_Folder]] = {}  # metadata pair -> the live folders that have it
-        self._index: SearchIndex[_Folder] | None = None  # from the first search on
-        self.originals: dict[str, _Folder] = {}  # id of an item that is no reference -> where it is
+        self._folders: dict[str, _StoredConversation] = {}
+        self._order: Timeline[_StoredConversation] = Timeline()
+        self._pairs: dict[tuple[str, str], set[_StoredConversation]] = {}
+        self._index: SearchIndex[_StoredConversation] | None = None  # from the first search on
+        self.originals: dict[str, _StoredConversation] = {}  # id of an item that is no reference -> where it is
 
-    def folder(self, conversation_id: str) -> _Folder:
+    def folder(self, conversation_id: str) -> _StoredConversation:
         """The folder of a conversation, live or deleted."""
         folder = self._folders.get(conversation_id)
         if folder is None:
@@ -151,7 +151,7 @@ class _Space:
     def has(self, conversation_id: str) -> bool:
         return conversation_id in self._folders
 
-    def live(self, conversation_id: str) -> _Folder:
+    def live(self, conversation_id: str) -> _StoredConversation:
         folder = self._folders.get(conversation_id)
         if folder is None or folder.record.deleted_at is not None:
             raise ConversationNotFound(conversation_id)
@@ -159,7 +159,7 @@ class _Space:
 
     # -- conversations
 
-    def all(self) -> Iterator[_Folder]:
+    def all(self) -> Iterator[_StoredConversation]:
         """Deleted ones first, then the live ones by last update."""
         yield from (folder for folder in self._folders.values() if folder.record.deleted_at is not None)
         yield from self._order.walk()
@@ -167,7 +167,7 @@ class _Space:
     def erase(self, conversation_id: str) -> None:
         folder = self.folder(conversation_id)
         if folder.record.deleted_at is None:
-            self._retire(folder)
+            self._unlist(folder)
         del self._folders[conversation_id]
         for item in folder.items.walk():
             if not item.is_reference:
@@ -176,50 +176,50 @@ class _Space:
     def create(self, conversation: Conversation, items: Sequence[Item], *, trust_references: bool = False) -> None:
         if conversation.id in self._folders:
             raise ValueError(f"there is, or was, a conversation {conversation.id!r}")
-        folder = _Folder(conversation)
+        folder = _StoredConversation(conversation)
         self._check(folder, items, trust_references=trust_references)
         self._folders[conversation.id] = folder
         folder.place = self._order.append(folder)
-        self._file(folder)
+        self._index_metadata(folder)
         self._append(folder, items)
         if conversation.deleted_at is not None:
-            self._retire(folder)
+            self._unlist(folder)
 
     def update_metadata(self, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
         folder = self.live(conversation_id)
-        self._unfile(folder)
+        self._unindex_metadata(folder)
         folder.record = folder.record._replace(metadata=metadata)
-        self._file(folder)
-        self._touch(folder)
+        self._index_metadata(folder)
+        self._move_to_newest(folder)
         return folder.record
 
     def delete(self, conversation_id: str, at: int) -> Conversation:
         folder = self.live(conversation_id)
         folder.record = folder.record._replace(deleted_at=at)
-        self._retire(folder)
+        self._unlist(folder)
         return folder.record
 
-    def _retire(self, folder: _Folder) -> None:
+    def _unlist(self, folder: _StoredConversation) -> None:
         """Take a conversation off the list."""
         self._order.remove(folder.place)
-        self._unfile(folder)
+        self._unindex_metadata(folder)
         if self._index is not None:
             for item in folder.items.walk():
                 if not item.is_reference:
                     self._index.remove(item.id)
 
-    def _touch(self, folder: _Folder) -> None:
+    def _move_to_newest(self, folder: _StoredConversation) -> None:
         """Make it the one updated last."""
         if self._order.is_newest(folder.place):
             return
         self._order.remove(folder.place)
         folder.place = self._order.append(folder)
 
-    def _file(self, folder: _Folder) -> None:
+    def _index_metadata(self, folder: _StoredConversation) -> None:
         for pair in folder.record.metadata.items():
             self._pairs.setdefault(pair, set()).add(folder)
 
-    def _unfile(self, folder: _Folder) -> None:
+    def _unindex_metadata(self, folder: _StoredConversation) -> None:
         for pair in folder.record.metadata.items():
             folders = self._pairs[pair]
             folders.discard(folder)
@@ -235,8 +235,8 @@ class _Space:
                 raise UnknownCursor(paging.after)
             after = self._folders[paging.after].place
         order, limit = paging.order, paging.limit
-        sets: list[set[_Folder]] = [self._pairs.get(pair, set()) for pair in metadata]
-        folders: Page[_Folder] | None = None
+        sets: list[set[_StoredConversation]] = [self._pairs.get(pair, set()) for pair in metadata]
+        folders: Page[_StoredConversation] | None = None
         if search.strip():
             matches = self._search(search)
             folders = _page_at_a_glance(self._among(sets, after, order), matches, limit)
@@ -246,7 +246,9 @@ class _Space:
             folders = page_of(self._among(sets, after, order), limit)
         return Page([folder.record for folder in folders.data], folders.has_more)
 
-    def _among(self, sets: Sequence[set[_Folder]], after: int | None, order: Order) -> Iterator[_Folder]:
+    def _among(
+        self, sets: Sequence[set[_StoredConversation]], after: int | None, order: Order
+    ) -> Iterator[_StoredConversation]:
         """The live folders beyond `after` that are in all the sets, in order."""
         walk = self._order.walk(after, order)
         if not sets:
@@ -257,7 +259,7 @@ class _Space:
         # Where every third of all is a candidate, walking all the way costs less.
         fewest, *others = sorted(sets, key=len)
         are_many = not others and len(fewest) * 3 >= len(self._folders)
-        steps: Iterator[_Folder] = walk if are_many else islice(walk, len(fewest) // 4)
+        steps: Iterator[_StoredConversation] = walk if are_many else islice(walk, len(fewest) // 4)
         for folders in (fewest, *others):
             steps = filter(folders.__contains__, steps)
         for folder in steps:
@@ -273,7 +275,7 @@ class _Space:
         while rest:
             yield self._order.get(sign * heappop(rest))
 
-    def _search(self, search: str) -> Matches[_Folder]:
+    def _search(self, search: str) -> Matches[_StoredConversation]:
         if self._index is None:
             self._index = SearchIndex()
             for folder in self._order.walk():
@@ -288,9 +290,9 @@ class _Space:
         folder = self.live(conversation_id)
         self._check(folder, items)
         self._append(folder, items)
-        self._touch(folder)
+        self._move_to_newest(folder)
 
-    def _check(self, folder: _Folder, items: Sequence[Item], *, trust_references: bool = False) -> None:
+    def _check(self, folder: _StoredConversation, items: Sequence[Item], *, trust_references: bool = False) -> None:
         """Whether the items may be added, all of them."""
         originals, places = self.originals, folder.places
         earlier: dict[str, bool] = {}  # id -> whether it is a reference, for what comes before in the request
@@ -308,7 +310,7 @@ class _Space:
                 raise ItemIdInUse(item_id, index)
             earlier[item_id] = item.is_reference
 
-    def _append(self, folder: _Folder, items: Sequence[Item]) -> None:
+    def _append(self, folder: _StoredConversation, items: Sequence[Item]) -> None:
         for item in items:
             folder.places[item.id] = folder.items.append(item)
             if not item.is_reference:
@@ -321,7 +323,7 @@ class _Space:
         if item_id not in folder.places:
             raise ItemNotFound(item_id)
         self._remove(folder, item_id)
-        self._touch(folder)
+        self._move_to_newest(folder)
         return folder.record
 
     def delete_items(self, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
@@ -331,10 +333,10 @@ class _Space:
                 raise ItemNotFound(item_id, param=f"item_ids[{index}]")
         for item_id in dict.fromkeys(item_ids):
             self._remove(folder, item_id)
-        self._touch(folder)
+        self._move_to_newest(folder)
         return folder.record
 
-    def _remove(self, folder: _Folder, item_id: str) -> None:
+    def _remove(self, folder: _StoredConversation, item_id: str) -> None:
         place = folder.gone[item_id] = folder.places.pop(item_id)
         if not folder.items.remove(place).is_reference:
             del self.originals[item_id]
@@ -342,14 +344,16 @@ class _Space:
                 self._index.remove(item_id)
 
 
-def _page_at_a_glance(candidates: Iterator[_Folder], matches: Matches[_Folder], limit: int) -> Page[_Folder] | None:
+def _page_at_a_glance(
+    candidates: Iterator[_StoredConversation], matches: Matches[_StoredConversation], limit: int
+) -> Page[_StoredConversation] | None:
     """The page of those candidates that have a match; None when it is not quick to find.
 
     Where matches are many, looking at the items one by one fills a page long before all matches are gathered;
     looking at more items than there are matches cannot pay.
     """
     left = min(len(matches), _GLANCE)
-    data: list[_Folder] = []
+    data: list[_StoredConversation] = []
     for folder in candidates:
         left -= 1
         for item_id in folder.places:

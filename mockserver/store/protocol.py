@@ -118,14 +118,14 @@ class Store(Protocol):
         """Take away a conversation, live or deleted, with its items, as if it had never been."""
         ...
 
-    def detach(self, account: str | None = None) -> "Detached":
+    def detach(self, account: str | None = None) -> "TenantData":
         """Take out, whole, what belongs to one account or to all."""
         ...
 
-    def attach(self, detached: "Detached") -> None:
+    def attach(self, detached: "TenantData") -> None:
         """Put back what was detached, in the place of what those tenants have by now."""
         ...
 
 
-Detached = Mapping[Tenant, Any]
+TenantData = Mapping[Tenant, Any]
 """What belongs to each of some tenants, in a form that only its store knows."""

@@ -8,7 +8,7 @@ from subjects import HEADERS
 from mockserver.app import create_app
 from mockserver.context import Tenant
 from mockserver.gateway.auth import account_of
-from mockserver.resources.items import ItemMaker
+from mockserver.resources.items import ItemFactory
 from mockserver.server import listen, serve
 from mockserver.settings import Settings
 from mockserver.store.memory import MemoryStore
@@ -27,18 +27,20 @@ def item_id(number: int) -> str:
     return f"msg_{number:032x}"
 
 
-def message(maker: ItemMaker, number: int, text: str) -> Item:
-    (item,) = maker.make(TENANT, [{"id": item_id(number), "type": "message", "role": "user", "content": text}])
+def message(item_factory: ItemFactory, number: int, text: str) -> Item:
+    (item,) = item_factory.create_items(
+        TENANT, [{"id": item_id(number), "type": "message", "role": "user", "content": text}]
+    )
     return item
 
 
-def fill(store: Store, maker: ItemMaker, conversations: int, messages: int) -> None:
+def fill(store: Store, item_factory: ItemFactory, conversations: int, messages: int) -> None:
     """One conversation in a thousand has `rare` in its metadata, and another one `zebra` in its messages."""
     for number in range(conversations):
         metadata = {"topic": WORDS[number % 10]} | ({"rare": "yes"} if number % 1000 == 0 else {})
         words = f"{WORDS[number % 10]} {'zebra' if number % 1000 == 1 else WORDS[number % 7]}"
         items = [
-            message(maker, number * messages + part, f"Message {part} of {number} is about the {words}")
+            message(item_factory, number * messages + part, f"Message {part} of {number} is about the {words}")
             for part in range(messages)
         ]
         store.create_conversation(TENANT, Conversation(conversation_id(number), 1, metadata), items)
@@ -53,9 +55,9 @@ def main() -> None:
     given = parser.parse_args()
     store = MemoryStore()
     fake = create_app(Settings(), store=store)
-    fill(store, fake.state.maker, given.conversations, given.messages)
+    fill(store, fake.state.item_factory, given.conversations, given.messages)
     if given.long:
-        items = [message(fake.state.maker, number, f"Number {number}") for number in range(given.long)]
+        items = [message(fake.state.item_factory, number, f"Number {number}") for number in range(given.long)]
         store.create_conversation(TENANT, Conversation(LONG, 1, {}), items)
     serve(fake, listen("127.0.0.1", given.port), lambda: None)
 

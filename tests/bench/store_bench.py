@@ -51,7 +51,7 @@ class Corpus:
         item_id = f"msg_{self._random.getrandbits(128):032x}"
         part = {"type": "input_text", "text": self.text() if text is None else text}
         shown = orjson.dumps({"type": "message", "role": "user", "id": item_id, "content": [part]})
-        return Item(item_id, b"%b" % shown)  # A copy, as `ItemMaker` makes it.
+        return Item(item_id, b"%b" % shown)  # A copy, as `ItemFactory` makes it.
 
 
 def report(what: str, figure: str) -> None:
