@@ -11,7 +11,7 @@ import pytest
 import mockserver
 
 FLOORS = [
-    ["errors", "determinism", "findings"],
+    ["curl", "determinism", "errors", "findings", "retry_after"],
     ["settings", "asgi"],
     ["context"],
     ["contract", "store"],

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from mockserver.conformance.curl import KEY, curl
+from mockserver.curl import KEY_PLACEHOLDER, curl_command
 
 PREFIX = "/api/v1/llm"
 
@@ -75,7 +75,7 @@ class Answer:
 
     def curl(self) -> str:
         """A shell command that repeats the request; the key is left to the variable MKA1_API_KEY."""
-        return curl(self.method, self.url, self.sent_headers, self.sent)
+        return curl_command(self.method, self.url, self.sent_headers, self.sent, options=["-i"])
 
 
 @dataclass
@@ -326,5 +326,5 @@ def _body(response: httpx.Response) -> Json:
 
 def _shown(name: str, value: str) -> tuple[str, str]:
     if name.lower() == "authorization" and value.startswith("Bearer ") and len(value) > len("Bearer "):
-        value = f"Bearer {KEY}"
+        value = f"Bearer {KEY_PLACEHOLDER}"
     return name, value

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mockserver.conformance.curl import curl
+from mockserver.curl import curl_command
 from mockserver.verify.transport import Exchange
 
 _MOST = 5000
@@ -67,21 +67,21 @@ class History:
                 for path, value in _ids(exchange)
                 if value not in known and value in later and value not in _text(exchange)
             }
-            command = self._curl(exchange, known)
             if not new:
-                lines.append(command)
+                lines.append(self._curl(exchange, known, "-i"))
                 continue
             answer = f"answer{len(lines) + 1}"
-            lines.append(f"{answer}=$({command.replace('curl -i', 'curl -s', 1)})")
+            lines.append(f"{answer}=$({self._curl(exchange, known, '-s')})")
             for value, path in new.items():
                 known[value] = f"id{len(known) + 1}"
                 lines.append(f"{known[value]}=$(jq -r '{path}' <<<\"${answer}\")")
         return lines
 
-    def _curl(self, exchange: Exchange, known: dict[str, str]) -> str:
+    def _curl(self, exchange: Exchange, known: dict[str, str], option: str) -> str:
         sent = exchange.sent
         headers = [(name, value) for name, value in sent.headers if name != _TEST_CASE]
-        return curl(sent.method, self._base_url + sent.target, headers, sent.body, known)
+        url = self._base_url + sent.target
+        return curl_command(sent.method, url, headers, sent.body, options=[option], variables=known)
 
 
 def _ids(exchange: Exchange) -> Iterator[tuple[str, str]]:

@@ -13,10 +13,10 @@ from uuid import uuid4
 
 from mockserver.conformance.catalogue import load_catalogue
 from mockserver.conformance.client import PREFIX, Api, NoAnswer, http_client
-from mockserver.conformance.curl import KEY, SECOND_KEY
 from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
+from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
 from mockserver.verify.baseline import Entry, apply_baseline
 from mockserver.verify.behaviours import Behaviours, Gateway
@@ -114,7 +114,7 @@ class _Run:
             self._notes.append("the document describes no operation of the Responses resource yet; none was called")
         self._answers = Answers(self._operations, Operations(opened(self._document)), self._history, reader)
         self._made = Made()
-        keys = {KEY: options.api_key, SECOND_KEY: options.second_key}
+        keys = {KEY_PLACEHOLDER: options.api_key, SECOND_KEY_PLACEHOLDER: options.second_key}
         self._traffic = Traffic(
             self._operations,
             {placeholder: key for placeholder, key in keys.items() if key is not None},
@@ -124,9 +124,9 @@ class _Run:
         )
         self._api = Api(
             self._base_url,
-            KEY if options.api_key else None,
+            KEY_PLACEHOLDER if options.api_key else None,
             self._name,
-            SECOND_KEY if options.second_key else None,
+            SECOND_KEY_PLACEHOLDER if options.second_key else None,
             options.prefix,
             http_client(TrafficTransport(self._traffic)),
         )

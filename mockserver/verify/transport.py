@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from threading import Lock, current_thread, main_thread
 from types import FrameType
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from mockserver.contract.operations import Match, Operations
+from mockserver.retry_after import parse_retry_after
 from mockserver.settings import Rate
 
 _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
@@ -247,16 +247,8 @@ def _wait(reply: Reply, attempt: int) -> float | None:
     """How long to wait before trying again; None where there is nothing to wait for."""
     if reply.status != 429:
         return None
-    text = reply.header("retry-after")
-    if text is None:
-        return float(2**attempt)
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return float(2**attempt)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    wait = parse_retry_after(reply.header("retry-after"), datetime.now(UTC))
+    return float(2**attempt) if wait is None else wait
 
 
 class TrafficTransport(httpx.BaseTransport):

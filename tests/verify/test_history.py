@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from mockserver.conformance.client import Api, http_client, items_path
-from mockserver.conformance.curl import KEY
 from mockserver.conformance.samples import says
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
+from mockserver.curl import KEY_PLACEHOLDER
 from mockserver.verify.reproduction import History
 from mockserver.verify.transport import Limits, Traffic, TrafficTransport
 
@@ -26,9 +26,9 @@ def recorded(gateway):
     """A caller of a fake, and the history of its calls."""
     target = gateway()
     history = History(target.url)
-    traffic = Traffic(Operations(load_document()), {KEY: KEYS[0]}, Limits(), history.observe)
+    traffic = Traffic(Operations(load_document()), {KEY_PLACEHOLDER: KEYS[0]}, Limits(), history.observe)
     traffic.phase = "behaviours"
-    api = Api(target.url, KEY, "an end-user's name", http=http_client(TrafficTransport(traffic)))
+    api = Api(target.url, KEY_PLACEHOLDER, "an end-user's name", http=http_client(TrafficTransport(traffic)))
     yield api, history, target
     api.close()
 
