@@ -18,8 +18,8 @@ from mockserver.conformance.scenario import (
 )
 from mockserver.contract.operations import Operations
 from mockserver.verify.report.model import BehaviourRow, Deviation, Suspect, Verdict
-from mockserver.verify.reproduction import History
-from mockserver.verify.transport import Exchange, Traffic
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.transport import Transport, WireExchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,15 @@ class Behaviours:
         self,
         catalogue: Sequence[Behaviour],
         gateway: Gateway,
-        traffic: Traffic,
-        history: History,
+        transport: Transport,
+        log: ExchangeLog,
         operations: Operations,
         missing: Mapping[str, str],
     ) -> None:
         self._catalogue = catalogue
         self._gateway = gateway
-        self._traffic = traffic
-        self._history = history
+        self._transport = transport
+        self._log = log
         self._operations = operations
         self._missing = missing
         self._ran: dict[str, list[_Ran]] = {behaviour.id: [] for behaviour in catalogue}
@@ -84,9 +84,9 @@ class Behaviours:
         Raises:
             Stopped: a limit was reached; the scenario does not count.
         """
-        before = self._traffic.counts.get("behaviours", 0)
+        before = self._transport.counts.get("behaviours", 0)
         outcome = run(scenario, self._gateway)
-        exchanges = self._history.since("behaviours", before)[: len(outcome.answers)]
+        exchanges = self._log.since("behaviours", before)[: len(outcome.answers)]
         called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
         culprit = self._culprit(outcome) or (called[-1] if called else None)
         wanted = [culprit] if outcome.verdict == "failed" else called
@@ -96,7 +96,7 @@ class Behaviours:
             # It failed for want of an operation; or passed, where a refusal may have been what it wanted.
             ran = _Ran(Outcome(scenario, "not checkable", f"because of {self._missing[missed]}"), [], before + 1, None)
         elif outcome.verdict == "failed":
-            ran = _Ran(outcome, self._history.script(exchanges), before + max(1, len(exchanges)), culprit)
+            ran = _Ran(outcome, self._log.script(exchanges), before + max(1, len(exchanges)), culprit)
         for behaviour in scenario.behaviours:
             self._ran[behaviour].append(ran)
 
@@ -108,8 +108,8 @@ class Behaviours:
         match = self._operations.match(answer.method, answer.path.partition("?")[0])
         return match.operation.id if match else None
 
-    def deviations(self, made_twice: Sequence[Exchange] = ()) -> list[Deviation]:
-        """What does not hold, in the order of the catalogue. That no id is `made_twice` is a rule for the whole run.
+    def deviations(self, reused_ids: Sequence[WireExchange] = ()) -> list[Deviation]:
+        """What does not hold, in the order of the catalogue. That no id is `reused_ids` is a rule for the whole run.
 
         Where several rules failed because a request that should succeed was refused in the same words, they are one
         deviation: the first of them, which names the others.
@@ -128,17 +128,17 @@ class Behaviours:
             found.append(deviation)
             if cause is not None:
                 by_cause[cause] = deviation
-        if made_twice and _UNIQUE not in {deviation.case for deviation in found}:
-            found.append(self._made_twice(made_twice))
+        if reused_ids and _UNIQUE not in {deviation.case for deviation in found}:
+            found.append(self._reused_id(reused_ids))
         order = [behaviour.id for behaviour in self._catalogue]
         return sorted(found, key=lambda one: order.index(one.case))
 
-    def _made_twice(self, exchanges: Sequence[Exchange]) -> Deviation:
+    def _reused_id(self, exchanges: Sequence[WireExchange]) -> Deviation:
         behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == _UNIQUE)
         first = exchanges[0]
-        deviation = _deviation(behaviour, first.number, "conversations.create", self._history.script([first]))
+        deviation = _deviation(behaviour, first.number, "conversations.create", self._log.script([first]))
         deviation.expected = "an id that no conversation of the run has had"
-        deviation.received = first.reply.body.decode("utf-8", "replace")[:300] if first.reply else ""
+        deviation.received = first.response.body.decode("utf-8", "replace")[:300] if first.response else ""
         deviation.phases, deviation.count = [first.phase], len(exchanges)
         return deviation
 

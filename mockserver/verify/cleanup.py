@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from mockserver.conformance.client import Answer, Api, NoAnswer, conversation_path, fresh_name
 from mockserver.verify.report.model import LeftOver
-from mockserver.verify.transport import Exchange
+from mockserver.verify.transport import WireExchange
 
 _PAGE = 50
 _MOST_PAGES = 20
@@ -22,14 +22,14 @@ class Owner(NamedTuple):
         return [(name, value) for name, value in named if value is not None]
 
 
-class Made:
+class Cleanup:
     """Keeps track of the conversations that exchanges made and deleted, and deletes what is left."""
 
     def __init__(self) -> None:
         self._there: dict[str, Owner] = {}
         self._ever: set[str] = set()
         self._owners: dict[Owner, None] = {}
-        self.made_twice: list[Exchange] = []
+        self.reused_ids: list[WireExchange] = []
         """The exchanges that made a conversation with the id of another."""
 
     @property
@@ -37,20 +37,20 @@ class Made:
         """How many requests the clean-up will need: one for each conversation and each owner, and one more."""
         return len(self._there) + len(self._owners) + 1
 
-    def observe(self, exchange: Exchange) -> None:
+    def observe(self, exchange: WireExchange) -> None:
         if exchange.match is None:
             return
-        reply = exchange.reply
+        response = exchange.response
         operation = exchange.match.operation.id
-        if operation == "conversations.create" and (reply is None or reply.status < 300):
+        if operation == "conversations.create" and (response is None or response.status < 300):
             owner = _owner(exchange)
             self._owners[owner] = None  # Without an answer, too: it may have been made all the same.
-            if reply is not None and (conversation := reply.id) is not None:
+            if response is not None and (conversation := response.id) is not None:
                 if conversation in self._ever:
-                    self.made_twice.append(exchange)
+                    self.reused_ids.append(exchange)
                 self._ever.add(conversation)
                 self._there[conversation] = owner
-        elif operation == "conversations.delete" and reply is not None and reply.status < 300:
+        elif operation == "conversations.delete" and response is not None and response.status < 300:
             self._there.pop(unquote(exchange.match.parameters["conversation_id"]), None)
 
     def delete_all(self, api: Api) -> tuple[list[LeftOver], list[str]]:
@@ -139,5 +139,5 @@ def _as(owner: Owner, api: Api, method: str, path: str, parameters: dict[str, st
     return nobody.request(method, path, headers=owner.headers(), params=parameters or {})
 
 
-def _owner(exchange: Exchange) -> Owner:
-    return Owner(exchange.sent.header("authorization"), exchange.sent.header("x-on-behalf-of"))
+def _owner(exchange: WireExchange) -> Owner:
+    return Owner(exchange.request.header("authorization"), exchange.request.header("x-on-behalf-of"))

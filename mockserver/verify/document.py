@@ -8,7 +8,7 @@ from mockserver.contract.document import is_literal, is_map
 RESPONSES_TAG = "Responses"
 
 
-def at_address(document: dict[str, Any], base_url: str, prefix: str, *, responses: bool) -> dict[str, Any]:
+def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, responses: bool) -> dict[str, Any]:
     """The document for a target: its paths under `prefix`, its one server at `base_url`.
 
     Operations of the Responses resource, which cost money, are in it only with `responses`.
@@ -31,7 +31,7 @@ def has_responses(document: dict[str, Any]) -> bool:
     return any(RESPONSES_TAG in node.get("tags", ()) for node in nodes)
 
 
-def without_security(document: dict[str, Any]) -> dict[str, Any]:
+def remove_security(document: dict[str, Any]) -> dict[str, Any]:
     """The document of an API that wants no key."""
     paths = {
         path: {
@@ -43,19 +43,19 @@ def without_security(document: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "security"} | {"paths": paths}
 
 
-def opened(node: Any, *, names: bool = False) -> Any:
+def allow_unknown_values(node: Any, *, names: bool = False) -> Any:
     """A copy in which what is marked `x-speakeasy-unknown-values: allow` takes unknown values.
 
     A list of values takes any value of its type; a union takes an object whose discriminator names none of its kinds.
     """
     if isinstance(node, list):
-        return [opened(child) for child in node]
+        return [allow_unknown_values(child) for child in node]
     if not isinstance(node, dict):
         return node
     copy = {
         key: child
         if not names and is_literal(str(key), child)
-        else opened(child, names=not names and is_map(key, child))
+        else allow_unknown_values(child, names=not names and is_map(key, child))
         for key, child in node.items()
     }
     if names or node.get("x-speakeasy-unknown-values") != "allow":

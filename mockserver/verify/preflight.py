@@ -5,13 +5,13 @@ from typing import Any
 
 from mockserver.conformance.client import Api, NoAnswer, conversation_path, item_path, items_path
 from mockserver.conformance.samples import says
-from mockserver.verify.reproduction import History
-from mockserver.verify.transport import Exchange
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.transport import WireExchange
 
-PHASE = "first calls"
+PHASE = "preflight"
 
 
-def not_offered(api: Api, history: History) -> dict[str, Exchange]:
+def find_missing_operations(api: Api, log: ExchangeLog) -> dict[str, WireExchange]:
     """Call every operation, validly; the exchanges of those that the target does not offer, by operation."""
     conversation = _field(_called(api, "POST", "/conversations", {}), "id") or "conv_none"
     whole, items = conversation_path(conversation), items_path(conversation)
@@ -31,7 +31,7 @@ def not_offered(api: Api, history: History) -> dict[str, Exchange]:
         _called(api, method, path, body)
     return {
         exchange.match.operation.id: exchange
-        for exchange in history.since(PHASE, 0)
+        for exchange in log.since(PHASE, 0)
         if exchange.match is not None and _is_not_offered(exchange)
     }
 
@@ -42,9 +42,9 @@ def _called(api: Api, method: str, path: str, body: Any) -> Any:
     return None
 
 
-def _is_not_offered(exchange: Exchange) -> bool:
+def _is_not_offered(exchange: WireExchange) -> bool:
     assert exchange.match is not None
-    status = exchange.reply.status if exchange.reply else 0
+    status = exchange.response.status if exchange.response else 0
     return status in (405, 501) or (status == 404 and not exchange.match.parameters)
 
 

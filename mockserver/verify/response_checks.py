@@ -10,9 +10,9 @@ from mockserver.contract.operations import Operation, Operations, Response, esse
 from mockserver.contract.responses import response_findings
 from mockserver.findings import Finding, shown, unescaped
 from mockserver.verify.report.model import PHASES, Deviation, Suspect, keep
-from mockserver.verify.reproduction import History
-from mockserver.verify.sdk import Reader
-from mockserver.verify.transport import Exchange, Reply
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.sdk import PublishedSdk
+from mockserver.verify.transport import WireExchange, WireResponse
 
 _INDEX = re.compile(r"/\d+(?=/|$)")
 _COMPONENT = re.compile(r"/components/schemas/([^/]+)")
@@ -21,18 +21,18 @@ _EXCERPT = 300
 _MANY = 3
 
 
-class Answers:
+class ResponseChecks:
     """Holds answers to the document, and keeps what deviates: each place once.
 
     `open_operations` are those of the document that takes unknown values; what only they accept is drift.
     """
 
     def __init__(
-        self, operations: Operations, open_operations: Operations, history: History, reader: Reader | None
+        self, operations: Operations, open_operations: Operations, log: ExchangeLog, reader: PublishedSdk | None
     ) -> None:
         self._operations = operations
         self._open = open_operations
-        self._history = history
+        self._log = log
         self._reader = reader
         self.missing: dict[str, str] = {}
         """The operations that the target does not offer, and the case that tells of each."""
@@ -42,64 +42,66 @@ class Answers:
         self.successes: set[tuple[str, str]] = set()
         """The phases and operations with at least one success."""
 
-    def observe(self, exchange: Exchange) -> None:
-        reply = exchange.reply
-        if reply is None or exchange.phase not in PHASES:
+    def observe(self, exchange: WireExchange) -> None:
+        response = exchange.response
+        if response is None or exchange.phase not in PHASES:
             return
-        operation = self._operation(exchange, reply)
+        operation = self._operation(exchange, response)
         if operation is not None and operation.id in self.missing:
             return
         if exchange.match is not None:
             key = (exchange.phase, exchange.match.operation.id)
             self.counts[key] = self.counts.get(key, 0) + 1
-            if reply.status < 300:
+            if response.status < 300:
                 self.successes.add(key)
-        for deviation in self._deviations(exchange, operation, reply):
+        for deviation in self._deviations(exchange, operation, response):
             if keep(self.deviations, deviation):
-                deviation.curl = self._history.script(self._history.leading_to(exchange))
+                deviation.curl = self._log.script(self._log.steps_leading_to(exchange))
             elif deviation.case == NULLS and deviation.received not in self.deviations[NULLS].received:
                 self.deviations[NULLS].received += f", {deviation.received}"
 
-    def _operation(self, exchange: Exchange, reply: Reply) -> Operation | None:
+    def _operation(self, exchange: WireExchange, response: WireResponse) -> Operation | None:
         """The operation that a request is for; for a method that its path does not take, any of the path's."""
-        if exchange.match is not None or reply.status != 405:
+        if exchange.match is not None or response.status != 405:
             return exchange.match.operation if exchange.match else None
-        return next(iter(self._operations.allowed(exchange.sent.target.partition("?")[0])), None)
+        return next(iter(self._operations.allowed(exchange.request.target.partition("?")[0])), None)
 
-    def miss(self, exchange: Exchange) -> None:
+    def miss(self, exchange: WireExchange) -> None:
         """Take note that the target does not offer the operation of an exchange."""
         assert exchange.match is not None
-        assert exchange.reply is not None
-        operation, reply = exchange.match.operation, exchange.reply
-        deviation = _deviation(exchange, operation, reply, Finding("response", "status", "", ""), (
+        assert exchange.response is not None
+        operation, response = exchange.match.operation, exchange.response
+        deviation = _deviation(exchange, operation, response, Finding("response", "status", "", ""), (
             "target", "it does not offer the operation at all; what needs it cannot be checked"
         ))  # fmt: skip
         deviation.case = self.missing[operation.id] = f"{operation.id}/missing"
         deviation.statement = f"{operation.method} {operation.path} is there."
         deviation.expected = "anything but 405, 501 or, for a list, 404"
-        deviation.curl = self._history.script([exchange])
+        deviation.curl = self._log.script([exchange])
         self.deviations[deviation.case] = deviation
 
-    def _deviations(self, exchange: Exchange, operation: Operation | None, reply: Reply) -> Iterator[Deviation]:
-        if reply.status >= 500:
+    def _deviations(
+        self, exchange: WireExchange, operation: Operation | None, response: WireResponse
+    ) -> Iterator[Deviation]:
+        if response.status >= 500:
             yield _deviation(
-                exchange, operation, reply, _SERVER_ERROR, ("target", "no request may make a server fail")
+                exchange, operation, response, _SERVER_ERROR, ("target", "no request may make a server fail")
             )
         if operation is None:
             return
-        findings = response_findings(operation, reply.status, _raw(reply), reply.body)
-        for finding, is_drift in self._judged(findings, operation, reply):
+        findings = response_findings(operation, response.status, _raw(response), response.body)
+        for finding, is_drift in self._judged(findings, operation, response):
             if is_drift:
-                yield _drift(exchange, operation, reply, finding)
+                yield _drift(exchange, operation, response, finding)
             elif self._is_null_for_absent(finding):
-                yield _null(exchange, operation, reply, finding, self._suspect(operation, reply))
-            elif not (finding.location == "status" and reply.status >= 500):
-                yield _deviation(exchange, operation, reply, finding, self._suspect(operation, reply))
+                yield _null(exchange, operation, response, finding, self._suspect(operation, response))
+            elif not (finding.location == "status" and response.status >= 500):
+                yield _deviation(exchange, operation, response, finding, self._suspect(operation, response))
         if not findings:
-            for finding in _unknown_fields(operation, reply):
-                yield _drift(exchange, operation, reply, finding)
-            if exchange.phase == "behaviours" and (complaint := self._complaint(operation, reply)):
-                yield _unreadable(exchange, operation, reply, complaint)
+            for finding in _unknown_fields(operation, response):
+                yield _drift(exchange, operation, response, finding)
+            if exchange.phase == "behaviours" and (complaint := self._complaint(operation, response)):
+                yield _unreadable(exchange, operation, response, complaint)
 
     def _is_null_for_absent(self, finding: Finding) -> bool:
         """Whether a field is null that may be absent, but not null."""
@@ -111,24 +113,26 @@ class Answers:
             and field not in self._operations.schemas.node(owner).get("required", ())
         )
 
-    def _judged(self, findings: list[Finding], operation: Operation, reply: Reply) -> Iterator[tuple[Finding, bool]]:
+    def _judged(
+        self, findings: list[Finding], operation: Operation, response: WireResponse
+    ) -> Iterator[tuple[Finding, bool]]:
         """Each finding, with whether the document expects to be outgrown there."""
         if not findings:
             return
-        still = response_findings(self._open[operation.id], reply.status, _raw(reply), reply.body)
+        still = response_findings(self._open[operation.id], response.status, _raw(response), response.body)
         broken = {(finding.location, finding.pointer) for finding in _summed_up(still)}
         for finding in _summed_up(findings):
             yield finding, (finding.location, finding.pointer) not in broken
 
-    def _complaint(self, operation: Operation, reply: Reply) -> str | None:
-        if self._reader is None or reply.status != 200:
+    def _complaint(self, operation: Operation, response: WireResponse) -> str | None:
+        if self._reader is None or response.status != 200:
             return None
-        return self._reader.complaint(operation.id, reply)
+        return self._reader.complaint(operation.id, response)
 
-    def _suspect(self, operation: Operation, reply: Reply) -> tuple[Suspect, str]:
-        if self._reader is None or reply.status != 200:
+    def _suspect(self, operation: Operation, response: WireResponse) -> tuple[Suspect, str]:
+        if self._reader is None or response.status != 200:
             return "target", "its answer breaks the document"
-        complaint = self._complaint(operation, reply)
+        complaint = self._complaint(operation, response)
         if complaint is None:
             return "document", "meetkai-mka1 reads the answer without complaint; the document may ask too much"
         return "target", f"meetkai-mka1 cannot read the answer either: {complaint.splitlines()[0]}"
@@ -138,10 +142,14 @@ _SERVER_ERROR = Finding("response", "status", "", "a server error")
 
 
 def _deviation(
-    exchange: Exchange, operation: Operation | None, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
+    exchange: WireExchange,
+    operation: Operation | None,
+    response: WireResponse,
+    finding: Finding,
+    suspect: tuple[Suspect, str],
 ) -> Deviation:
-    name = operation.id if operation else f"{exchange.sent.method} of no operation"
-    response = operation.response(reply.status) if operation else None
+    name = operation.id if operation else f"{exchange.request.method} of no operation"
+    declared = operation.response(response.status) if operation else None
     is_status = finding.location == "status"
     place = f"{finding.location} {finding.pointer}".strip()
     if finding is _SERVER_ERROR:
@@ -151,17 +159,17 @@ def _deviation(
     else:
         component = _COMPONENT.match(finding.schema_pointer)
         whose = (
-            f"Every {component[1]}" if component and finding.location == "body" else f"The {reply.status} of {name}"
+            f"Every {component[1]}" if component and finding.location == "body" else f"The {response.status} of {name}"
         )
         statement = f"{whose} is as the document says, at {place}."
         expected = finding.message
     return Deviation(
-        case=_case(name, response, reply, finding),
+        case=_case(name, declared, response, finding),
         verdict="violates",
         statement=statement,
         source=f"openapi.yaml#{finding.schema_pointer}" if finding.schema_pointer else "openapi.yaml",
         expected=expected,
-        received=f"{reply.status} {_excerpt(reply)}" if is_status else _value_at(reply, finding),
+        received=f"{response.status} {_excerpt(response)}" if is_status else _value_at(response, finding),
         suspect=suspect[0],
         reason=suspect[1],
         operations=[operation.id] if operation else [],
@@ -176,9 +184,13 @@ NULLS = "null for absent fields"
 
 
 def _null(
-    exchange: Exchange, operation: Operation, reply: Reply, finding: Finding, suspect: tuple[Suspect, str]
+    exchange: WireExchange,
+    operation: Operation,
+    response: WireResponse,
+    finding: Finding,
+    suspect: tuple[Suspect, str],
 ) -> Deviation:
-    deviation = _deviation(exchange, operation, reply, finding, suspect)
+    deviation = _deviation(exchange, operation, response, finding, suspect)
     deviation.received = f"null at {deviation.case}"
     deviation.case = NULLS
     deviation.statement = "An optional field that is not there is left out; null is something else."
@@ -186,24 +198,24 @@ def _null(
     return deviation
 
 
-def _drift(exchange: Exchange, operation: Operation, reply: Reply, finding: Finding) -> Deviation:
+def _drift(exchange: WireExchange, operation: Operation, response: WireResponse, finding: Finding) -> Deviation:
     reason = "the target has something new where the document expects to be outgrown"
-    deviation = _deviation(exchange, operation, reply, finding, ("document", reason))
+    deviation = _deviation(exchange, operation, response, finding, ("document", reason))
     deviation.verdict = "drift"
     return deviation
 
 
-def _unreadable(exchange: Exchange, operation: Operation, reply: Reply, complaint: str) -> Deviation:
+def _unreadable(exchange: WireExchange, operation: Operation, response: WireResponse, complaint: str) -> Deviation:
     reason = "the answer is as the document says, but meetkai-mka1 cannot read it"
     finding = Finding("response", "body", "", complaint)
-    deviation = _deviation(exchange, operation, reply, finding, ("SDK", reason))
+    deviation = _deviation(exchange, operation, response, finding, ("SDK", reason))
     deviation.case += " SDK"
     deviation.statement = f"meetkai-mka1 reads the answers of {operation.id}."
     deviation.source = "the models of meetkai-mka1"
     return deviation
 
 
-def _case(name: str, response: Response | None, reply: Reply, finding: Finding) -> str:
+def _case(name: str, declared: Response | None, response: WireResponse, finding: Finding) -> str:
     """The name of a mistake: by the schema and the field (or keyword) that it breaks, which operations share.
 
     That of a header is by the response, if operations share it; of anything else by operation, status and place.
@@ -214,20 +226,20 @@ def _case(name: str, response: Response | None, reply: Reply, finding: Finding) 
         field = finding.pointer.rpartition("/")[2]
         is_declared = keyword == "required" or f"/properties/{field}/" in finding.schema_pointer + "/"
         return f"{found[1]}/{field if is_declared else keyword}".rstrip("/")
-    if finding.location == "header" and response is not None and response.pointer.startswith(_SHARED_RESPONSE):
-        return response.pointer.removeprefix(_SHARED_RESPONSE) + finding.pointer
-    case = f"{name}/{reply.status}"
+    if finding.location == "header" and declared is not None and declared.pointer.startswith(_SHARED_RESPONSE):
+        return declared.pointer.removeprefix(_SHARED_RESPONSE) + finding.pointer
+    case = f"{name}/{response.status}"
     return case if finding.location == "status" else f"{case}/{finding.location}{_INDEX.sub('/*', finding.pointer)}"
 
 
-def _raw(reply: Reply) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in reply.headers]
+def _raw(response: WireResponse) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
 
 
-def _unknown_fields(operation: Operation, reply: Reply) -> Iterable[Finding]:
-    declared = operation.response(reply.status)
-    schema = declared.content.get(essence_of(reply.header("content-type") or "")) if declared else None
-    return schema.unknown_fields(orjson.loads(reply.body), "response", "body") if schema is not None else ()
+def _unknown_fields(operation: Operation, response: WireResponse) -> Iterable[Finding]:
+    declared = operation.response(response.status)
+    schema = declared.content.get(essence_of(response.header("content-type") or "")) if declared else None
+    return schema.unknown_fields(orjson.loads(response.body), "response", "body") if schema is not None else ()
 
 
 def _summed_up(findings: list[Finding]) -> list[Finding]:
@@ -247,20 +259,20 @@ def _summed_up(findings: list[Finding]) -> list[Finding]:
     return summed_up
 
 
-def _value_at(reply: Reply, finding: Finding) -> str:
+def _value_at(response: WireResponse, finding: Finding) -> str:
     if finding.location == "header":
         name = finding.pointer.removeprefix("/")
-        value = reply.header(name.lower())
+        value = response.header(name.lower())
         return f"{name}: {value}" if value is not None else f"no header {name}"
     try:
-        place: Any = orjson.loads(reply.body)
+        place: Any = orjson.loads(response.body)
         for token in finding.pointer.split("/")[1:]:
             place = place[int(token)] if isinstance(place, list) else place[unescaped(token)]
     except (ValueError, LookupError, TypeError):
-        return _excerpt(reply)
-    return shown(place, _EXCERPT) if finding.pointer else _excerpt(reply)
+        return _excerpt(response)
+    return shown(place, _EXCERPT) if finding.pointer else _excerpt(response)
 
 
-def _excerpt(reply: Reply) -> str:
-    text = reply.body.decode("utf-8", "replace")
+def _excerpt(response: WireResponse) -> str:
+    text = response.body.decode("utf-8", "replace")
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 3] + "..."

@@ -20,10 +20,10 @@ from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
 from mockserver.verify.baseline import Entry, apply_baseline
 from mockserver.verify.behaviours import Behaviours, Gateway
-from mockserver.verify.cleanup import Made
-from mockserver.verify.document import at_address, has_responses, opened
+from mockserver.verify.cleanup import Cleanup
+from mockserver.verify.document import allow_unknown_values, has_responses, relocate_document
 from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
-from mockserver.verify.preflight import PHASE, not_offered
+from mockserver.verify.preflight import PHASE, find_missing_operations
 from mockserver.verify.report.model import (
     PHASES,
     Cell,
@@ -35,10 +35,10 @@ from mockserver.verify.report.model import (
     Report,
     Verdict,
 )
-from mockserver.verify.reproduction import History
-from mockserver.verify.response_checks import NULLS, Answers
-from mockserver.verify.sdk import Reader
-from mockserver.verify.transport import Exchange, Limits, Stopped, Traffic, TrafficTransport
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.response_checks import NULLS, ResponseChecks
+from mockserver.verify.sdk import PublishedSdk
+from mockserver.verify.transport import HttpxTransport, Limits, Stopped, Transport, WireExchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,20 @@ class _Run:
         self._base_url = options.base_url.rstrip("/").removesuffix(options.prefix)
         self._name = f"mockserver-verify-{uuid4().hex[:8]}"
         document = load_document()
-        self._document = at_address(document, self._base_url, options.prefix, responses=options.include_responses)
+        self._document = relocate_document(
+            document, self._base_url, options.prefix, responses=options.include_responses
+        )
         self._operations = Operations(self._document)
-        self._history = History(_origin(self._base_url))
+        self._log = ExchangeLog(_origin(self._base_url))
         reader, self._notes = _reader()
         if options.include_responses and not has_responses(document):
             self._notes.append("the document describes no operation of the Responses resource yet; none was called")
-        self._answers = Answers(self._operations, Operations(opened(self._document)), self._history, reader)
-        self._made = Made()
+        self._answers = ResponseChecks(
+            self._operations, Operations(allow_unknown_values(self._document)), self._log, reader
+        )
+        self._made = Cleanup()
         keys = {KEY_PLACEHOLDER: options.api_key, SECOND_KEY_PLACEHOLDER: options.second_key}
-        self._traffic = Traffic(
+        self._transport = Transport(
             self._operations,
             {placeholder: key for placeholder, key in keys.items() if key is not None},
             options.limits,
@@ -128,17 +132,17 @@ class _Run:
             self._name,
             SECOND_KEY_PLACEHOLDER if options.second_key else None,
             options.prefix,
-            http_client(TrafficTransport(self._traffic)),
+            http_client(HttpxTransport(self._transport)),
         )
         gateway = Gateway(self._api, options.may_act_for_the_account)
         self._behaviours = Behaviours(
-            load_catalogue(), gateway, self._traffic, self._history, self._operations, self._answers.missing
+            load_catalogue(), gateway, self._transport, self._log, self._operations, self._answers.missing
         )
         self._fuzzing = Fuzzing(
             self._document,
             self._base_url,
-            self._traffic,
-            self._history,
+            self._transport,
+            self._log,
             self._answers.missing,
             has_key=options.api_key is not None,
         )
@@ -148,16 +152,16 @@ class _Run:
         self._errors: dict[str, str] = {}
         self._stopped_at = ""
 
-    def _observe(self, exchange: Exchange) -> None:
-        self._history.observe(exchange)
+    def _observe(self, exchange: WireExchange) -> None:
+        self._log.observe(exchange)
         self._made.observe(exchange)
         self._answers.observe(exchange)
         if self._options.repeat is not None and self._options.repeat in self._answers.deviations:
-            self._traffic.stopped = "the case was met again"
+            self._transport.stopped = "the case was met again"
 
     def report(self) -> Report:
         started_at, started = datetime.now(UTC), time.monotonic()
-        with closing(self._api), self._traffic.interrupted_by_signals():
+        with closing(self._api), self._transport.interrupted_by_signals():
             with suppress(Stopped):  # The phases will not begin then.
                 self._call_once()
             try:
@@ -170,7 +174,7 @@ class _Run:
             seed=self._options.seed,
             started_at=started_at.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - started, 1),
-            requests=self._traffic.total,
+            requests=self._transport.total,
             strict=self._options.strict,
             phases=[self._phase_row(phase) for phase in self._options.phases],
             checks_off=self._fuzzing.checks_off() if set(self._options.phases) - {"behaviours"} else [],
@@ -178,19 +182,19 @@ class _Run:
             notes=[*self._notes, *notes],
         )
         self._judge(report)
-        return report.masked(self._traffic.masked)
+        return report.masked(self._transport.masked)
 
     def _clean_up(self) -> tuple[list[LeftOver], list[str]]:
-        self._traffic.clean_up()
-        self._progress.begin("clean-up", None)
+        self._transport.clean_up()
+        self._progress.begin("cleanup", None)
         try:
             return self._made.delete_all(self._api)
         finally:
-            self._progress.end("clean-up")
+            self._progress.end("cleanup")
 
     def _call_once(self) -> None:
         """See that the target is there and lets the key in, before anything is made on it."""
-        self._traffic.phase = PHASE
+        self._transport.phase = PHASE
         try:
             answer = self._api.get("/conversations", limit=1)
         except NoAnswer as error:
@@ -206,18 +210,18 @@ class _Run:
     def _run_phases(self) -> None:
         """Run them all; the first that is stopped is the last."""
         try:
-            for exchange in not_offered(self._api, self._history).values():
+            for exchange in find_missing_operations(self._api, self._log).values():
                 self._answers.miss(exchange)
             if "behaviours" in self._options.phases:
                 self._guarded("behaviours", self._run_behaviours)
             self._end_phase()
             others = tuple(phase for phase in self._options.phases if phase != "behaviours")
-            if others and not self._traffic.stopped:
+            if others and not self._transport.stopped:
                 self._guarded(others[0], lambda: self._run_fuzzing(others))
         except Stopped:
-            pass  # The traffic knows why; every phase's row says it.
+            pass  # The transport knows why; every phase's row says it.
         except KeyboardInterrupt:
-            self._traffic.interrupt()
+            self._transport.interrupt()
         self._end_phase()
 
     def _guarded(self, phase: Phase, run: Callable[[], None]) -> None:
@@ -235,7 +239,7 @@ class _Run:
             scenarios = [one for one in scenarios if self._options.repeat in one.behaviours]
         self._begin_phase("behaviours", len(scenarios))
         for scenario in scenarios:
-            self._progress.advance(self._traffic.total, scenario.name)
+            self._progress.advance(self._transport.total, scenario.name)
             self._behaviours.run(scenario)
 
     def _run_fuzzing(self, phases: tuple[Phase, ...]) -> None:
@@ -247,14 +251,14 @@ class _Run:
             self._options.max_examples,
             selected,
             (f"{self._name}-1", f"{self._name}-2"),
-            lambda label: self._progress.advance(self._traffic.total, label),
+            lambda label: self._progress.advance(self._transport.total, label),
         ):
             self._begin_phase(phase, None)
         self._errors |= self._fuzzing.errors
 
     def _begin_phase(self, phase: Phase, total: int | None) -> None:
         self._end_phase()
-        self._phase = self._traffic.phase = phase
+        self._phase = self._transport.phase = phase
         self._since = time.monotonic()
         self._progress.begin(phase, total)
 
@@ -262,12 +266,12 @@ class _Run:
         if self._phase:
             self._seconds[self._phase] = round(time.monotonic() - self._since, 1)
             self._progress.end(self._phase)
-            if self._traffic.stopped:
+            if self._transport.stopped:
                 self._stopped_at = self._stopped_at or self._phase
         self._phase = ""
 
     def _phase_row(self, phase: Phase) -> PhaseRow:
-        requests, why = self._traffic.counts.get(phase, 0), self._traffic.stopped or ""
+        requests, why = self._transport.counts.get(phase, 0), self._transport.stopped or ""
         if phase in self._errors:
             return PhaseRow(phase, "crashed", requests, self._seconds.get(phase, 0.0), self._errors[phase])
         if phase not in self._seconds:
@@ -279,7 +283,7 @@ class _Run:
 
     def _judge(self, report: Report) -> None:
         found = [
-            *self._behaviours.deviations(self._made.made_twice),
+            *self._behaviours.deviations(self._made.reused_ids),
             *self._answers.deviations.values(),
             *self._fuzzing.deviations.values(),
         ]
@@ -324,8 +328,8 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _reader() -> tuple[Reader | None, list[str]]:
+def _reader() -> tuple[PublishedSdk | None, list[str]]:
     try:
-        return Reader(), []
+        return PublishedSdk(), []
     except ImportError:
         return None, ["meetkai-mka1 is not installed; with it, the SDK is asked what it makes of each answer"]

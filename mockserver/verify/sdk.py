@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from mockserver.verify.transport import Reply
+from mockserver.verify.transport import WireResponse
 
 _CALLS: dict[str, Callable[[Any], Any]] = {
     "conversations.create": lambda api: api.create(),
@@ -21,7 +21,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Reader:
+class PublishedSdk:
     """Reads answers as `meetkai-mka1` does.
 
     Raises:
@@ -31,15 +31,15 @@ class Reader:
     def __init__(self) -> None:
         from meetkai_mka1 import SDK
 
-        self._reply = Reply(200, (), b"")
+        self._reply = WireResponse(200, (), b"")
         client = httpx.Client(transport=httpx.MockTransport(self._answer), trust_env=False)
         self._sdk = SDK(bearer_auth="key", server_url="http://sdk.invalid", client=client, retry_config=None)
 
-    def complaint(self, operation: str, reply: Reply) -> str | None:
+    def complaint(self, operation: str, response: WireResponse) -> str | None:
         """Why the SDK cannot read an answer with status 200; None where it can, or has no such method."""
         if operation not in _CALLS:
             return None
-        self._reply = reply
+        self._reply = response
         try:
             _CALLS[operation](self._sdk.llm.conversations)
         except Exception as error:  # noqa: BLE001 - whatever it is, the user of the SDK would get it

@@ -23,7 +23,7 @@ _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
 _NAP = 0.1  # Seconds after which an interrupt is seen; a lock must not be waited for, signal handlers would take it.
 _RETRIES = 5
 _SHORTEST_KEY = 8
-_CLEAN_UP = "clean-up"
+_CLEANUP = "cleanup"
 _MOST_AT_ONCE = 3  # A request, and the two with which a conversation that it makes is deleted and looked for.
 
 
@@ -40,7 +40,7 @@ class Limits:
     seconds: float | None = None
 
 
-class Sent(NamedTuple):
+class WireRequest(NamedTuple):
     """A request as it is shown: with placeholders in the place of keys."""
 
     method: str
@@ -53,7 +53,7 @@ class Sent(NamedTuple):
         return _header(self.headers, name)
 
 
-class Reply(NamedTuple):
+class WireResponse(NamedTuple):
     """What came back, its content decoded."""
 
     status: int
@@ -84,17 +84,17 @@ def _header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class WireExchange:
     """A request and its answer, None where there was none. `number` counts within its phase."""
 
     phase: str
     number: int
-    sent: Sent
-    reply: Reply | None
+    request: WireRequest
+    response: WireResponse | None
     match: Match | None
 
 
-class Traffic:
+class Transport:
     """Lets requests through, one at a time.
 
     `keys` are the real keys by their placeholders. `observe` sees every exchange. `pending` tells how many requests
@@ -106,7 +106,7 @@ class Traffic:
         operations: Operations,
         keys: Mapping[str, str],
         limits: Limits,
-        observe: Callable[[Exchange], None],
+        observe: Callable[[WireExchange], None],
         pending: Callable[[], int] = lambda: 0,
     ) -> None:
         self._operations = operations
@@ -146,7 +146,7 @@ class Traffic:
             return
 
         def interrupt(number: int, frame: FrameType | None) -> None:
-            if self._interrupted or self.phase == _CLEAN_UP:
+            if self._interrupted or self.phase == _CLEANUP:
                 raise KeyboardInterrupt
             self.interrupt()
 
@@ -162,31 +162,31 @@ class Traffic:
 
     def clean_up(self) -> None:
         """From now on, let through what was held back for the clean-up."""
-        self.phase = _CLEAN_UP
+        self.phase = _CLEANUP
         self._interrupted = False
 
-    def exchange(self, sent: Sent, send: Callable[[], Reply]) -> Reply:
+    def exchange(self, request: WireRequest, send: Callable[[], WireResponse]) -> WireResponse:
         """Send a request when its time has come, once more if the target asks to wait, and pass on the last answer.
 
         Raises:
             Stopped: it may not be sent, or not any more.
         """
-        match = self._operations.match(sent.method, sent.target.partition("?")[0])
+        match = self._operations.match(request.method, request.target.partition("?")[0])
         for attempt in range(_RETRIES + 1):
-            reply = self._observed(sent, send, match)
+            reply = self._observed(request, send, match)
             wait = _wait(reply, attempt)
             if wait is None or wait > _LONGEST_WAIT or self._is_too_late(wait) or attempt == _RETRIES:
                 break
             self._sleep(wait)
         return reply
 
-    def _observed(self, sent: Sent, send: Callable[[], Reply], match: Match | None) -> Reply:
+    def _observed(self, request: WireRequest, send: Callable[[], WireResponse], match: Match | None) -> WireResponse:
         number, reply = self._admit(), None
         try:
             reply = send()
             return reply
         finally:  # Whatever comes in between: the clean-up must know what was sent.
-            self._observe(Exchange(self.phase, number, sent, reply, match))
+            self._observe(WireExchange(self.phase, number, request, reply, match))
 
     def signed(self, value: str) -> str:
         """A header's value with the real keys in it."""
@@ -218,7 +218,7 @@ class Traffic:
             return self.counts[self.phase]
 
     def _check(self) -> None:
-        if self.phase == _CLEAN_UP:
+        if self.phase == _CLEANUP:
             return
         limits = self._limits
         most = limits.max_requests
@@ -243,7 +243,7 @@ class Traffic:
             time.sleep(min(left, _NAP))
 
 
-def _wait(reply: Reply, attempt: int) -> float | None:
+def _wait(reply: WireResponse, attempt: int) -> float | None:
     """How long to wait before trying again; None where there is nothing to wait for."""
     if reply.status != 429:
         return None
@@ -251,11 +251,11 @@ def _wait(reply: Reply, attempt: int) -> float | None:
     return float(2**attempt) if wait is None else wait
 
 
-class TrafficTransport(httpx.BaseTransport):
-    """Carries the requests of an httpx client through the traffic."""
+class HttpxTransport(httpx.BaseTransport):
+    """Carries the requests of an httpx client through the transport."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._inner = httpx.HTTPTransport(retries=1)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -263,23 +263,23 @@ class TrafficTransport(httpx.BaseTransport):
         target = request.extensions.get("target") or request.url.raw_path
         can_be_resent = isinstance(request.stream, httpx.ByteStream)
         content = request.read() if can_be_resent else b""
-        sent = Sent(request.method, target.decode("ascii"), tuple(headers), content)
+        sent = WireRequest(request.method, target.decode("ascii"), tuple(headers), content)
         signed = httpx.Request(
             request.method,
             request.url,
-            headers=[(name, self._traffic.signed(value)) for name, value in headers],
+            headers=[(name, self._transport.signed(value)) for name, value in headers],
             stream=request.stream,
             extensions=request.extensions,
         )
 
-        def send() -> Reply:
+        def send() -> WireResponse:
             response = self._inner.handle_request(signed)
             response.read()
             if response.status_code >= 500:  # Some servers close the connection behind it, without saying so.
                 self._inner.close()
-            return Reply(response.status_code, tuple(response.headers.multi_items()), response.content)
+            return WireResponse(response.status_code, tuple(response.headers.multi_items()), response.content)
 
-        reply = self._traffic.exchange(sent, send)
+        reply = self._transport.exchange(sent, send)
         # The content is decoded by now.
         kept = [
             (name, value) for name, value in reply.headers if name not in ("content-encoding", "transfer-encoding")
@@ -291,8 +291,8 @@ class TrafficTransport(httpx.BaseTransport):
 
 
 @contextmanager
-def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iterator[None]:
-    """Carry whatever `requests` sends through the traffic; Schemathesis has no other place to put it.
+def requests_through(transport: Transport, own: Callable[[str | None], str]) -> Iterator[None]:
+    """Carry whatever `requests` sends through the transport; Schemathesis has no other place to put it.
 
     `own` makes an end user of the run out of the one that was sent, so that nothing is done for anybody else.
     """
@@ -304,14 +304,14 @@ def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iter
         request.headers["X-On-Behalf-Of"] = own(_text(request.headers.get("X-On-Behalf-Of")))
         headers = tuple((name, _text(value) or "") for name, value in request.headers.items())
         body = request.body.encode() if isinstance(request.body, str) else request.body
-        sent = Sent(request.method or "", request.path_url, headers, body if isinstance(body, bytes) else b"")
+        sent = WireRequest(request.method or "", request.path_url, headers, body if isinstance(body, bytes) else b"")
         signed = request.copy()
         for name, value in headers:
-            if (real := traffic.signed(value)) != value:
+            if (real := transport.signed(value)) != value:
                 signed.headers[name] = real
         received: list[requests.Response] = []
 
-        def through() -> Reply:
+        def through() -> WireResponse:
             used.add(adapter)
             response = original(adapter, signed, *args, **options)
             received.append(response)
@@ -319,9 +319,9 @@ def requests_through(traffic: Traffic, own: Callable[[str | None], str]) -> Iter
             if response.status_code >= 500:  # As above.
                 adapter.close()
             fields = tuple(response.raw.headers.items())
-            return Reply(response.status_code, fields, content)
+            return WireResponse(response.status_code, fields, content)
 
-        reply = traffic.exchange(sent, through)
+        reply = transport.exchange(sent, through)
         response = received[-1]
         response.request = request
         response._content = reply.body

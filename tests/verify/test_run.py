@@ -17,7 +17,7 @@ from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
 from mockserver.settings import rate_of
 from mockserver.verify import run as run_module
-from mockserver.verify import transport as traffic_module
+from mockserver.verify import transport as transport_module
 from mockserver.verify.report.model import PHASES, Report
 from mockserver.verify.report.writers import write_reports
 from mockserver.verify.transport import Limits
@@ -150,7 +150,7 @@ def test_what_was_made_without_an_answer_is_found_and_deleted(gateway: Start, sc
 
 
 class DeletesNothing(InFront):
-    """Answers as if it did."""
+    """ResponseChecks as if it did."""
 
     def request(self, scope: Scope) -> Scope:
         is_whole = scope["method"] == "DELETE" and scope["path"].count("/") == 5
@@ -207,7 +207,7 @@ class Idle:
 def idle(monkeypatch: pytest.MonkeyPatch) -> Idle:
     """The time by which a run is paced."""
     time = Idle()
-    monkeypatch.setattr(traffic_module, "time", time)
+    monkeypatch.setattr(transport_module, "time", time)
     return time
 
 

@@ -18,11 +18,11 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.generation.case import Case
 from schemathesis.generation.meta import negated_parameters
 
-from mockserver.verify.document import without_security
+from mockserver.verify.document import remove_security
 from mockserver.verify.fuzzing import hooks
 from mockserver.verify.report.model import PHASES, CheckOff, Deviation, Phase, keep
-from mockserver.verify.reproduction import History
-from mockserver.verify.transport import Traffic, requests_through
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.transport import Transport, requests_through
 
 FOLDER = Path(__file__).parent
 
@@ -49,17 +49,17 @@ class Fuzzing:
         self,
         document: dict[str, Any],
         base_url: str,
-        traffic: Traffic,
-        history: History,
+        transport: Transport,
+        log: ExchangeLog,
         missing: Mapping[str, str],
         *,
         has_key: bool,
     ) -> None:
         # Without a key there is nothing to be said of keys.
-        self._document = document if has_key else without_security(document)
+        self._document = document if has_key else remove_security(document)
         self._base_url = base_url
-        self._traffic = traffic
-        self._history = history
+        self._transport = transport
+        self._log = log
         self._missing = missing
         self._has_key = has_key
         self._operations = {
@@ -82,7 +82,7 @@ class Fuzzing:
         advance: Callable[[str], None],
     ) -> Iterator[Phase]:
         """Run the phases, on one operation alone if one is named; yields each phase when it begins."""
-        hooks.KEYS.clear()  # The keys stay placeholders here; the traffic fills them in.
+        hooks.KEYS.clear()  # The keys stay placeholders here; the transport fills them in.
         with TemporaryDirectory() as folder:
             users = Path(folder, "users.yaml")
             users.write_text(_users(end_users, has_key=self._has_key))
@@ -93,14 +93,14 @@ class Fuzzing:
             others = {one for one in self._operations.values() if operation not in (None, one)}
             if without := others | self._missing.keys():  # Includes would be added to those of the configuration.
                 schema = schema.exclude(operation_id=sorted(without))
-            with requests_through(self._traffic, lambda sent: sent if sent in end_users else end_users[0]):
+            with requests_through(self._transport, lambda sent: sent if sent in end_users else end_users[0]):
                 stream = from_schema(schema).execute()
                 for event in stream:
                     if isinstance(event, events.PhaseStarted) and event.phase.name.value in PHASES:
-                        self._traffic.phase = event.phase.name.value
-                        yield self._traffic.phase
+                        self._transport.phase = event.phase.name.value
+                        yield self._transport.phase
                     self._take(event, advance)
-                    if self._traffic.stopped:
+                    if self._transport.stopped:
                         stream.stop()
 
     def checks_off(self) -> list[CheckOff]:
@@ -128,8 +128,8 @@ class Fuzzing:
                 for failure in failures:
                     self._add(failure, type(failure).__name__, None, "")
             case events.Interrupted():
-                self._traffic.interrupt()
-            case events.NonFatalError() if not self._traffic.stopped:
+                self._transport.interrupt()
+            case events.NonFatalError() if not self._transport.stopped:
                 self._take_error(event)
             case events.FatalError():
                 raise event.exception
@@ -143,7 +143,7 @@ class Fuzzing:
 
     def _take_error(self, event: events.NonFatalError) -> None:
         if not isinstance(event.value, requests.RequestException):
-            self.errors[self._traffic.phase] = f"{event.label}: {event.info.title}: {event.info.message}"
+            self.errors[self._transport.phase] = f"{event.label}: {event.info.title}: {event.info.message}"
             return
         operation = self._operations.get(event.label, event.label)
         keep(self.deviations, Deviation(
@@ -156,18 +156,18 @@ class Fuzzing:
             suspect="target",
             reason="it closed the connection, or answered with something that is not HTTP",
             operations=[operation],
-            phases=[self._traffic.phase],
-            first_request=self._traffic.counts.get(self._traffic.phase, 0),
+            phases=[self._transport.phase],
+            first_request=self._transport.counts.get(self._transport.phase, 0),
         ))  # fmt: skip
 
     def _add(self, failure: Failure, check: str, case: Case[Any] | None, code_sample: str) -> None:
         operation = self._operations.get(case.operation.label if case else failure.operation or "", "")
         subject = _subject(check, case)
-        exchange = self._history.of_test_case(case.id) if case else None
+        exchange = self._log.of_test_case(case.id) if case else None
         # What is about keys and methods goes wrong everywhere at once.
         is_shared = check in SHARED_CHECKS or subject == "Authorization"
         name = "/".join(filter(None, ("" if is_shared else operation, check, subject)))
-        status = f"{exchange.reply.status} " if exchange is not None and exchange.reply is not None else ""
+        status = f"{exchange.response.status} " if exchange is not None and exchange.response is not None else ""
         deviation = Deviation(
             case=name,
             verdict="violates",
@@ -180,11 +180,11 @@ class Fuzzing:
             operations=[operation] if operation else [],
             place=subject or None,
             curl=[code_sample],
-            phases=[self._traffic.phase],
+            phases=[self._transport.phase],
             first_request=exchange.number if exchange else 0,
         )
         if keep(self.deviations, deviation) and exchange is not None:
-            deviation.curl = self._history.script(self._history.leading_to(exchange))
+            deviation.curl = self._log.script(self._log.steps_leading_to(exchange))
 
 
 def _subject(check: str, case: Case[Any] | None) -> str:

@@ -11,8 +11,8 @@ from mockserver.conformance.samples import says
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
 from mockserver.curl import KEY_PLACEHOLDER
-from mockserver.verify.reproduction import History
-from mockserver.verify.transport import Limits, Traffic, TrafficTransport
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.transport import HttpxTransport, Limits, Transport
 
 from .conftest import KEYS
 
@@ -23,13 +23,13 @@ needs_shell = pytest.mark.skipif(
 
 @pytest.fixture
 def recorded(gateway):
-    """A caller of a fake, and the history of its calls."""
+    """A caller of a fake, and the log of its calls."""
     target = gateway()
-    history = History(target.url)
-    traffic = Traffic(Operations(load_document()), {KEY_PLACEHOLDER: KEYS[0]}, Limits(), history.observe)
-    traffic.phase = "behaviours"
-    api = Api(target.url, KEY_PLACEHOLDER, "an end-user's name", http=http_client(TrafficTransport(traffic)))
-    yield api, history, target
+    log = ExchangeLog(target.url)
+    transport = Transport(Operations(load_document()), {KEY_PLACEHOLDER: KEYS[0]}, Limits(), log.observe)
+    transport.phase = "behaviours"
+    api = Api(target.url, KEY_PLACEHOLDER, "an end-user's name", http=http_client(HttpxTransport(transport)))
+    yield api, log, target
     api.close()
 
 
@@ -40,12 +40,12 @@ def run(lines: list[str]) -> str:
 
 @needs_shell
 def test_the_commands_work_again_though_everything_was_deleted(recorded) -> None:
-    api, history, target = recorded
+    api, log, target = recorded
     conversation = api.create_id(topic='it\'s "quoted", $HOME and `this`')
     first, _ = (item["id"] for item in api.add(conversation, says("one"), says("two")))
     api.get(f"{items_path(conversation)}/{first}").ok()
     api.clean_up()
-    script = history.script(history.since("behaviours", 0)[:3])
+    script = log.script(log.since("behaviours", 0)[:3])
     assert conversation not in "\n".join(script)
     assert first not in "\n".join(script)
     assert not [key for key in KEYS if key in "\n".join(script)]
@@ -59,32 +59,32 @@ def test_the_commands_work_again_though_everything_was_deleted(recorded) -> None
 
 
 def test_what_led_to_an_exchange_is_what_wrote_to_its_conversation(recorded) -> None:
-    api, history, _ = recorded
+    api, log, _ = recorded
     conversation, other = api.create_id(), api.create_id()
     api.add(conversation, says("one"))
     api.add(other, says("two"))
     api.items(conversation)
     api.post(items_path(conversation), {"items": []}).refused()
     api.items(conversation)
-    led = history.leading_to(history.since("behaviours", 0)[-1])
+    led = log.steps_leading_to(log.since("behaviours", 0)[-1])
     assert [exchange.number for exchange in led] == [1, 3, 7]
 
 
 def test_what_led_to_a_list_is_what_its_end_user_wrote(recorded) -> None:
-    api, history, _ = recorded
+    api, log, _ = recorded
     api.other_end_user().create()
     api.create()
     api.conversations()
-    led = history.leading_to(history.since("behaviours", 0)[-1])
+    led = log.steps_leading_to(log.since("behaviours", 0)[-1])
     assert [exchange.number for exchange in led] == [2, 3]
 
 
 @needs_shell
 def test_what_no_text_can_say_is_sent_all_the_same(recorded) -> None:
-    api, history, _ = recorded
+    api, log, _ = recorded
     api.request(
         "POST", "/conversations", content=b"{", headers=[("Content-Type", "application/json"), ("X-Empty", "")]
     )
-    (line,) = history.script(history.since("behaviours", 0))
+    (line,) = log.script(log.since("behaviours", 0))
     assert "-H 'X-Empty;'" in line
     assert run([line]).startswith("HTTP/1.1 400")

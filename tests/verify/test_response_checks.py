@@ -1,4 +1,4 @@
-"""Answers held to the document: what is a violation, what is drift, and what each is called."""
+"""ResponseChecks held to the document: what is a violation, what is drift, and what each is called."""
 
 import json
 from typing import Any
@@ -7,31 +7,33 @@ import pytest
 
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
-from mockserver.verify.document import at_address, opened
-from mockserver.verify.reproduction import History
-from mockserver.verify.response_checks import Answers
-from mockserver.verify.sdk import Reader
-from mockserver.verify.transport import Exchange, Reply, Sent
+from mockserver.verify.document import allow_unknown_values, relocate_document
+from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.response_checks import ResponseChecks
+from mockserver.verify.sdk import PublishedSdk
+from mockserver.verify.transport import WireExchange, WireRequest, WireResponse
 
 DOCUMENT = load_document()
 OPERATIONS = Operations(DOCUMENT)
-OPEN = Operations(opened(DOCUMENT))
+OPEN = Operations(allow_unknown_values(DOCUMENT))
 CONVERSATION = {"id": "conv_1", "object": "conversation", "created_at": 1, "deleted_at": None, "metadata": {}}
 MESSAGE = {"id": "msg_1", "type": "message", "role": "user", "content": "hello"}
 METHOD_NOT_ALLOWED = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": 405}}
-WITHOUT_SDK, WITH_SDK = None, Reader()
+WITHOUT_SDK, WITH_SDK = None, PublishedSdk()
 
 
-def deviations(method: str, path: str, status: int, body: Any, reader: Reader | None = WITHOUT_SDK, **headers: str):
-    answers = Answers(OPERATIONS, OPEN, History("http://target"), reader)
+def deviations(
+    method: str, path: str, status: int, body: Any, reader: PublishedSdk | None = WITHOUT_SDK, **headers: str
+):
+    answers = ResponseChecks(OPERATIONS, OPEN, ExchangeLog("http://target"), reader)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {
         "content-type": "application/json",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    sent = Sent(method, f"/api/v1/llm{path}", (), b"")
+    sent = WireRequest(method, f"/api/v1/llm{path}", (), b"")
     match = OPERATIONS.match(method, sent.target)
-    answers.observe(Exchange("behaviours", 1, sent, Reply(status, tuple(headers.items()), content), match))
+    answers.observe(WireExchange("behaviours", 1, sent, WireResponse(status, tuple(headers.items()), content), match))
     return [(one.case, one.verdict) for one in answers.deviations.values()]
 
 
@@ -85,12 +87,12 @@ def test_an_error_body_is_the_same_mistake_wherever_it_is_met() -> None:
 
 
 def test_nulls_for_what_is_not_there_are_one_deviation() -> None:
-    answers = Answers(OPERATIONS, OPEN, History("http://target"), WITHOUT_SDK)
+    answers = ResponseChecks(OPERATIONS, OPEN, ExchangeLog("http://target"), WITHOUT_SDK)
     call = {"type": "mcp_call", "id": "mcp_1", "name": "f", "server_label": "s", "arguments": "{}"}
-    sent = Sent("GET", "/api/v1/llm/conversations/c/items/i", (), b"")
+    sent = WireRequest("GET", "/api/v1/llm/conversations/c/items/i", (), b"")
     for nulls in ({"output": None}, {"output": None, "error": None}):
-        reply = Reply(200, (("content-type", "application/json"),), json.dumps(call | nulls).encode())
-        answers.observe(Exchange("behaviours", 1, sent, reply, OPERATIONS.match("GET", sent.target)))
+        response = WireResponse(200, (("content-type", "application/json"),), json.dumps(call | nulls).encode())
+        answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
     (deviation,) = answers.deviations.values()
     assert (deviation.case, deviation.count) == ("null for absent fields", 3)
     assert deviation.received == "null at MCPToolCall/output, null at MCPToolCall/error"
@@ -108,10 +110,10 @@ def test_a_server_error_is_told_once_though_its_body_is_wrong_too() -> None:
 
 
 def suspect(body: Any) -> tuple[str, str]:
-    answers = Answers(OPERATIONS, OPEN, History("http://target"), WITH_SDK)
-    sent = Sent("GET", "/api/v1/llm/conversations/c", (), b"")
-    reply = Reply(200, (("content-type", "application/json"),), json.dumps(body).encode())
-    answers.observe(Exchange("behaviours", 1, sent, reply, OPERATIONS.match("GET", sent.target)))
+    answers = ResponseChecks(OPERATIONS, OPEN, ExchangeLog("http://target"), WITH_SDK)
+    sent = WireRequest("GET", "/api/v1/llm/conversations/c", (), b"")
+    response = WireResponse(200, (("content-type", "application/json"),), json.dumps(body).encode())
+    answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
     (deviation,) = answers.deviations.values()
     return deviation.suspect, deviation.reason
 
@@ -125,7 +127,7 @@ def test_the_sdk_is_asked_who_is_wrong() -> None:
 
 
 def test_the_document_moves_with_its_target() -> None:
-    moved = at_address(DOCUMENT, "https://gateway.example.com/base", "/v1", responses=False)
+    moved = relocate_document(DOCUMENT, "https://gateway.example.com/base", "/v1", responses=False)
     operations = Operations(moved)
     match = operations.match("GET", "/base/v1/conversations/c")
     assert match is not None
@@ -138,5 +140,5 @@ def test_operations_that_cost_money_are_left_out_unless_asked_for() -> None:
         "/api/v1/llm/responses": {"post": {"tags": ["Responses"], "operationId": "responses.create", "responses": {}}}
     }
     document = {**DOCUMENT, "paths": {**DOCUMENT["paths"], **costly}}
-    assert "/v1/responses" not in at_address(document, "", "/v1", responses=False)["paths"]
-    assert "/v1/responses" in at_address(document, "", "/v1", responses=True)["paths"]
+    assert "/v1/responses" not in relocate_document(document, "", "/v1", responses=False)["paths"]
+    assert "/v1/responses" in relocate_document(document, "", "/v1", responses=True)["paths"]
