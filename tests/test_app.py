@@ -5,24 +5,25 @@ import yaml
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from mockserver import Settings, create_app
+from mockserver import Settings, create_app, run_server
 from mockserver.app import Endpoint
 from mockserver.contract.document import DocumentError, load_document
 from mockserver.contract.operations import Operations
+from tests.support.asgi_client import API_PATH
+from tests.support.raw_connection import RawConnection, build_request
 
 BROKEN = b'{"id": 5, "object": "conversation", "created_at": 0, "deleted_at": null}'
 
 
-def test_the_document_is_served_to_all_comers(serve):
-    client = serve(api_keys=("k",))
-    root = str(client.base_url.copy_with(path="/"))
-    answer = client.get(f"{root}openapi.json")
+def test_the_document_is_served_to_all_comers(make_client):
+    client = make_client(api_keys=("k",)).root
+    answer = client.get("/openapi.json")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.json() == load_document()
-    answer = client.get(f"{root}openapi.yaml")
+    answer = client.get("/openapi.yaml")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/yaml")
     assert yaml.safe_load(answer.content) == load_document()
-    assert client.head(f"{root}openapi.json").content == b""
+    assert client.head("/openapi.json").status_code == 200
 
 
 def test_another_server_can_start_and_end_it_and_gets_no_websocket():
@@ -32,15 +33,18 @@ def test_another_server_can_start_and_end_it_and_gets_no_websocket():
             pass
 
 
-def test_a_websocket_is_a_request_like_any_other_to_the_server(serve):
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    answer = serve().get("/conversations", headers={**upgrade, "Sec-WebSocket-Key": "c2l4dGVlbiBieXRlcyBsbw=="})
-    assert (answer.status_code, answer.json()["object"]) == (200, "list")
+def test_the_server_answers_a_websocket_request_like_any_other():
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    headers = ["Authorization: Bearer k", *upgrade, "Sec-WebSocket-Key: c2l4dGVlbiBieXRlcyBsbw=="]
+    request = build_request("GET", f"{API_PATH}/conversations", headers=headers)
+    with run_server(create_app()) as server, RawConnection(server.url) as connection:
+        response = connection.send(request).read_response()
+    assert response.status_code == 200
+    assert response.json()["object"] == "list"
 
 
-def test_the_document_is_only_read(serve):
-    client = serve()
-    answer = client.post(str(client.base_url.copy_with(path="/openapi.json")))
+def test_the_document_is_only_read(make_client):
+    answer = make_client().root.post("/openapi.json")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert answer.json()["error"]["code"] == 405
 
@@ -55,18 +59,18 @@ def test_every_operation_has_its_handler_and_every_handler_its_operation():
         Endpoint({**handlers, "sing": lambda context: b"{}"}, operations)
 
 
-def test_an_answer_of_the_fake_that_breaks_the_document_does_not_get_out(monkeypatch, serve):
+def test_an_answer_of_the_fake_that_breaks_the_document_does_not_get_out(monkeypatch, make_client):
     monkeypatch.setattr("mockserver.resources.conversations.conversation_json", lambda *_: BROKEN)
-    answer = serve().post("/conversations", json={})
+    answer = make_client().post("/conversations", json={})
     assert answer.status_code == 500
     assert answer.json()["error"]["message"] == (
         "The answer of conversations.create breaks the document: response body /id: must be a string, not 5"
     )
 
 
-def test_the_order_of_refusal(serve):
+def test_the_order_of_refusal(make_client):
     """404 and 405, 401, 429, 413 and 415, 400, 404 of what is not there."""
-    client = serve(api_keys=("mka1-test-key",), rate_limits=("4/d",), max_body=30)
+    client = make_client(api_keys=("mka1-test-key",), rate_limits=("4/d",), max_body=30)
     nobody = {"Authorization": "Bearer nobody"}
     too_large = {"content": json.dumps({"items": "x" * 40}), "headers": {"Content-Type": "text/plain"}}
     assert client.put("/conversations", headers=nobody).status_code == 405

@@ -20,8 +20,8 @@ def findings(answer):
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
-def test_the_fake_runs_on_either(serve, engine):
-    client = serve(engine=engine, unknown_fields="reject")
+def test_the_fake_runs_on_either(make_client, engine):
+    client = make_client(engine=engine, unknown_fields="reject")
     created = client.post("/conversations", json={"items": [{"role": "user", "content": "Is it raining?"}]})
     page = client.get(f"/conversations/{created.json()['id']}/items", params={"limit": 5})
     assert [item["content"] for item in page.json()["data"]] == ["Is it raining?"]

@@ -1,6 +1,5 @@
 import json
 
-import httpx
 import pytest
 
 from mockserver import Settings, UsageError, create_app
@@ -25,7 +24,7 @@ def test_a_shipped_seed_loads_by_name_and_by_path(name):
     load(str(data_path(f"fixtures/seeds/{name}.yaml")))
 
 
-def test_a_seed_belongs_to_the_tenants_that_it_names(serve):
+def test_a_seed_belongs_to_the_tenants_that_it_names(make_client):
     seed = {
         "conversations": [
             {"id": "conv_default"},
@@ -34,7 +33,7 @@ def test_a_seed_belongs_to_the_tenants_that_it_names(serve):
             {"id": "conv_account", "account": "acme", "api_key": "k"},
         ]
     }
-    client = serve(api_keys=("mka1-test-key", "k", "other=acme"), seeds=(seed,))
+    client = make_client(api_keys=("mka1-test-key", "k", "other=acme"), seeds=(seed,))
 
     def seen(**headers):
         answer = client.get("/conversations", headers={name.replace("_", "-"): text for name, text in headers.items()})
@@ -46,19 +45,19 @@ def test_a_seed_belongs_to_the_tenants_that_it_names(serve):
     assert seen(Authorization="Bearer other") == ["conv_account"]
 
 
-def test_a_seed_is_shown_as_it_was_written(serve):
+def test_a_seed_is_shown_as_it_was_written(make_client):
     items = [{"id": "msg_1", **MESSAGE, "response_id": "resp_1", "metadata": {"k": "v"}}, {"id": "msg_2", **MESSAGE}]
     items.append({"id": "msg_3", **MESSAGE, "response_id": None, "metadata": {"k": "v"}})
     conversation = {"id": "conv_1", "created_at": 1704067200, "metadata": {"a": "b"}, "items": items}
-    client = serve(seeds=({"conversations": [conversation]},))
+    client = make_client(seeds=({"conversations": [conversation]},))
     shown = client.get("/conversations/conv_1").json()
     assert (shown["created_at"], shown["metadata"], shown["deleted_at"]) == (1704067200, {"a": "b"}, None)
     assert client.get("/conversations/conv_1/items").json()["data"] == items
     assert client.get("/conversations/conv_1/items/msg_1").json() == items[0]
 
 
-def test_what_a_seed_leaves_out_is_made_up(serve):
-    client = serve(ids="sequential", seeds=({"conversations": [{"items": [MESSAGE]}]},))
+def test_what_a_seed_leaves_out_is_made_up(make_client):
+    client = make_client(ids="sequential", seeds=({"conversations": [{"items": [MESSAGE]}]},))
     (conversation,) = client.get("/conversations").json()["data"]
     assert conversation["id"] == "conv_00000000000000000000000000000001"
     assert conversation["created_at"] > 1704067200
@@ -66,16 +65,16 @@ def test_what_a_seed_leaves_out_is_made_up(serve):
     assert item == {"id": "msg_00000000000000000000000000000001", **MESSAGE}
 
 
-def test_a_seed_may_hold_more_items_than_a_request(serve):
-    client = serve(seeds=({"conversations": [{"id": "conv_1", "items": [MESSAGE] * 50}]},))
+def test_a_seed_may_hold_more_items_than_a_request(make_client):
+    client = make_client(seeds=({"conversations": [{"id": "conv_1", "items": [MESSAGE] * 50}]},))
     assert len(client.get("/conversations/conv_1/items?limit=100").json()["data"]) == 50
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
-def test_a_seed_is_read_from_a_file(serve, tmp_path, suffix):
+def test_a_seed_is_read_from_a_file(make_client, tmp_path, suffix):
     path = tmp_path / f"mine.{suffix}"
     path.write_text(json.dumps({"conversations": [{"id": "conv_mine"}]}))
-    client = serve(seeds=(str(path),))
+    client = make_client(seeds=(str(path),))
     assert client.get("/conversations/conv_mine").status_code == 200
 
 
@@ -118,16 +117,15 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path):
         load(path)
 
 
-def test_generated_ids_avoid_those_in_use(serve):
+def test_generated_ids_avoid_those_in_use(make_client):
     taken = [{"id": f"msg_{number:032x}", **MESSAGE} for number in (1, 2, 4)]
-    client = serve(ids="sequential", seeds=({"conversations": [{"id": "conv_1", "items": taken}]},))
+    client = make_client(ids="sequential", seeds=({"conversations": [{"id": "conv_1", "items": taken}]},))
     created = client.post("/conversations/conv_1/items", json={"items": [MESSAGE, MESSAGE]}).json()
     assert [item["id"] for item in created["data"]] == [f"msg_{number:032x}" for number in (3, 5)]
 
 
-def test_two_fakes_share_nothing(serve):
-    one, two = serve(), serve()
+def test_two_fakes_share_nothing(make_client):
+    one, two = make_client(), make_client()
     one.post("/conversations", json={})
     assert len(one.get("/conversations").json()["data"]) == 1
     assert two.get("/conversations").json()["data"] == []
-    assert httpx.URL(one.base_url).port != httpx.URL(two.base_url).port
