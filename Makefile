@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup serve test format lint-spec fuzz planted verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,7 +45,7 @@ fuzz: $(READY)  ## CASES=100000 made-up requests to openapi-core and to a runnin
 	$(BIN)/python -m tests.fuzz.campaign --cases $(CASES)
 	STATEFUL_EXAMPLES=$(HISTORIES) $(BIN)/pytest tests/stateful -n 2 -q
 
-planted: $(READY)  ## plant every defect in front of the fake, and see that verify finds it (ARGS="--alone 3 ...")
+mutants: $(READY)  ## run verify against every mutant of the fake, and list which it finds (ARGS="--plain 3 ...")
 	@$(BIN)/python -m tests.mutants.table $(ARGS)
 
 verify-ogx: $(READY)  ## verify a server that nobody here wrote (needs Python 3.12; ARGS=--end-users is another set-up)

@@ -1,16 +1,16 @@
-"""What a request shows when a defect is there, and what it shows when none is."""
+"""Observations that tell a mutant from the original."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.mutants.api import Api
+from tests.mutants.client import MutantClient
 
 
 @dataclass(frozen=True)
 class Probe:
-    """`look` asks an empty API; it sees `sound` without the defect, and `planted` with it."""
+    """An observation of an empty API: `original` without the mutant, `mutated` with it."""
 
-    look: Callable[[Api], Any]
-    sound: Any
-    planted: Any
+    observe: Callable[[MutantClient], Any]
+    original: Any
+    mutated: Any

@@ -1,4 +1,4 @@
-"""A reverse proxy that plants one defect in the API of the application behind it."""
+"""An ASGI proxy that applies one mutant to the application behind it."""
 
 import inspect
 import json
@@ -18,17 +18,17 @@ Change = Callable[[dict[str, Json]], None]
 
 @dataclass
 class _Headed:
-    """What a request and an answer have in common; names of headers are in lower case."""
+    """The common part of requests and responses; header names are in lower case."""
 
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first header of this name."""
+        """Return the first header of this name."""
         return next((value.decode("latin-1") for key, value in self.headers if key == name.encode()), None)
 
     def set_header(self, name: str, value: str | None) -> None:
-        """Put this in the place of the header; None takes it away."""
+        """Replace the header; None removes it."""
         names = [key for key, _ in self.headers]
         place = names.index(name.encode()) if name.encode() in names else len(names)
         self.headers = [(key, old) for key, old in self.headers if key != name.encode()]
@@ -42,7 +42,7 @@ class _Headed:
 
     @property
     def json(self) -> Json:
-        """The parsed body; None when it is no JSON. Changes count only when they are assigned back."""
+        """The parsed body, None if it is not JSON. A change takes effect only when it is assigned back."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -50,8 +50,8 @@ class _Headed:
 
     @json.setter
     def json(self, value: Json) -> None:
-        if dumped(value) != dumped(self.json):
-            self.set_body(dumped(value))
+        if to_json(value) != to_json(self.json):
+            self.set_body(to_json(value))
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Request(_Headed):
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The query, decoded; nothing where that cannot be done."""
+        """The decoded query; empty if it cannot be decoded."""
         try:
             return parse_qsl(self.query, keep_blank_values=True, errors="strict")
         except ValueError:
@@ -72,12 +72,12 @@ class Request(_Headed):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query by name, without what is given more than once."""
+        """The query by name, without repeated parameters."""
         names = Counter(name for name, _ in self.pairs)
         return {name: value for name, value in self.pairs if names[name] == 1}
 
     def set_parameters(self, **changes: str | int | None) -> None:
-        """Set parameters of a flawless query; None takes one away."""
+        """Set parameters of a valid query; None removes one."""
         given = [name for name, _ in self.pairs]
         if (self.query and not given) or any(given.count(name) > 1 for name in changes):
             return
@@ -87,17 +87,17 @@ class Request(_Headed):
 
 
 @dataclass
-class Answer(_Headed):
+class Response(_Headed):
     status: int
 
 
-def json_answer(status: int, body: Json) -> Answer:
-    return whole_answer(status, dumped(body), "application/json")
+def json_response(status: int, body: Json) -> Response:
+    return make_response(status, to_json(body), "application/json")
 
 
-def whole_answer(status: int, body: bytes, media_type: str) -> Answer:
+def make_response(status: int, body: bytes, media_type: str) -> Response:
     headers = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
-    return Answer(headers=headers, body=body, status=status)
+    return Response(headers=headers, body=body, status=status)
 
 
 def json_request(
@@ -108,28 +108,28 @@ def json_request(
     body: Json = None,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Request:
-    """`path` is the rest behind the list of conversations, percent-encoded."""
+    """Build a request; `path` is relative to the list of conversations and percent-encoded."""
     own = [(b"host", b"planted"), *headers]
-    content = b"" if body is None else dumped(body)
+    content = b"" if body is None else to_json(body)
     if body is not None:
         own += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     return Request(headers=own, body=content, method=method, path=f"{ROOT}{path}", query=urlencode(query or {}))
 
 
 @dataclass
-class Exchange:
-    """One request to the API, its answer as soon as there is one, and a way to ask the application behind.
+class ProxyExchange:
+    """One request to the API with its response, and access to the application behind the proxy.
 
-    A hook for requests may change the request, or set `answer` and so keep it from the application.
+    A hook for requests may change the request, or set `response` so that the application never sees it.
     """
 
     request: Request
     app: ASGIApp = field(repr=False)
-    answer: Answer | None = None
+    response: Response | None = None
 
     @property
     def operation(self) -> str:
-        """The operation's id in the document, without `conversations.` in front; empty for no operation."""
+        """The operation id without `conversations.`; empty if no operation matches."""
         ids = self._ids
         if ids is None or "" in ids or (len(ids) > 1 and ids[1] != "items"):
             return ""
@@ -149,51 +149,53 @@ class Exchange:
         return self.request.header("authorization"), self.request.header("x-on-behalf-of")
 
     @property
-    def succeeded(self) -> bool:
-        return self.answer is not None and self.answer.status == 200
+    def has_succeeded(self) -> bool:
+        return self.response is not None and self.response.status == 200
 
     @property
-    def sent(self) -> dict[str, Json]:
-        """The body of the request if it is a flawless JSON object and says so, else an empty one."""
-        return self._sent_object or {}
+    def request_body(self) -> dict[str, Json]:
+        """The body of the request if it is a valid JSON object of that media type, else an empty object."""
+        return self._request_object or {}
 
     @property
-    def sent_nothing(self) -> bool:
-        """Whether the body of the request is an empty JSON object and says so."""
-        return self._sent_object == {}
+    def has_empty_body(self) -> bool:
+        """Whether the body of the request is an empty JSON object of that media type."""
+        return self._request_object == {}
 
     @property
-    def _sent_object(self) -> dict[str, Json] | None:
+    def _request_object(self) -> dict[str, Json] | None:
         if not (self.request.header("content-type") or "").lower().startswith("application/json"):
             return None
         try:
-            body = json.loads(self.request.body, object_pairs_hook=_without_repeated_names, parse_constant=_refuse)
+            body = json.loads(
+                self.request.body, object_pairs_hook=_reject_repeated_names, parse_constant=_reject_constant
+            )
         except ValueError:
             return None
         return body if isinstance(body, dict) else None
 
     @property
-    def received(self) -> dict[str, Json]:
-        """The body of a successful answer, else an empty one."""
-        return body if self.succeeded and isinstance(body := self.answer.json, dict) else {}
+    def response_body(self) -> dict[str, Json]:
+        """The body of a successful response, else an empty object."""
+        return body if self.has_succeeded and isinstance(body := self.response.json, dict) else {}
 
     @property
-    def below(self) -> str:
-        """The path below the list of conversations, percent-encoded."""
+    def subpath(self) -> str:
+        """The percent-encoded path relative to the list of conversations."""
         return self.request.path[len(ROOT) :]
 
     @property
     def conversation_path(self) -> str:
-        """The path of the conversation below the list, percent-encoded."""
-        return "/" + self.below.split("/")[1]
+        """The percent-encoded path of the conversation, relative to the list."""
+        return "/" + self.subpath.split("/")[1]
 
     @property
     def _ids(self) -> list[str] | None:
-        """The parts of the path below the list of conversations, still percent-encoded."""
+        """The percent-encoded segments of the path below the list of conversations."""
         path = self.request.path
         return path[len(ROOT) :].split("/")[1:] if path == ROOT or path.startswith(f"{ROOT}/") else None
 
-    async def ask(
+    async def fetch(
         self,
         method: str,
         path: str,
@@ -201,8 +203,8 @@ class Exchange:
         query: Mapping[str, Any] | None = None,
         body: Json = None,
         caller: tuple[str | None, str | None] | None = None,
-    ) -> Answer:
-        """Send a request of one's own to the application behind, for the same caller unless another is named."""
+    ) -> Response:
+        """Send another request to the application, as the same caller unless `caller` is given."""
         names = (b"authorization", b"x-on-behalf-of")
         if caller is None:
             headers = [(name, value) for name, value in self.request.headers if name in names]
@@ -211,43 +213,43 @@ class Exchange:
             headers = [(name, value.encode("latin-1")) for name, value in pairs if value is not None]
         return await call(self.app, json_request(method, path, query=query, body=body, headers=headers))
 
-    async def repeat(self, **changes: Any) -> Answer:
-        """Send the request with other fields to the application behind."""
+    async def resend(self, **changes: Any) -> Response:
+        """Send the request with some fields replaced to the application."""
         return await call(self.app, replace(self.request, **changes))
 
-    async def may_call(self) -> bool:
-        """Whether the caller has a key that the application behind lets in, and says in one way for whom."""
-        return (await self.ask("GET", "", query={"limit": 1})).status == 200
+    async def is_authorised(self) -> bool:
+        """Return whether the application accepts the key and the end user of the caller."""
+        return (await self.fetch("GET", "", query={"limit": 1})).status == 200
 
-    async def refuse(self, status: int, message: str, param: str | None = None, *, where: str = "body") -> None:
-        """Answer whoever may call with a flawless error."""
-        if not await self.may_call():
+    async def reject(self, status: int, message: str, param: str | None = None, *, where: str = "body") -> None:
+        """Respond to an authorised caller with a valid error body."""
+        if not await self.is_authorised():
             return
         error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
         if status == 400:
             error["findings"] = [{"in": where, "pointer": f"/{param or ''}", "message": message}]
-        self.answer = json_answer(status, {"error": error})
+        self.response = json_response(status, {"error": error})
 
-    def change(self, body: Callable[[Json], Json]) -> None:
-        """Put what the function makes of it in the place of the answer's JSON body."""
-        self.answer.json = body(self.answer.json)
+    def change_body(self, body: Callable[[Json], Json]) -> None:
+        """Replace the JSON body of the response by the result of a function of it."""
+        self.response.json = body(self.response.json)
 
-    def each_conversation(self, change: Change) -> None:
-        """Change every conversation of a successful answer in place."""
-        self._each(change, lambda thing: thing.get("object") == "conversation")
+    def change_conversations(self, change: Change) -> None:
+        """Change every conversation of a successful response in place."""
+        self._change_objects(change, lambda thing: thing.get("object") == "conversation")
 
-    def each_item(self, change: Change) -> None:
-        """Change every item of a successful answer in place."""
-        self._each(change, lambda thing: not str(thing.get("object")).startswith("conversation"))
+    def change_items(self, change: Change) -> None:
+        """Change every item of a successful response in place."""
+        self._change_objects(change, lambda thing: not str(thing.get("object")).startswith("conversation"))
 
-    def _each(self, change: Change, wanted: Callable[[Json], bool]) -> None:
-        body = self.received
+    def _change_objects(self, change: Change, wanted: Callable[[Json], bool]) -> None:
+        body = self.response_body
         things = body["data"] if isinstance(body.get("data"), list) else [body] if "id" in body else []
         for thing in things:
             if isinstance(thing, dict) and wanted(thing):
                 change(thing)
         if things:
-            self.answer.json = body
+            self.response.json = body
 
 
 _OPERATIONS = {
@@ -264,56 +266,56 @@ _OPERATIONS = {
 }
 
 
-class Plant:
-    """A defect at work on one server: its hooks, and the state that they keep. Hooks may be coroutines."""
+class Mutation:
+    """The hooks of a mutant on one server, with their state. Hooks may be coroutines."""
 
-    def request(self, exchange: Exchange) -> Awaitable[None] | None:
-        """Change the request, or answer it."""
+    def request(self, exchange: ProxyExchange) -> Awaitable[None] | None:
+        """Change the request, or set the response."""
 
-    def answer(self, exchange: Exchange) -> Awaitable[None] | None:
-        """Change the answer."""
-
-
-class _Plantable(Protocol):
-    plant: Callable[[], Plant]
+    def response(self, exchange: ProxyExchange) -> Awaitable[None] | None:
+        """Change the response."""
 
 
-class Planted:
-    """`app` with a defect; without one, every answer is the application's own, byte for byte."""
+class _Mutating(Protocol):
+    mutation: Callable[[], Mutation]
 
-    def __init__(self, app: ASGIApp, defect: _Plantable | None) -> None:
+
+class MutatedApp:
+    """`app` with a mutant; without one, every response passes unchanged, byte for byte."""
+
+    def __init__(self, app: ASGIApp, mutant: _Mutating | None) -> None:
         self._app = app
-        self._plant = defect.plant() if defect else Plant()
+        self._mutation = mutant.mutation() if mutant else Mutation()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(await _request_of(scope, receive), self._app)
+        exchange = ProxyExchange(await _request_of(scope, receive), self._app)
         try:
-            answer = await self._answer(exchange, scope)
-        except NoAnswer:
+            response = await self._respond(exchange, scope)
+        except NoResponse:
             return
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(self, exchange: Exchange, scope: Scope) -> Answer:
-        await _run(self._plant.request, exchange)
-        if exchange.answer is None:
-            exchange.answer = await call(self._app, exchange.request, scope)
-            await _run(self._plant.answer, exchange)
-        return exchange.answer
-
-
-class NoAnswer(Exception):
-    """The application cut the connection."""
+    async def _respond(self, exchange: ProxyExchange, scope: Scope) -> Response:
+        await _run(self._mutation.request, exchange)
+        if exchange.response is None:
+            exchange.response = await call(self._app, exchange.request, scope)
+            await _run(self._mutation.response, exchange)
+        return exchange.response
 
 
-async def call(app: ASGIApp, request: Request, scope: Scope | None = None) -> Answer:
-    """Send a request to an application; `scope` may bring along what a server says about the connection.
+class NoResponse(Exception):
+    """The application sent no response."""
+
+
+async def call(app: ASGIApp, request: Request, scope: Scope | None = None) -> Response:
+    """Send a request to an application; `scope` may hold what a server says about the connection.
 
     Raises:
-        NoAnswer: nothing came back.
+        NoResponse: the application sent none.
     """
     parts: list[bytes] = []
     starts: list[Message] = []
@@ -334,9 +336,9 @@ async def call(app: ASGIApp, request: Request, scope: Scope | None = None) -> An
 
     await app({**(scope or _BARE_SCOPE), **_scope_of(request)}, receive, send)
     if not starts:
-        raise NoAnswer
+        raise NoResponse
     headers = [(bytes(name), bytes(value)) for name, value in starts[0].get("headers", ())]
-    return Answer(headers=headers, body=b"".join(parts), status=starts[0]["status"])
+    return Response(headers=headers, body=b"".join(parts), status=starts[0]["status"])
 
 
 _BARE_SCOPE = {
@@ -376,22 +378,22 @@ async def _request_of(scope: Scope, receive: Receive) -> Request:
     )
 
 
-async def _run(hook: Callable[[Exchange], Awaitable[None] | None], exchange: Exchange) -> None:
+async def _run(hook: Callable[[ProxyExchange], Awaitable[None] | None], exchange: ProxyExchange) -> None:
     result = hook(exchange)
     if inspect.isawaitable(result):
         await result
 
 
-def _without_repeated_names(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _reject_repeated_names(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is repeated")
     return dict(pairs)
 
 
-def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> Json:
+    raise ValueError(f"{constant} is not JSON")
 
 
-def dumped(value: Json) -> bytes:
-    """Compact JSON, as the fake writes it."""
+def to_json(value: Json) -> bytes:
+    """Return compact JSON, as the fake writes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

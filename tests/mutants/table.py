@@ -1,9 +1,9 @@
-"""Which planted defects `mockserver verify` finds, and what a plain `schemathesis run` finds of them.
+"""Which mutants `mockserver verify` finds, and which a plain `schemathesis run` finds.
 
-    python -m tests.mutants.table [NAME...] [--sound 10] [--alone EVERY] [--results FILE] [--markdown FILE]
+    python -m tests.mutants.table [NAME...] [--originals 10] [--plain EVERY] [--results FILE] [--markdown FILE]
 
-Each defect is verified by the command itself, in a process of its own: the behaviours first, the other phases where
-those find nothing. Then the sound fake, with other seeds each time, which must give no violation.
+`mockserver verify` runs against each mutant in a process of its own: first the behaviours, then the other phases if
+those find no violation. Then it runs against the original fake with several seeds, and must report nothing.
 """
 
 import argparse
@@ -14,37 +14,40 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mockserver import create_app, run_server
-from tests.mutants.api import SETTINGS
-from tests.mutants.defects import DEFECTS, is_assumed_only
-from tests.mutants.proxy import Planted
-from tests.mutants.schemathesis_alone import alone
+from tests.mutants.client import SETTINGS
+from tests.mutants.plain_schemathesis import run_against_mutant
+from tests.mutants.proxy import MutatedApp
+from tests.mutants.registry import MUTANTS, is_assumed_only
 
-BEGIN, END = "<!-- planted: begin -->", "<!-- planted: end -->"
-ALL = "behaviours,examples,coverage,fuzzing,stateful"
-JOBS = 2
+BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
+PHASES = ("behaviours", "examples", "coverage", "fuzzing", "stateful")
+PROCESSES = 2
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was found of one defect: `verdict` is violates, learned, drift or missed; `alone` is None if not tried."""
+    """The result for one mutant.
 
-    defect: str
+    `verdict` is violates, learned, drift or missed. `plain`: whether plain Schemathesis finds it, None if not tried.
+    """
+
+    mutant: str
     verdict: str
     phase: str
     request: int
     case: str
-    alone: bool | None = None
+    plain: bool | None = None
 
 
-def verified(defect: str | None, phases: str, seed: int) -> dict[str, Any]:
-    """The report of a run against the fake with this defect, or without any."""
-    app = Planted(create_app(SETTINGS), DEFECTS[defect] if defect else None)
+def run_verify(mutant: str | None, phases: str, seed: int) -> dict[str, Any]:
+    """Return the JSON report of a run against a mutant, or against the original."""
+    app = MutatedApp(create_app(SETTINGS), MUTANTS[mutant] if mutant else None)
     with run_server(app) as server, TemporaryDirectory() as folder:
         finished = subprocess.run(
             [
@@ -58,129 +61,121 @@ def verified(defect: str | None, phases: str, seed: int) -> dict[str, Any]:
         )
         report = Path(folder, "report.json")
         if not report.exists():
-            raise RuntimeError(f"verify could not run against {defect}: {finished.stderr}")
+            raise RuntimeError(f"verify could not run against {mutant}: {finished.stderr}")
         result: dict[str, Any] = json.loads(report.read_bytes())
         return result
 
 
-def found(defect: str, seed: int) -> Row:
-    """What `verify` finds of a defect: a violation if there is one, in the phase that comes first."""
-    row = Row(defect, "missed", "-", 0, "-")
-    for phases in ("behaviours", "examples,coverage,fuzzing,stateful"):
-        for deviation in _by_request(verified(defect, phases, seed)):
-            if deviation["verdict"] == "violates":
-                return _row(defect, deviation)
-            if row.verdict == "missed":
-                row = _row(defect, deviation)
+def verify_mutant(mutant: str, seed: int) -> Row:
+    """Return the first violation of the earliest phase, else the first other deviation."""
+    row = Row(mutant, "missed", "-", 0, "-")
+    for phases in (PHASES[0], ",".join(PHASES[1:])):
+        for deviation in _unaccepted_deviations(run_verify(mutant, phases, seed)):
+            if row.verdict == "missed" or deviation["verdict"] == "violates":
+                row = _row_of(mutant, deviation)
+            if row.verdict == "violates":
+                return row
     return row
 
 
-def _by_request(report: dict[str, Any]) -> list[dict[str, Any]]:
-    order = ALL.split(",")
-    told = [one for one in report["deviations"] if one["verdict"] in ("violates", "learned", "drift")]
-    return sorted(told, key=lambda one: (order.index(one["phases"][0]), one["first_request"]))
+def _unaccepted_deviations(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the deviations in the order of their first requests."""
+    reported = [one for one in report["deviations"] if one["verdict"] in ("violates", "learned", "drift")]
+    return sorted(reported, key=lambda one: (PHASES.index(one["phases"][0]), one["first_request"]))
 
 
-def _row(defect: str, deviation: dict[str, Any]) -> Row:
+def _row_of(mutant: str, deviation: dict[str, Any]) -> Row:
     phase, request = deviation["phases"][0], deviation["first_request"]
-    return Row(defect, deviation["verdict"], phase, request, deviation["case"])
+    return Row(mutant, deviation["verdict"], phase, request, deviation["case"])
 
 
 def main() -> int:
-    arguments = _arguments()
-    known = _known(arguments.results)
-    names = arguments.names or list(DEFECTS)
-    rows = {name: row for name in names if (row := known.get(name)) is not None}
-    with ThreadPoolExecutor(JOBS) as pool:
-        for row in pool.map(lambda name: found(name, arguments.seed), [name for name in names if name not in rows]):
-            rows[row.defect] = row
-            _keep(arguments.results, row)
-            _say(_line(row))
-    for name in names[:: arguments.alone] if arguments.alone else []:
-        if rows[name].alone is None:
-            rows[name] = Row(**{**asdict(rows[name]), "alone": alone(name).failed})
-            _keep(arguments.results, rows[name])
-            _say(_line(rows[name]))
-    with ThreadPoolExecutor(JOBS) as pool:
-        seeds = range(arguments.seed, arguments.seed + arguments.sound)
-        sound = list(pool.map(lambda seed: verified(None, ALL, seed), seeds))
-    noisy = [deviation["case"] for report in sound for deviation in report["deviations"]]
-    text = "\n".join(_table([rows[name] for name in names], sound, noisy))
-    _say(text)
+    arguments = _parse_arguments()
+    names = arguments.names or list(MUTANTS)
+    rows = {name: row for name, row in _read_results(arguments.results).items() if name in names}
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        missing = [name for name in names if name not in rows]
+        for row in pool.map(lambda name: verify_mutant(name, arguments.seed), missing):
+            rows[row.mutant] = row
+            _append_result(arguments.results, row)
+            _print(_format_row(row))
+    for name in names[:: arguments.plain] if arguments.plain else []:
+        if rows[name].plain is None:
+            rows[name] = replace(rows[name], plain=run_against_mutant(name).failed)
+            _append_result(arguments.results, rows[name])
+            _print(_format_row(rows[name]))
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        seeds = range(arguments.seed, arguments.seed + arguments.originals)
+        originals = list(pool.map(lambda seed: run_verify(None, ",".join(PHASES), seed), seeds))
+    false_alarms = [deviation["case"] for report in originals for deviation in report["deviations"]]
+    table = "\n".join(_table_lines([rows[name] for name in names], originals, false_alarms))
+    _print(table)
     if arguments.markdown:
-        _put(arguments.markdown, text)
-    return 1 if noisy or any(row.verdict == "missed" for row in rows.values()) else 0
+        _replace_table(arguments.markdown, table)
+    return 1 if false_alarms or any(row.verdict == "missed" for row in rows.values()) else 0
 
 
-def _table(rows: list[Row], sound: list[dict[str, Any]], noisy: list[str]) -> Iterator[str]:
+def _table_lines(rows: list[Row], originals: list[dict[str, Any]], false_alarms: list[str]) -> Iterator[str]:
     counts = Counter(row.verdict for row in rows)
     yield (
-        f"{len(rows)} defects: {counts['violates']} found as violations, {counts['learned']} learned, "
-        f"{counts['drift']} told as drift, {counts['missed']} missed."
+        f"{len(rows)} mutants: {counts['violates']} reported as violations, {counts['learned']} as learned, "
+        f"{counts['drift']} as drift, {counts['missed']} missed."
     )
-    tried = [row for row in rows if row.alone is not None]
+    tried = [row for row in rows if row.plain is not None]
     if tried:
-        number = sum(bool(row.alone) for row in tried)
-        yield f"A plain `schemathesis run` finds {number} of the {len(tried)} that it was tried on."
-    if sound:
-        seconds = sorted(report["seconds"] for report in sound)
+        found = sum(bool(row.plain) for row in tried)
+        yield f"A plain `schemathesis run` finds {found} of the {len(tried)} that it was run against."
+    if originals:
+        seconds = sorted(report["seconds"] for report in originals)
         yield (
-            f"The sound fake, {len(sound)} runs of all phases with a seed each: {len(noisy)} deviations, "
+            f"The original, {len(originals)} runs of all phases with different seeds: {len(false_alarms)} deviations, "
             f"{seconds[0]:.0f} to {seconds[-1]:.0f} s."
         )
     yield ""
-    yield "| family | defect | found as | in phase | by request | case | plain Schemathesis |"
+    yield "| family | mutant | verdict | phase | request | case | plain Schemathesis |"
     yield "|---|---|---|---|---:|---|---|"
     for row in rows:
-        verdict = row.verdict + (" (only assumed)" if is_assumed_only(DEFECTS[row.defect]) else "")
-        plain = {None: "", True: "found", False: "-"}[row.alone]
-        cells = (
-            DEFECTS[row.defect].family,
-            row.defect,
-            verdict,
-            row.phase,
-            f"{row.request:,}",
-            f"`{row.case}`",
-            plain,
-        )
-        yield f"| {' | '.join(cells)} |"
+        verdict = row.verdict + (" (assumed only)" if is_assumed_only(MUTANTS[row.mutant]) else "")
+        plain = {None: "", True: "found", False: "-"}[row.plain]
+        family = MUTANTS[row.mutant].family
+        yield f"| {family} | {row.mutant} | {verdict} | {row.phase} | {row.request:,} | `{row.case}` | {plain} |"
 
 
-def _line(row: Row) -> str:
-    return f"{row.verdict:<9} {row.defect:<45} {row.phase:<11} {row.request:>5}  {row.case}"
+def _format_row(row: Row) -> str:
+    return f"{row.verdict:<9} {row.mutant:<45} {row.phase:<11} {row.request:>5}  {row.case}"
 
 
-def _known(path: Path | None) -> dict[str, Row]:
+def _read_results(path: Path | None) -> dict[str, Row]:
     if path is None or not path.exists():
         return {}
     rows = [Row(**json.loads(line)) for line in path.read_text().splitlines()]
-    return {row.defect: row for row in rows}
+    return {row.mutant: row for row in rows}
 
 
-def _keep(path: Path | None, row: Row) -> None:
+def _append_result(path: Path | None, row: Row) -> None:
     if path is not None:
         with path.open("a") as file:
             file.write(json.dumps(asdict(row)) + "\n")
 
 
-def _put(path: Path, text: str) -> None:
+def _replace_table(path: Path, table: str) -> None:
     before, _, rest = path.read_text().partition(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+    path.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*DEFECTS, []], metavar="NAME", help="all, unless some are named")
+    parser.add_argument("names", nargs="*", choices=[*MUTANTS, []], metavar="NAME", help="the mutants; default all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sound", type=int, default=10, help="runs against the sound fake (%(default)s)")
-    parser.add_argument("--alone", type=int, default=0, metavar="N", help="a plain Schemathesis for every Nth defect")
-    parser.add_argument("--results", type=Path, help="keep rows in this file, and do not make those in it again")
-    parser.add_argument("--markdown", type=Path, help="write the table between the marks in this file")
+    parser.add_argument("--originals", type=int, default=10, help="runs against the original (%(default)s)")
+    parser.add_argument("--plain", type=int, default=0, metavar="N", help="run plain Schemathesis on every Nth mutant")
+    parser.add_argument("--results", type=Path, help="store results in this file, and reuse those in it")
+    parser.add_argument("--markdown", type=Path, help="replace the table between the markers in this file")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Every defect is there: what it is said to do is seen on the wire, beside the fake without it."""
+"""Each probe tells its mutant from the original; without a mutant the proxy changes nothing."""
 
 import asyncio
 import json
@@ -14,8 +14,7 @@ import pytest
 
 from mockserver import Settings, create_app, run_server
 from mockserver.contract.document import load_document
-from tests.mutants.api import KEY_ONE, SETTINGS, Api, said
-from tests.mutants.defects import DEFECTS, FAMILIES, is_assumed_only, rules
+from tests.mutants.client import KEY_ONE, SETTINGS, MutantClient, user_message
 from tests.mutants.probe import Probe
 from tests.mutants.probes.auth import KEYS
 from tests.mutants.probes.errors import REFUSALS
@@ -26,7 +25,8 @@ from tests.mutants.probes.shape import SHAPES
 from tests.mutants.probes.state import STATES
 from tests.mutants.probes.tenancy import TENANCIES
 from tests.mutants.probes.validation import VALIDATIONS
-from tests.mutants.proxy import NoAnswer, Planted, Request, call, json_request
+from tests.mutants.proxy import MutatedApp, NoResponse, Request, call, json_request
+from tests.mutants.registry import FAMILIES, MUTANTS, behaviour_statuses, is_assumed_only
 from tests.mutants.serve import listing
 
 PROBES: dict[str, Probe] = SHAPES | PAGES | STATES | TENANCIES | VALIDATIONS | FILTERED | REFUSALS | KEYS | NAMES
@@ -43,35 +43,35 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.mark.parametrize("name", DEFECTS)
-def test_the_defect_shows(name, fake, runner):
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_probe_tells_the_mutant_from_the_original(name, fake, runner):
     probe = PROBES[name]
     fake.renew(SETTINGS)
-    sound = probe.look(Api(fake, runner))
+    original = probe.observe(MutantClient(fake, runner))
     fake.renew(SETTINGS)
-    planted = probe.look(Api(Planted(fake, DEFECTS[name]), runner))
-    assert (sound, planted) == (probe.sound, probe.planted)
+    mutated = probe.observe(MutantClient(MutatedApp(fake, MUTANTS[name]), runner))
+    assert (original, mutated) == (probe.original, probe.mutated)
 
 
-def test_there_is_something_to_see_of_every_defect():
-    assert PROBES.keys() == DEFECTS.keys()
-    assert not [name for name, probe in PROBES.items() if probe.sound == probe.planted]
+def test_every_mutant_has_a_probe_that_tells_it_apart():
+    assert PROBES.keys() == MUTANTS.keys()
+    assert not [name for name, probe in PROBES.items() if probe.original == probe.mutated]
 
 
 def test_names_are_unique_and_every_family_has_some():
-    written = [defect for family in FAMILIES for defect in family.defects]
-    assert len(written) == len(DEFECTS) >= 70
-    assert min(Counter(defect.family for defect in written).values()) >= 5
-    assert all(defect.description.endswith(".") for defect in written)
+    declared = [mutant for family in FAMILIES for mutant in family.mutants]
+    assert len(declared) == len(MUTANTS) >= 70
+    assert min(Counter(mutant.family for mutant in declared).values()) >= 5
+    assert all(mutant.description.endswith(".") for mutant in declared)
 
 
-def test_every_defect_breaks_something_that_there_is():
+def test_every_mutant_breaks_an_existing_behaviour_or_schema():
     document = load_document()
-    for defect in DEFECTS.values():
-        assert defect.breaks
-        for broken in defect.breaks:
-            assert broken in rules() or _at(document, broken) is not None, (defect.name, broken)
-    assert sum(map(is_assumed_only, DEFECTS.values())) <= 8
+    for mutant in MUTANTS.values():
+        assert mutant.breaks
+        for broken in mutant.breaks:
+            assert broken in behaviour_statuses() or _at(document, broken) is not None, (mutant.name, broken)
+    assert sum(map(is_assumed_only, MUTANTS.values())) <= 8
 
 
 def _at(document: Any, pointer: str) -> Any:
@@ -80,9 +80,9 @@ def _at(document: Any, pointer: str) -> Any:
     return document
 
 
-def _sample(api: Api) -> list[Any]:
-    """Answers of every operation, and refusals."""
-    path = api.new(metadata={"a": "é"}, items=[said("a", id="a b/c"), said("b", id="b")])
+def _sample(api: MutantClient) -> list[Any]:
+    """Return responses of every operation, errors included."""
+    path = api.create(metadata={"a": "é"}, items=[user_message("a", id="a b/c"), user_message("b", id="b")])
     headers = [(b"authorization", KEY_ONE.encode()), (b"x-on-behalf-of", b"a"), (b"x-on-behalf-of", b"b")]
     return [
         api.get(limit=1),
@@ -90,25 +90,25 @@ def _sample(api: Api) -> list[Any]:
         api.get(f"{path}/items", order="desc"),
         api.get(f"{path}/items/a%20b%2Fc"),
         api.post(path, {"metadata": {"b": "1.0"}}),
-        api.post(f"{path}/items", {"items": [said("c", id="c")]}),
+        api.post(f"{path}/items", {"items": [user_message("c", id="c")]}),
         api.delete(f"{path}/items/b"),
         api.delete(f"{path}/items", {"item_ids": ["c"]}),
         api.delete(path),
         api.get("/no/such/path"),
-        api.ask("PATCH", ""),
+        api.fetch("PATCH", ""),
         api.with_key(None).get(),
         api.send(json_request("GET", "", headers=headers)),
     ]
 
 
-def test_without_a_defect_every_answer_is_the_fakes_own(fake, runner):
+def test_without_a_mutant_every_response_is_unchanged(fake, runner):
     settings = Settings(api_keys=SETTINGS.api_keys, ids="sequential")
-    answers = []
-    for app in (fake, Planted(fake, None)):
+    responses = []
+    for app in (fake, MutatedApp(fake, None)):
         fake.renew(settings)
         runner.run(call(fake, _freeze()))
-        answers.append(_sample(Api(app, runner)))
-    assert answers[0] == answers[1]
+        responses.append(_sample(MutantClient(app, runner)))
+    assert responses[0] == responses[1]
 
 
 def _freeze():
@@ -155,14 +155,14 @@ ODD_REQUESTS = [
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_no_odd_request_breaks_the_proxy_itself(family, fake, runner):
+def test_the_proxy_survives_odd_requests(family, fake, runner):
     fake.renew(Settings(api_keys=SETTINGS.api_keys, seeds=({"conversations": [{"id": "c"}]},)))
-    for defect in family.defects:
-        api = Api(Planted(fake, defect), runner)
+    for mutant in family.mutants:
+        api = MutantClient(MutatedApp(fake, mutant), runner)
         assert all(200 <= api.send(request).status <= 500 for request in ODD_REQUESTS)
 
 
-def test_a_connection_that_is_cut_is_passed_on(runner):
+def test_a_missing_response_is_passed_on(runner):
     sent = []
 
     async def cut(scope, receive, send):
@@ -174,38 +174,38 @@ def test_a_connection_that_is_cut_is_passed_on(runner):
     async def receive():
         return {"type": "http.request", "body": b""}
 
-    with pytest.raises(NoAnswer):
-        Api(cut, runner).get()
+    with pytest.raises(NoResponse):
+        MutantClient(cut, runner).get()
     scope = {"type": "http", "method": "GET", "path": "/api/", "query_string": b"", "headers": []}
-    runner.run(Planted(cut, None)(scope, receive, send))
+    runner.run(MutatedApp(cut, None)(scope, receive, send))
     assert sent == []
 
 
-def test_what_is_no_api_is_not_touched():
-    no_more = DEFECTS["end-user-ignored"]
-    with run_server(create_app(SETTINGS)) as sound, run_server(Planted(create_app(SETTINGS), no_more)) as planted:
+def test_other_paths_pass_unchanged():
+    mutant = MUTANTS["end-user-ignored"]
+    with run_server(create_app(SETTINGS)) as original, run_server(MutatedApp(create_app(SETTINGS), mutant)) as mutated:
         for path in ("/openapi.json", "/_mock/health"):
-            assert httpx.get(f"{planted.url}{path}").content == httpx.get(f"{sound.url}{path}").content
-        answer = httpx.post(
-            f"{planted.api_url}/conversations", json={}, headers={"Authorization": KEY_ONE, "X-On-Behalf-Of": "ada"}
+            assert httpx.get(f"{mutated.url}{path}").content == httpx.get(f"{original.url}{path}").content
+        response = httpx.post(
+            f"{mutated.api_url}/conversations", json={}, headers={"Authorization": KEY_ONE, "X-On-Behalf-Of": "ada"}
         )
-        assert httpx.get(f"{planted.api_url}/conversations", headers={"Authorization": KEY_ONE}).json()["data"] == [
-            answer.json()
+        assert httpx.get(f"{mutated.api_url}/conversations", headers={"Authorization": KEY_ONE}).json()["data"] == [
+            response.json()
         ]
-        assert json.loads(httpx.get(f"{planted.url}/_mock/requests").content)["data"]
+        assert json.loads(httpx.get(f"{mutated.url}/_mock/requests").content)["data"]
 
 
-def test_a_defect_can_be_tried_by_hand():
+def test_a_mutant_can_be_served_by_hand():
     command = [sys.executable, "-m", "tests.mutants.serve", "no-allow"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         url = process.stdout.readline().split()[2]
-        answer = httpx.put(f"{url}/api/v1/llm/conversations")
+        response = httpx.put(f"{url}/api/v1/llm/conversations")
         process.send_signal(signal.SIGINT)
     assert process.returncode == 0
-    assert (answer.status_code, answer.headers.get("Allow")) == (405, None)
+    assert (response.status_code, response.headers.get("Allow")) == (405, None)
 
 
-def test_the_listing_says_what_is_assumed():
+def test_the_listing_marks_assumed_behaviours():
     lines = listing().splitlines()
-    assert len(lines) == 2 * len(DEFECTS)
-    assert sum(line.endswith("(assumed)") for line in lines) == sum(map(is_assumed_only, DEFECTS.values()))
+    assert len(lines) == 2 * len(MUTANTS)
+    assert sum(line.endswith("(assumed)") for line in lines) == sum(map(is_assumed_only, MUTANTS.values()))

@@ -45,7 +45,7 @@ def verdict_of(report: Report, behaviour: str) -> tuple[str, str]:
 
 
 def test_the_fake_conforms_and_is_left_as_it_was(gateway: Start) -> None:
-    """In all phases but coverage, whose 5,000 requests are made by `make planted` and, for one operation, below."""
+    """In all phases but coverage, whose 5,000 requests are made by `make mutants` and, for one operation, below."""
     phases = tuple(phase for phase in PHASES if phase != "coverage")
     target = gateway()
     report = target.verify(phases=phases, seed=7, max_examples=10)

@@ -1,31 +1,31 @@
-"""How the defects of errors show."""
+"""How the mutants of errors show."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.mutants.api import Api, said
+from tests.mutants.client import MutantClient, user_message
 from tests.mutants.probe import Probe
-from tests.mutants.proxy import Answer, json_request
+from tests.mutants.proxy import Response, json_request
 
 
-def _raw(api: Api, body: bytes) -> Answer:
+def _raw(api: MutantClient, body: bytes) -> Response:
     headers = [(b"authorization", api.key.encode()), (b"content-type", b"application/json")]
     request = json_request("POST", "", headers=headers)
     request.body = body
     return api.send(request)
 
 
-def _status_and_type(answer: Answer) -> tuple[int, str | None]:
-    return answer.status, answer.header("content-type")
+def _status_and_type(response: Response) -> tuple[int, str | None]:
+    return response.status, response.header("content-type")
 
 
-def _deleted(api: Api) -> str:
-    path = api.new()
+def _deleted(api: MutantClient) -> str:
+    path = api.create()
     api.delete(path)
     return path
 
 
-def _unknown(field: str) -> Callable[[Api], Any]:
+def _unknown(field: str) -> Callable[[MutantClient], Any]:
     return lambda api: api.get("/no").json["error"][field]
 
 
@@ -46,15 +46,15 @@ REFUSALS = {
         lambda api: [api.get(path).status for path in ("/no", _deleted(api))], [404, 404], [404, 500]
     ),
     "unknown-item-in-many-is-500": Probe(
-        lambda api: api.delete(f"{api.new()}/items", {"item_ids": ["no"]}).status, 404, 500
+        lambda api: api.delete(f"{api.create()}/items", {"item_ids": ["no"]}).status, 404, 500
     ),
     "unknown-conversation-is-200": Probe(lambda api: api.get("/no").status, 404, 200),
-    "unknown-item-is-null": Probe(lambda api: api.get(f"{api.new()}/items/no").body == b"null", False, True),
+    "unknown-item-is-null": Probe(lambda api: api.get(f"{api.create()}/items/no").body == b"null", False, True),
     "unknown-conversation-is-an-html-page": Probe(
         lambda api: _status_and_type(api.get("/no")), (404, JSON), (404, "text/html")
     ),
     "bad-request-is-422": Probe(
-        lambda api: (answer := api.post(body={"items": 1}), answer.status, list(answer.json))[1:],
+        lambda api: (response := api.post(body={"items": 1}), response.status, list(response.json))[1:],
         (400, ["error"]),
         (422, ["detail"]),
     ),
@@ -69,6 +69,6 @@ REFUSALS = {
     ),
     "no-findings": Probe(lambda api: "findings" in api.get(limit=0).json["error"], True, False),
     "findings-are-text": Probe(
-        lambda api: type(api.post(body={"items": [said(1)]}).json["error"]["findings"][0]), dict, str
+        lambda api: type(api.post(body={"items": [user_message(1)]}).json["error"]["findings"][0]), dict, str
     ),
 }

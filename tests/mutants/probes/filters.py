@@ -1,41 +1,41 @@
-"""How the defects of filters show."""
+"""How the mutants of filters show."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.mutants.api import Api, said
+from tests.mutants.client import MutantClient, user_message
 from tests.mutants.probe import Probe
 
 
-def _found(*conversations: dict[str, Any], **query: Any) -> Callable[[Api], list[int]]:
+def _found(*conversations: dict[str, Any], **query: Any) -> Callable[[MutantClient], list[int]]:
     """Which of these conversations a list shows; a number for `after` is the place of one of them."""
 
-    def look(api: Api) -> list[int]:
-        paths = [api.new(**body) for body in conversations]
+    def look(api: MutantClient) -> list[int]:
+        paths = [api.create(**body) for body in conversations]
         asked = {name: json.dumps(value) if name == "metadata" else value for name, value in query.items()}
         if "after" in query:
             asked["after"] = paths[query["after"]][1:]
-        return sorted(paths.index(path) for path in api.ids(**asked))
+        return sorted(paths.index(path) for path in api.list_paths(**asked))
 
     return look
 
 
 def _about(text: Any, **metadata: str) -> dict[str, Any]:
-    return {"items": [said(text)], "metadata": metadata}
+    return {"items": [user_message(text)], "metadata": metadata}
 
 
 def _marked(**metadata: str) -> dict[str, Any]:
     return {"metadata": metadata}
 
 
-def _found_after_adding(api: Api) -> int:
-    api.add(api.new(items=[said("sun")]), said("rain"))
-    return len(api.ids(search="rain"))
+def _found_after_adding(api: MutantClient) -> int:
+    api.add(api.create(items=[user_message("sun")]), user_message("rain"))
+    return len(api.list_paths(search="rain"))
 
 
 TWO_WORDS = (_about("red rain"), _about("red sun"))
-TWO_ITEMS = ({"items": [said("sun"), said("rain")]}, _about("rain"))
+TWO_ITEMS = ({"items": [user_message("sun"), user_message("rain")]}, _about("rain"))
 PARTS = (_about([{"type": "input_text", "text": "rain"}]), _about("rain"))
 SPEAKERS = ({"items": [{"role": "assistant", "content": "rain"}]}, _about("rain"))
 MARKED = (_marked(a="1"), _marked(a="2"), _marked(a="1"))
@@ -45,7 +45,7 @@ FILTERED = {
     "search-ignored": Probe(_found(*TWO_WORDS, search="sun"), [1], [0, 1]),
     "filter-forgotten-on-the-second-page": Probe(
         lambda api: [
-            _found(*MARKED, metadata={"a": "1"})(api.by("ada")),
+            _found(*MARKED, metadata={"a": "1"})(api.as_end_user("ada")),
             _found(*MARKED, metadata={"a": "1"}, after=0)(api),
         ],
         [[0, 2], [2]],
@@ -53,7 +53,7 @@ FILTERED = {
     ),
     "filter-forgotten-in-descending-order": Probe(
         lambda api: [
-            _found(*MARKED, metadata={"a": "1"})(api.by("ada")),
+            _found(*MARKED, metadata={"a": "1"})(api.as_end_user("ada")),
             _found(*MARKED, metadata={"a": "1"}, order="desc")(api),
         ],
         [[0, 2], [0, 2]],
@@ -67,7 +67,8 @@ FILTERED = {
     ),
     "filter-misses-non-ascii": Probe(
         lambda api: [
-            _found(_marked(a=text), metadata={"a": text})(api.by(user)) for text, user in (("e", "x"), ("é", "y"))
+            _found(_marked(a=text), metadata={"a": text})(api.as_end_user(user))
+            for text, user in (("e", "x"), ("é", "y"))
         ],
         [[0], [0]],
         [[0], []],

@@ -1,12 +1,12 @@
-"""How the defects of headers show."""
+"""How the mutants of headers show."""
 
-from tests.mutants.api import Api, said
+from tests.mutants.client import MutantClient, user_message
 from tests.mutants.probe import Probe
-from tests.mutants.proxy import Answer
+from tests.mutants.proxy import Response
 
 
-def _removing(api: Api) -> Answer:
-    path = api.new(items=[said("x", id="x")])
+def _removing(api: MutantClient) -> Response:
+    path = api.create(items=[user_message("x", id="x")])
     return api.delete(f"{path}/items", {"item_ids": ["x"]})
 
 
@@ -14,10 +14,12 @@ JSON = "application/json"
 
 NAMES = {
     "no-www-authenticate": Probe(lambda api: api.with_key(None).get().header("www-authenticate"), "Bearer", None),
-    "no-allow": Probe(lambda api: api.ask("PUT", "").header("allow"), "GET, POST", None),
+    "no-allow": Probe(lambda api: api.fetch("PUT", "").header("allow"), "GET, POST", None),
     "no-content-type": Probe(lambda api: api.get().header("content-type"), JSON, None),
     "items-are-text-json": Probe(
-        lambda api: api.post(f"{api.new()}/items", {"items": [said("x")]}).header("content-type"), JSON, "text/json"
+        lambda api: api.post(f"{api.create()}/items", {"items": [user_message("x")]}).header("content-type"),
+        JSON,
+        "text/json",
     ),
     "problem-json": Probe(lambda api: api.get("/no").header("content-type"), JSON, "application/problem+json"),
     "removed-items-are-html": Probe(

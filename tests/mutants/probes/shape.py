@@ -1,6 +1,6 @@
-"""How the defects of shape show."""
+"""How the mutants of shape show."""
 
-from tests.mutants.api import Api, said
+from tests.mutants.client import MutantClient, user_message
 from tests.mutants.probe import Probe
 
 CALL = {"type": "function_call", "call_id": "c", "name": "find", "arguments": '{"part": "belt"}'}
@@ -8,28 +8,28 @@ OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "x"}
 ANSWER = {"role": "assistant", "content": [{"type": "output_text", "text": "yes"}]}
 
 
-def _first_item(api: Api, item: dict) -> dict:
-    path = api.new(items=[item])
+def _first_item(api: MutantClient, item: dict) -> dict:
+    path = api.create(items=[item])
     item_id = api.get(f"{path}/items").json["data"][0]["id"]
     return api.get(f"{path}/items/{item_id}").json
 
 
-def _listed_item(api: Api, item: dict) -> dict:
-    return api.get(f"{api.new(items=[item])}/items").json["data"][0]
+def _listed_item(api: MutantClient, item: dict) -> dict:
+    return api.get(f"{api.create(items=[item])}/items").json["data"][0]
 
 
-def _removal(api: Api) -> dict:
-    path = api.holding("one")
+def _removal(api: MutantClient) -> dict:
+    path = api.create_with_messages("one")
     return api.delete(f"{path}/items/{api.get(f'{path}/items').json['last_id']}").json
 
 
-def _listed_conversation(api: Api) -> dict:
-    api.new()
+def _listed_conversation(api: MutantClient) -> dict:
+    api.create()
     return api.get().json["data"][0]
 
 
-def _more_and_first(api: Api) -> tuple:
-    api.new()
+def _more_and_first(api: MutantClient) -> tuple:
+    api.create()
     page = api.get().json
     return page["has_more"], "first_id" in page
 
@@ -40,7 +40,7 @@ SHAPES = {
     "created-at-in-milliseconds": Probe(lambda api: api.post().json["created_at"] > 1e11, False, True),
     "created-at-in-camel-case-when-listed": Probe(lambda api: "created_at" in _listed_conversation(api), True, False),
     "identity-is-null-without-end-user": Probe(
-        lambda api: [user.post().json["identity"] is None for user in (api, api.by("ada"))],
+        lambda api: [user.post().json["identity"] is None for user in (api, api.as_end_user("ada"))],
         [False, False],
         [True, False],
     ),
@@ -51,15 +51,15 @@ SHAPES = {
         {"a": 42, "b": "x"},
     ),
     "receipt-is-a-conversation": Probe(
-        lambda api: api.delete(api.new()).json["object"], "conversation.deleted", "conversation"
+        lambda api: api.delete(api.create()).json["object"], "conversation.deleted", "conversation"
     ),
-    "receipt-says-one": Probe(lambda api: repr(api.delete(api.new()).json["deleted"]), "True", "1"),
+    "receipt-says-one": Probe(lambda api: repr(api.delete(api.create()).json["deleted"]), "True", "1"),
     "last-page-has-null-for-has-more": Probe(lambda api: api.get().json["has_more"], False, None),
-    "empty-page-has-null-for-last-id": Probe(lambda api: api.get(f"{api.new()}/items").json["last_id"], "", None),
+    "empty-page-has-null-for-last-id": Probe(lambda api: api.get(f"{api.create()}/items").json["last_id"], "", None),
     "pages-have-first-id": Probe(_more_and_first, (False, False), (False, True)),
-    "page-is-a-bare-list": Probe(lambda api: type(api.get(f"{api.new()}/items").json), dict, list),
+    "page-is-a-bare-list": Probe(lambda api: type(api.get(f"{api.create()}/items").json), dict, list),
     "page-object-is-page": Probe(lambda api: api.get().json["object"], "list", "page"),
-    "item-in-an-envelope": Probe(lambda api: list(_first_item(api, said("x"))) == ["data"], False, True),
+    "item-in-an-envelope": Probe(lambda api: list(_first_item(api, user_message("x"))) == ["data"], False, True),
     "outputs-lose-their-id-when-listed": Probe(
         lambda api: ["id" in _listed_item(api, item) for item in (OUTPUT, CALL)], [True, True], [False, True]
     ),
@@ -70,19 +70,23 @@ SHAPES = {
         lambda api: _listed_item(api, ANSWER)["content"][0].get("annotations", "none"), "none", None
     ),
     "text-becomes-parts-when-listed": Probe(
-        lambda api: _listed_item(api, said("x"))["content"], "x", [{"type": "input_text", "text": "x"}]
+        lambda api: _listed_item(api, user_message("x"))["content"], "x", [{"type": "input_text", "text": "x"}]
     ),
     "retrieved-conversation-is-plain-text": Probe(
-        lambda api: api.get(api.new()).header("content-type"), "application/json", "text/plain; charset=utf-8"
+        lambda api: api.get(api.create()).header("content-type"), "application/json", "text/plain; charset=utf-8"
     ),
     "create-answers-201": Probe(lambda api: api.post().status, 200, 201),
-    "delete-answers-204": Probe(lambda api: api.delete(api.new()).status, 200, 204),
+    "delete-answers-204": Probe(lambda api: api.delete(api.create()).status, 200, 204),
     "removed-item-is-answered-with-a-receipt": Probe(
         lambda api: _removal(api)["object"], "conversation", "conversation.item"
     ),
     "adding-one-item-answers-with-it-alone": Probe(
-        lambda api: "data" in api.post(f"{api.new()}/items", {"items": [said("x")]}).json, True, False
+        lambda api: "data" in api.post(f"{api.create()}/items", {"items": [user_message("x")]}).json, True, False
     ),
-    "added-items-come-with-the-old-ones": Probe(lambda api: len(api.add(api.holding("a"), said("b"))), 1, 2),
-    "client-items-name-a-response": Probe(lambda api: _listed_item(api, said("x")).get("response_id"), None, "resp_0"),
+    "added-items-come-with-the-old-ones": Probe(
+        lambda api: len(api.add(api.create_with_messages("a"), user_message("b"))), 1, 2
+    ),
+    "client-items-name-a-response": Probe(
+        lambda api: _listed_item(api, user_message("x")).get("response_id"), None, "resp_0"
+    ),
 }

@@ -1,8 +1,8 @@
-"""How the defects of state show."""
+"""How the mutants of state show."""
 
 from typing import Any
 
-from tests.mutants.api import Api, said
+from tests.mutants.client import MutantClient, user_message
 from tests.mutants.probe import Probe
 
 CALL = {"type": "function_call", "call_id": "c", "name": "find", "arguments": "{}"}
@@ -18,82 +18,85 @@ COMPOSED, DECOMPOSED = "\u00e9", "e\u0301"
 CALL_WITHOUT_CALL_ID = {"type": "function_call_output", "output": "x"}
 
 
-def _deleted(api: Api) -> str:
-    path = api.holding("a")
+def _deleted(api: MutantClient) -> str:
+    path = api.create_with_messages("a")
     api.delete(path)
     return path
 
 
-def _removing(api: Api, *indices: int, unknown: bool = False) -> list[Any]:
+def _removing(api: MutantClient, *indices: int, unknown: bool = False) -> list[Any]:
     """The status of removing some of a, b, c, and what is left of them."""
-    path = api.holding("a", "b", "c")
+    path = api.create_with_messages("a", "b", "c")
     ids = [item["id"] for item in api.get(f"{path}/items").json["data"]]
     if len(indices) == 1 and not unknown:
-        answer = api.delete(f"{path}/items/{ids[indices[0]]}")
+        response = api.delete(f"{path}/items/{ids[indices[0]]}")
     else:
-        answer = api.delete(f"{path}/items", {"item_ids": [ids[index] for index in indices] + ["no"] * unknown})
-    return [answer.status, *api.texts(path)]
+        response = api.delete(f"{path}/items", {"item_ids": [ids[index] for index in indices] + ["no"] * unknown})
+    return [response.status, *api.list_texts(path)]
 
 
-def _kinds_left_without_the_call(api: Api) -> list[str]:
-    path = api.new()
+def _kinds_left_without_the_call(api: MutantClient) -> list[str]:
+    path = api.create()
     call = api.add(path, CALL, OUTPUT)[0]
     api.delete(f"{path}/items/{call}")
     return [item["type"] for item in api.get(f"{path}/items").json["data"]]
 
 
-def _updated(api: Api, *updates: dict[str, str]) -> tuple[Any, Any]:
-    """The metadata that the last of several updates answers, and what is read then."""
-    path = api.new(metadata={"a": "1"})
+def _updated(api: MutantClient, *updates: dict[str, str]) -> tuple[Any, Any]:
+    """The metadata that the last of several updates returns, and what is read then."""
+    path = api.create(metadata={"a": "1"})
     api.get(path)
-    answers = [api.post(path, {"metadata": update}) for update in updates]
-    return answers[-1].json["metadata"], api.get(path).json["metadata"]
+    responses = [api.post(path, {"metadata": update}) for update in updates]
+    return responses[-1].json["metadata"], api.get(path).json["metadata"]
 
 
-def _created_at_of_an_update(api: Api) -> bool:
-    return api.post(api.new(), {"metadata": {}}).json["created_at"] > 0
+def _created_at_of_an_update(api: MutantClient) -> bool:
+    return api.post(api.create(), {"metadata": {}}).json["created_at"] > 0
 
 
-def _texts_after_an_update(api: Api) -> list[str]:
-    path = api.holding("a")
+def _texts_after_an_update(api: MutantClient) -> list[str]:
+    path = api.create_with_messages("a")
     api.post(path, {"metadata": {}})
-    return api.texts(path)
+    return api.list_texts(path)
 
 
-def _texts_listed_twice(api: Api) -> list[list[str]]:
-    path = api.holding("a")
-    api.texts(path)
-    api.add(path, said("b"))
-    return [api.texts(path), api.texts(path)]
+def _texts_listed_twice(api: MutantClient) -> list[list[str]]:
+    path = api.create_with_messages("a")
+    api.list_texts(path)
+    api.add(path, user_message("b"))
+    return [api.list_texts(path), api.list_texts(path)]
 
 
-def _half_refused(api: Api) -> list[Any]:
-    path = api.new()
-    return [api.post(f"{path}/items", {"items": [said("a"), CALL_WITHOUT_CALL_ID]}).status, *api.texts(path)]
+def _half_refused(api: MutantClient) -> list[Any]:
+    path = api.create()
+    return [
+        api.post(f"{path}/items", {"items": [user_message("a"), CALL_WITHOUT_CALL_ID]}).status,
+        *api.list_texts(path),
+    ]
 
 
-def _batch(api: Api, count: int) -> list[int]:
-    path = api.holding(*map(str, range(count)))
-    return [int(text) for text in api.texts(path)]
+def _batch(api: MutantClient, count: int) -> list[int]:
+    path = api.create_with_messages(*map(str, range(count)))
+    return [int(text) for text in api.list_texts(path)]
 
 
-def _id_after_a_deletion(api: Api) -> bool:
-    old = api.new()
+def _id_after_a_deletion(api: MutantClient) -> bool:
+    old = api.create()
     api.delete(old)
-    return api.new() == old
+    return api.create() == old
 
 
-def _two_calls(api: Api) -> int:
-    return len(set(api.add(api.new(), CALL, CALL)))
+def _two_calls(api: MutantClient) -> int:
+    return len(set(api.add(api.create(), CALL, CALL)))
 
 
-def _metadata_read_back(api: Api, metadata: dict[str, str], **more: Any) -> dict[str, str]:
-    return api.get(api.new(metadata=metadata, **more)).json["metadata"]
+def _metadata_read_back(api: MutantClient, metadata: dict[str, str], **more: Any) -> dict[str, str]:
+    return api.get(api.create(metadata=metadata, **more)).json["metadata"]
 
 
-def _item_read_back(api: Api, item: dict[str, Any], field: str) -> list[Any]:
+def _item_read_back(api: MutantClient, item: dict[str, Any], field: str) -> list[Any]:
     """A field of an item, retrieved and listed."""
-    path = api.new()
+    path = api.create()
     item_id = api.add(path, item)[0]
     listed = api.get(f"{path}/items").json["data"][0]
     return [thing.get(field) for thing in (api.get(f"{path}/items/{item_id}").json, listed)]
@@ -127,17 +130,26 @@ STATES = {
     "list-after-adding-is-stale": Probe(_texts_listed_twice, [["a", "b"], ["a", "b"]], [["a"], ["a", "b"]]),
     "adding-stops-half-way": Probe(_half_refused, [400], [400, "a"]),
     "twentieth-item-is-lost": Probe(lambda api: _batch(api, 20), [*range(20)], [*range(19)]),
-    "create-keeps-ten-items": Probe(lambda api: len(api.texts(api.new(items=[said("a") for _ in range(12)]))), 12, 10),
+    "create-keeps-ten-items": Probe(
+        lambda api: len(api.list_texts(api.create(items=[user_message("a") for _ in range(12)]))), 12, 10
+    ),
     "long-batch-in-the-order-of-text": Probe(
         lambda api: _batch(api, 12), [*range(12)], [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]
     ),
     "later-items-go-to-the-front": Probe(
-        lambda api: (path := api.new(items=[said("a")]), api.add(path, said("b")), api.texts(path))[-1],
+        lambda api: (
+            path := api.create(items=[user_message("a")]),
+            api.add(path, user_message("b")),
+            api.list_texts(path),
+        )[-1],
         ["a", "b"],
         ["b", "a"],
     ),
     "items-displace-metadata": Probe(
-        lambda api: [_metadata_read_back(api, {"a": "1"}), _metadata_read_back(api, {"a": "1"}, items=[said("x")])],
+        lambda api: [
+            _metadata_read_back(api, {"a": "1"}),
+            _metadata_read_back(api, {"a": "1"}, items=[user_message("x")]),
+        ],
         [{"a": "1"}, {"a": "1"}],
         [{"a": "1"}, {}],
     ),
@@ -150,13 +162,15 @@ STATES = {
         lambda api: _metadata_read_back(api, {"a": "rain \U0001f327 all day"})["a"], "rain \U0001f327 all day", "rain "
     ),
     "retrieved-text-is-normalised": Probe(
-        lambda api: _item_read_back(api, said(DECOMPOSED), "content"), [DECOMPOSED, DECOMPOSED], [COMPOSED, DECOMPOSED]
+        lambda api: _item_read_back(api, user_message(DECOMPOSED), "content"),
+        [DECOMPOSED, DECOMPOSED],
+        [COMPOSED, DECOMPOSED],
     ),
     "listed-text-is-latin-only": Probe(
-        lambda api: _item_read_back(api, said("é 東"), "content"), ["é 東", "é 東"], ["é 東", "é ?"]
+        lambda api: _item_read_back(api, user_message("é 東"), "content"), ["é 東", "é 東"], ["é 東", "é ?"]
     ),
     "long-text-is-cut": Probe(
-        lambda api: [*map(len, _item_read_back(api, said("x" * 70_000), "content"))],
+        lambda api: [*map(len, _item_read_back(api, user_message("x" * 70_000), "content"))],
         [70_000, 70_000],
         [65_535, 65_535],
     ),

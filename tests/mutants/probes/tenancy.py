@@ -1,45 +1,47 @@
-"""How the defects of tenancy show."""
+"""How the mutants of tenancy show."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.mutants.api import KEY_TWO, Api, said
+from tests.mutants.client import KEY_TWO, MutantClient, user_message
 from tests.mutants.probe import Probe
-from tests.mutants.proxy import Answer
+from tests.mutants.proxy import Response
 
 
-def _bob_on_adas(act: Callable[[Api, str, str], Answer], owner: str | None = "ada", other: str | None = "bob") -> Any:
+def _bob_on_adas(
+    act: Callable[[MutantClient, str, str], Response], owner: str | None = "ada", other: str | None = "bob"
+) -> Any:
     """The status of what one end user does to another one's conversation, whose item's id is given as well."""
 
-    def look(api: Api) -> int:
-        path = api.by(owner).new(items=[said("secret")], metadata={"of": "ada"})
-        item = api.by(owner).get(f"{path}/items").json["last_id"]
-        return act(api.by(other), path, item).status
+    def look(api: MutantClient) -> int:
+        path = api.as_end_user(owner).create(items=[user_message("secret")], metadata={"of": "ada"})
+        item = api.as_end_user(owner).get(f"{path}/items").json["last_id"]
+        return act(api.as_end_user(other), path, item).status
 
     return look
 
 
-def _listed_for(end_user: str | None, **query: str) -> Callable[[Api], int]:
+def _listed_for(end_user: str | None, **query: str) -> Callable[[MutantClient], int]:
     """How many conversations someone sees who has none, beside one of Ada's."""
 
-    def look(api: Api) -> int:
-        api.by("ada").new(items=[said("secret")], metadata={"of": "ada"})
-        return len(api.by(end_user).ids(**query))
+    def look(api: MutantClient) -> int:
+        api.as_end_user("ada").create(items=[user_message("secret")], metadata={"of": "ada"})
+        return len(api.as_end_user(end_user).list_paths(**query))
 
     return look
 
 
-def _by_the_other_key(end_user: str | None) -> Callable[[Api], int]:
-    def look(api: Api) -> int:
-        path = api.by(end_user).new()
-        return api.by(end_user).with_key(KEY_TWO).get(path).status
+def _by_the_other_key(end_user: str | None) -> Callable[[MutantClient], int]:
+    def look(api: MutantClient) -> int:
+        path = api.as_end_user(end_user).create()
+        return api.as_end_user(end_user).with_key(KEY_TWO).get(path).status
 
     return look
 
 
-def _second_listing(api: Api) -> list[int]:
-    api.by("ada").new()
-    return [len(api.by(user).ids()) for user in ("ada", "bob")]
+def _second_listing(api: MutantClient) -> list[int]:
+    api.as_end_user("ada").create()
+    return [len(api.as_end_user(user).list_paths()) for user in ("ada", "bob")]
 
 
 TENANCIES = {
@@ -48,7 +50,7 @@ TENANCIES = {
     "delete-of-others": Probe(_bob_on_adas(lambda bob, path, item: bob.delete(path)), 404, 200),
     "items-listed-for-others": Probe(_bob_on_adas(lambda bob, path, item: bob.get(f"{path}/items")), 404, 200),
     "items-added-by-others": Probe(
-        _bob_on_adas(lambda bob, path, item: bob.post(f"{path}/items", {"items": [said("x")]})), 404, 200
+        _bob_on_adas(lambda bob, path, item: bob.post(f"{path}/items", {"items": [user_message("x")]})), 404, 200
     ),
     "item-retrieved-by-others": Probe(_bob_on_adas(lambda bob, path, item: bob.get(f"{path}/items/{item}")), 404, 200),
     "items-removed-by-others": Probe(
