@@ -3,7 +3,7 @@
 import pytest
 from starlette.types import Message, Scope
 
-from tests.intercepting import InFront
+from tests.support.middleware import ApiMiddleware
 
 from .rounds import KEYS, Round, fuzz, fuzzed_fake
 
@@ -25,26 +25,26 @@ def test_most_valid_requests_get_through(run: Round) -> None:
     assert len(run.outcomes) == 10
 
 
-class Crashes(InFront):
-    def answer(self, scope: Scope, message: Message) -> Message:
+class Crashes(ApiMiddleware):
+    def change_message(self, scope: Scope, message: Message) -> Message:
         crashes = message.get("status") == 200 and scope["method"] == "GET"
         return message | {"status": 500} if crashes else message
 
 
-class SendsAnotherType(InFront):
-    def answer(self, scope: Scope, message: Message) -> Message:
+class SendsAnotherType(ApiMiddleware):
+    def change_message(self, scope: Scope, message: Message) -> Message:
         if "body" not in message:
             return message
         return message | {"body": message["body"].replace(b'"has_more":false', b'"has_more":"no" ')}
 
 
-class TakesLimitZero(InFront):
-    def request(self, scope: Scope) -> Scope:
+class TakesLimitZero(ApiMiddleware):
+    def change_request(self, scope: Scope) -> Scope:
         return scope | {"query_string": scope["query_string"].replace(b"limit=0", b"limit=1")}
 
 
-class TakesAnyKey(InFront):
-    def request(self, scope: Scope) -> Scope:
+class TakesAnyKey(ApiMiddleware):
+    def change_request(self, scope: Scope) -> Scope:
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
 
@@ -58,7 +58,7 @@ class TakesAnyKey(InFront):
         (TakesAnyKey, "conversations.retrieve", "API accepts requests without authentication"),
     ],
 )
-def test_the_fuzzer_can_see(defect: type[InFront], operation: str, found: str) -> None:
+def test_the_fuzzer_can_see(defect: type[ApiMiddleware], operation: str, found: str) -> None:
     run = fuzz("--include-operation-id", operation, "--phases=examples,coverage", app=defect(fuzzed_fake()))
     assert not run.passed
     assert found in run.output

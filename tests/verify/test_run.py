@@ -21,7 +21,7 @@ from mockserver.verify import transport as transport_module
 from mockserver.verify.report.model import PHASES, Report
 from mockserver.verify.report.writers import write_reports
 from mockserver.verify.transport import Limits
-from tests.intercepting import InFront
+from tests.support.middleware import ApiMiddleware
 
 from .conftest import KEYS, Gateway, Quiet
 
@@ -75,8 +75,8 @@ def test_what_cannot_be_checked_is_said_with_its_reason(gateway: Start) -> None:
     assert verdict_of(report, "tenancy.empty-end-user-is-none") == ("conforms", "")
 
 
-class UnderV1(InFront):
-    def request(self, scope: Scope) -> Scope:
+class UnderV1(ApiMiddleware):
+    def change_request(self, scope: Scope) -> Scope:
         path = scope["raw_path"].replace(b"/v1", b"/api/v1/llm", 1)
         return scope | {"raw_path": path, "path": scope["path"].replace("/v1", "/api/v1/llm", 1)}
 
@@ -88,10 +88,10 @@ def test_a_target_may_lie_under_another_prefix(gateway: Start) -> None:
     assert {row.cells["examples"].verdict for row in report.operations} == {"conforms"}
 
 
-class WithoutKeys(InFront):
+class WithoutKeys(ApiMiddleware):
     """Wants no key: whoever sends none is the first one."""
 
-    def request(self, scope: Scope) -> Scope:
+    def change_request(self, scope: Scope) -> Scope:
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
 
@@ -108,10 +108,10 @@ def test_a_target_that_wants_no_key_is_not_asked_about_keys(gateway: Start) -> N
 # -- Nothing but its own ---------------------------------------------------------------------------------------
 
 
-class ForOneEndUser(InFront):
+class ForOneEndUser(ApiMiddleware):
     """Forgets on whose behalf a request is made, so that everybody sees everything."""
 
-    def request(self, scope: Scope) -> Scope:
+    def change_request(self, scope: Scope) -> Scope:
         return scope | {"headers": [pair for pair in scope["headers"] if pair[0] != b"x-on-behalf-of"]}
 
 
@@ -128,12 +128,12 @@ def test_the_conversations_of_others_are_left_alone_even_where_they_are_shown(
     assert any("that it did not make; they were left alone" in note for note in report.notes)
 
 
-class LosesTheFirstAnswer(InFront):
+class LosesTheFirstAnswer(ApiMiddleware):
     """Makes a conversation and does not say so, once."""
 
     is_lost = False
 
-    def answer(self, scope: Scope, message: Message) -> Message:
+    def change_message(self, scope: Scope, message: Message) -> Message:
         lost = scope["method"] == "POST" and scope["path"].endswith("/conversations") and not type(self).is_lost
         if lost and message["type"] == "http.response.body":
             type(self).is_lost = True
@@ -149,14 +149,14 @@ def test_what_was_made_without_an_answer_is_found_and_deleted(gateway: Start, sc
     assert (target.left(), report.left_over) == ([], [])
 
 
-class DeletesNothing(InFront):
+class DeletesNothing(ApiMiddleware):
     """ResponseChecks as if it did."""
 
-    def request(self, scope: Scope) -> Scope:
+    def change_request(self, scope: Scope) -> Scope:
         is_whole = scope["method"] == "DELETE" and scope["path"].count("/") == 5
         return scope | {"method": "GET"} if is_whole else scope
 
-    def answer(self, scope: Scope, message: Message) -> Message:
+    def change_message(self, scope: Scope, message: Message) -> Message:
         return message
 
 
@@ -261,10 +261,10 @@ def test_an_interrupted_run_cleans_up_and_reports(gateway: Start, phases: Any, s
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_within_a_request_leaves_nothing_behind(gateway: Start, number: int, times: int) -> None:
-    class SignalsOnceItIsMade(InFront):
+    class SignalsOnceItIsMade(ApiMiddleware):
         made = 0
 
-        def answer(self, scope: Scope, message: Message) -> Message:
+        def change_message(self, scope: Scope, message: Message) -> Message:
             if (scope["method"], scope["path"]) == ("POST", f"{PREFIX}/conversations") and "status" in message:
                 self.made += 1
                 for _ in range(times if self.made == 5 else 0):
@@ -319,10 +319,10 @@ def test_nobody_at_home() -> None:
 # -- What a target may do --------------------------------------------------------------------------------------
 
 
-class WithoutList(InFront):
+class WithoutList(ApiMiddleware):
     """Has no list of conversations."""
 
-    def request(self, scope: Scope) -> Scope:
+    def change_request(self, scope: Scope) -> Scope:
         is_list = scope["method"] == "GET" and scope["path"].endswith("/conversations")
         return scope | {"method": "PATCH"} if is_list else scope
 
@@ -340,10 +340,10 @@ def test_a_missing_operation_is_told_once(gateway: Start, scenarios_of: Themes) 
     assert any("no list of conversations" in note for note in report.notes)
 
 
-class Echoes(InFront):
+class Echoes(ApiMiddleware):
     """Sends the key back in every answer, and in its own words when something is wrong."""
 
-    def answer(self, scope: Scope, message: Message) -> Message:
+    def change_message(self, scope: Scope, message: Message) -> Message:
         if message["type"] == "http.response.start":
             headers = [(name, value) for name, value in message["headers"] if name != b"content-length"]
             return message | {"headers": [*headers, (b"x-you-sent", KEYS[0].encode())]}
@@ -361,10 +361,10 @@ def test_a_key_that_the_target_sends_back_is_in_no_report(gateway: Start, tmp_pa
         assert not [key for key in KEYS if key in text], path
 
 
-class Fails(InFront):
+class Fails(ApiMiddleware):
     """Fails over every retrieval."""
 
-    def answer(self, scope: Scope, message: Message) -> Message:
+    def change_message(self, scope: Scope, message: Message) -> Message:
         crashes = scope["method"] == "GET" and scope["path"].count("/") == 5 and message.get("status") == 200
         return message | {"status": 500} if crashes else message
 
@@ -383,8 +383,8 @@ def test_one_cause_is_one_deviation_of_behaviour(gateway: Start, scenarios_of: T
 # -- Again -----------------------------------------------------------------------------------------------------
 
 
-class SaysPage(InFront):
-    def answer(self, scope: Scope, message: Message) -> Message:
+class SaysPage(ApiMiddleware):
+    def change_message(self, scope: Scope, message: Message) -> Message:
         if "body" not in message:
             return message
         return message | {"body": message["body"].replace(b'"object":"list"', b'"object":"page"')}
