@@ -11,12 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.determinism import AdjustableClock
-from mockserver.errors import InvalidRequest, NotFound, Unauthorized, UsageError
+from mockserver.errors import InvalidRequest, NotFound, Unauthorized
 from mockserver.findings import json_pointer
 from mockserver.gateway.auth import fingerprint
 from mockserver.gateway.faults import Fault
 from mockserver.gateway.journal import coverage
-from mockserver.resources.seeds import shipped_seeds
+from mockserver.resources.seeds import SeedError, shipped_seeds
 from mockserver.state import State
 
 DONE = {"done": True}
@@ -137,8 +137,10 @@ class Control:
                 raise InvalidRequest.at("body", "/name", f"must be one of {known}, not '{seed[:80]}'")
         try:
             use(seed, _key(context))
-        except UsageError as error:
-            raise InvalidRequest.at("body", "", str(error)) from error
+        except SeedError as error:
+            if "name" in context.body:
+                raise InvalidRequest.at("body", "/name", f"{error.place}: {error.reason}") from error
+            raise InvalidRequest.at("body", error.pointer, error.reason) from error
         return DONE
 
     def _account(self, context: Context) -> str | None:

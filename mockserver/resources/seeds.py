@@ -1,4 +1,4 @@
-"""Starting states: seeds, read, checked and put into the store; and snapshots, which are seeds."""
+"""Seeds, which are starting states for the store, and snapshots, which are seeds too."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -11,7 +11,7 @@ from mockserver.context import Tenant
 from mockserver.contract.document import DocumentError, data_path, load_document, read_yaml
 from mockserver.contract.schemas import Schema, Schemas
 from mockserver.determinism import Clock
-from mockserver.errors import ApiError, UsageError, parameter_name
+from mockserver.errors import ItemIdInUse, UsageError, parameter_name, quoted
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import item_json
@@ -19,20 +19,35 @@ from mockserver.settings import Seed
 from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation
 
-_END_OF_TIME = 253402300799  # The last second of the year 9999.
+_LAST_SECOND_OF_YEAR_9999 = 253402300799
+
+
+class SeedError(UsageError):
+    """A seed that cannot be used.
+
+    `pointer` is the JSON pointer of the mistake within the seed, `place` the same as a path such as
+    `conversations[0].id`; both are empty when the seed as a whole is wrong.
+    """
+
+    def __init__(self, seed_name: str, pointer: str, reason: str) -> None:
+        self.seed_name = seed_name
+        self.pointer = pointer
+        self.place = parameter_name("body", pointer) or ""
+        self.reason = reason
+        super().__init__(": ".join(part for part in (f"seed {seed_name}", self.place, reason) if part))
 
 
 class ValidatedSeed(NamedTuple):
-    """A seed that has the right form. `name` is for messages."""
+    """A seed that matches its schema; `name` is for error messages."""
 
     name: str
     conversations: Sequence[Mapping[str, Any]]
 
 
 class Seeder:
-    """Loads seeds and takes snapshots: `{conversations: [...]}`, as `spec/schemas/seed.yaml` describes it.
+    """Loads seeds into a store and takes snapshots of it, in the format of `spec/schemas/seed.yaml`.
 
-    `account_of` tells the account of an API key, and that of what names no owner when it is given None.
+    `account_of` returns the account of an API key, and for None the account of data that names no owner.
     """
 
     def __init__(
@@ -54,37 +69,36 @@ class Seeder:
         return Schemas(load_document(data_path("spec/control.yaml"))).at("/components/schemas/Seed")
 
     def read(self, seed: Seed) -> ValidatedSeed:
-        """The seed of a shipped name, a path, or a mapping, found sound.
+        """Read a seed, given as a shipped name, a path or a mapping, and validate it.
 
         Raises:
-            UsageError: it cannot be used; the message names the place.
+            SeedError: the seed cannot be read, or does not match its schema.
         """
         name, data = _read(seed)
         findings = self._schema.refusals(data, "request", "body")
         if findings:
-            place = parameter_name("body", findings[0].pointer)
-            raise UsageError(f"seed {name}: {place + ': ' if place else ''}{findings[0].message}")
+            raise SeedError(name, findings[0].pointer, findings[0].message)
         return ValidatedSeed(name, data.get("conversations", ()))
 
     def check_owner(self, seed: ValidatedSeed, account: str) -> None:
-        """Find that a sound seed belongs to this account alone.
+        """Check that all of a seed belongs to `account`.
 
         Raises:
-            UsageError: one of its conversations belongs to another.
+            SeedError: a conversation belongs to another account.
         """
         for index, conversation in enumerate(seed.conversations):
             if self._tenant(conversation, account).account != account:
-                raise UsageError(
-                    f"seed {seed.name}: conversations[{index}]: belongs to another account than the API key's"
-                )
+                reason = "belongs to another account than the API key's"
+                raise SeedError(seed.name, f"/conversations/{index}", reason)
 
     def load(self, seed: ValidatedSeed, *, only: str | None = None, default: str | None = None) -> None:
-        """Put a sound seed into the store, all of it or nothing.
+        """Add a whole seed to the store, or nothing of it.
 
-        `only` passes over what does not belong to this account; `default` is the account of what names no owner.
+        With `only`, skip the conversations of other accounts. `default` is the account of conversations that name
+        no owner.
 
         Raises:
-            UsageError: an id is taken, or otherwise not free to use; the message names the conversation.
+            SeedError: an id is already in use, or a time is out of range.
         """
         loaded: list[tuple[Tenant, str]] = []
         for index, conversation in enumerate(seed.conversations):
@@ -93,13 +107,13 @@ class Seeder:
                 continue
             try:
                 loaded.append((tenant, self._add(tenant, conversation)))
-            except (ApiError, ValueError) as error:
+            except _InvalidValue as error:
                 for owner, conversation_id in loaded:
                     self._store.erase_conversation(owner, conversation_id)
-                raise UsageError(f"seed {seed.name}: conversations[{index}]: {error}") from error
+                raise SeedError(seed.name, f"/conversations/{index}{error.pointer}", error.reason) from error
 
     def snapshot(self, account: str | None = None) -> dict[str, Any]:
-        """What is stored, for one account or for all, as a seed."""
+        """Return the contents of the store, of one account or of all, as a seed."""
         return {
             "conversations": [
                 {
@@ -123,31 +137,49 @@ class Seeder:
         return Tenant(account, data.get("end_user"))
 
     def _add(self, tenant: Tenant, data: Mapping[str, Any]) -> str:
+        """Add one conversation and return its id."""
+        conversation_id = data.get("id") or self._id_allocator.new_conversation_id(tenant)
+        if self._store.has_conversation(tenant, conversation_id):
+            raise _InvalidValue("/id", f"the id {quoted(conversation_id)} is already in use")
+        created_at = data.get("created_at", self._clock.now(tenant.account))
         deleted_at = data.get("deleted_at")
         conversation = Conversation(
-            id=data.get("id") or self._id_allocator.new_conversation_id(tenant),
-            created_at=_second(data.get("created_at", self._clock.now(tenant.account))),
-            metadata=dict(data.get("metadata", {})),  # Of one's own: who gave the seed may go on using it.
-            deleted_at=None if deleted_at is None else _second(deleted_at),
+            id=conversation_id,
+            created_at=_whole_second(created_at, "/created_at"),
+            metadata=dict(data.get("metadata", {})),  # A copy: the caller may change the seed later.
+            deleted_at=None if deleted_at is None else _whole_second(deleted_at, "/deleted_at"),
         )
-        self._store.restore_conversation(
-            tenant, conversation, self._item_factory.create_items(tenant, data.get("items", ()))
-        )
-        return conversation.id
+        items = self._item_factory.create_items(tenant, data.get("items", ()))
+        try:
+            self._store.restore_conversation(tenant, conversation, items)
+        except ItemIdInUse as error:
+            finding = error.findings[0]
+            raise _InvalidValue(finding["pointer"], finding["message"]) from error
+        return conversation_id
+
+
+class _InvalidValue(Exception):
+    """A value that the store cannot take; `pointer` is relative to the conversation."""
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        super().__init__(pointer, reason)
+        self.pointer = pointer
+        self.reason = reason
 
 
 def shipped_seeds() -> list[str]:
-    """The names of the seeds that come with the fake."""
+    """Return the names of the seeds in this package."""
     return sorted(path.stem for path in data_path("fixtures/seeds").glob("*.yaml"))
 
 
-def _second(time: float) -> int:
-    if not 0 <= time <= _END_OF_TIME:
-        raise ValueError(f"{time} is not a time in Unix seconds")
+def _whole_second(time: float, pointer: str) -> int:
+    if not 0 <= time <= _LAST_SECOND_OF_YEAR_9999:
+        raise _InvalidValue(pointer, f"must be a time in Unix seconds, not {time}")
     return int(time)
 
 
 def _read(seed: Seed) -> tuple[str, Any]:
+    """Return the name and the content of a seed."""
     if isinstance(seed, Mapping):
         return "(given as a mapping)", seed
     path = Path(seed)
@@ -155,7 +187,7 @@ def _read(seed: Seed) -> tuple[str, Any]:
         path = data_path(f"fixtures/seeds/{seed}.yaml")
     elif not path.is_file():
         names = ", ".join(shipped_seeds())
-        raise UsageError(f"seed {seed}: there is no such file, and the shipped seeds are: {names}")
+        raise SeedError(str(seed), "", f"there is no such file, and the shipped seeds are: {names}")
     try:
         return str(seed), read_yaml(path)
     except DocumentError as error:

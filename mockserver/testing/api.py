@@ -16,7 +16,6 @@ from mockserver.testing.exchanges import Exchange, Requests, listed
 __tracebackhide__ = hidden
 
 API_PATH = "/api/v1/llm"
-_UNNAMED_SEED = "seed (given as a mapping): "
 
 
 class Mka1:
@@ -87,7 +86,7 @@ class Mka1:
         try:
             control("POST", "/state", body)
         except UsageError as error:
-            raise UsageError(f"seed {name}: {str(error).removeprefix(_UNNAMED_SEED)}") from None
+            raise UsageError(f"seed {name}: {error}") from None
 
     def reset(self) -> None:
         """Begin anew: state, faults, journal, clock and ids."""

@@ -404,7 +404,7 @@ def test_an_assertion_or_a_misuse_shows_the_test_and_one_message(run):
             f"{used}seed date.yaml: conversations[0].created_at: must be a number, not '2024-01-01'"
         ],
         "a_seed_with_an_id_twice": [
-            f"{used}seed (given as a mapping): conversations[1]: there is, or was, a conversation 'conv_1'"
+            f"{used}seed (given as a mapping): conversations[1].id: the id 'conv_1' is already in use"
         ],
         "a_clock_without_a_zone": [
             f"{used}the time 2024-01-01T00:00:00 has no time zone; give it one, such as tzinfo=UTC"

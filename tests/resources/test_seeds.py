@@ -4,7 +4,7 @@ import pytest
 
 from mockserver import Settings, UsageError, create_app
 from mockserver.contract.document import data_path
-from mockserver.resources.seeds import shipped_seeds
+from mockserver.resources.seeds import SeedError, shipped_seeds
 
 MESSAGE = {"type": "message", "role": "user", "content": "hi"}
 
@@ -79,35 +79,36 @@ def test_a_seed_is_read_from_a_file(make_client, tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("seed", "message"),
+    ("seed", "place", "reason"),
     [
-        ({"conversations": {}}, "conversations: must be an array, not an empty object"),
-        ({"conversation": []}, "conversation: is not a field of this object"),
-        ({"conversations": [{"itms": []}]}, "conversations[0].itms: is not a field of this object"),
+        ({"conversations": {}}, "conversations", "must be an array"),
+        ({"conversation": []}, "conversation", "is not a field"),
+        ({"conversations": [{"itms": []}]}, "conversations[0].itms", "is not a field"),
         (
             {"conversations": [{"items": [{"type": "message", "role": "user"}]}]},
-            "conversations[0].items[0].content: is r",
+            "conversations[0].items[0].content",
+            "is required",
         ),
-        ({"conversations": [{"metadata": {"a": 1}}]}, "conversations[0].metadata.a: must be a string, not 1"),
-        ({"conversations": [{"id": ""}]}, "conversations[0].id: must be at least 1 character long"),
-        ({"conversations": [{"id": "x"}, {"id": "x"}]}, "conversations[1]: "),
-        (
-            {"conversations": [{"items": [{"id": "m", **MESSAGE}] * 2}]},
-            "conversations[0]: items[1].id: the id 'm' is alr",
-        ),
-        ([], "must be an object, not an empty array"),
-        ("nothing", "there is no such file, and the shipped seeds are: support-thread, two-end-users"),
+        ({"conversations": [{"metadata": {"a": 1}}]}, "conversations[0].metadata.a", "must be a string"),
+        ({"conversations": [{"id": ""}]}, "conversations[0].id", "at least 1 character"),
+        ({"conversations": [{"id": "x"}, {"id": "x"}]}, "conversations[1].id", "in use"),
+        ({"conversations": [{}, {"created_at": -1}]}, "conversations[1].created_at", "Unix seconds"),
+        ({"conversations": [{"deleted_at": 1e300}]}, "conversations[0].deleted_at", "Unix seconds"),
+        ({"conversations": [{"items": [{"id": "m", **MESSAGE}] * 2}]}, "conversations[0].items[1].id", "in use"),
+        ([], "", "must be an object"),
+        ("nothing", "", "support-thread, two-end-users"),
     ],
 )
-def test_a_seed_that_cannot_be_used_is_refused_with_the_place(seed, message, tmp_path):
+def test_an_unusable_seed_is_rejected_with_place_and_reason(seed, place, reason, tmp_path):
     if not isinstance(seed, str | dict):
         path = tmp_path / "seed.yaml"
         path.write_text(json.dumps(seed))
         seed = str(path)
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(SeedError, match=r"^seed ") as caught:
         load(seed)
-    assert str(caught.value).startswith("seed ")
-    assert message in str(caught.value)
+    assert caught.value.seed_name == ("(given as a mapping)" if isinstance(seed, dict) else seed)
+    assert caught.value.place == place
+    assert reason in caught.value.reason
 
 
 def test_a_file_that_is_no_yaml_is_refused(tmp_path):
