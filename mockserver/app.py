@@ -93,8 +93,8 @@ class Fake:
         app = RequestGuard(
             app, operations, engine=engine, unknown_fields=settings.unknown_fields, max_body=settings.max_body
         )
-        if state.windows:
-            app = RateLimit(app, state.windows, state.clock)
+        if state.rate_counters:
+            app = RateLimit(app, state.rate_counters, state.clock)
         app = Identity(app, settings.identity_mode)
         app = Auth(app, settings.accounts())
         app = ResponseGuard(app, operations, engine=engine)

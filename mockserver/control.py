@@ -13,7 +13,7 @@ from mockserver.context import CONTEXT, Context
 from mockserver.determinism import AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound, Unauthorized
 from mockserver.findings import json_pointer
-from mockserver.gateway.auth import fingerprint
+from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.faults import Fault
 from mockserver.gateway.journal import coverage
 from mockserver.resources.seeds import SeedError, shipped_seeds
@@ -80,7 +80,7 @@ class Control:
         key = context.body.get("api_key", _key(context))
         if _key(context) not in (None, key):
             raise InvalidRequest.at("body", "/api_key", "must be that of the query, or left out")
-        fault = Fault.from_dict(context.body, None if key is None else fingerprint(key))
+        fault = Fault.from_dict(context.body, None if key is None else key_fingerprint(key))
         if fault.objection is not None:
             raise InvalidRequest.at("body", *fault.objection)
         return self._state.faults.add(fault).as_dict()
@@ -186,4 +186,4 @@ def _key(context: Context) -> str | None:
 
 def _mark(context: Context) -> str | None:
     key = _key(context)
-    return None if key is None else fingerprint(key)
+    return None if key is None else key_fingerprint(key)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.determinism import AdjustableClock, Clock, IdSource, RandomIds, SequentialIds
-from mockserver.gateway.auth import account_of, fingerprint
+from mockserver.gateway.auth import default_account, key_fingerprint
 from mockserver.gateway.faults import FaultPlan
 from mockserver.gateway.journal import Journal
-from mockserver.gateway.rate_limit import Windows
+from mockserver.gateway.rate_limit import RateCounter
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.seeds import Seeder, ValidatedSeed
@@ -39,7 +39,7 @@ class State:
         self.faults = FaultPlan()
         self.clock = clock or AdjustableClock()
         self.ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
-        self.windows = [Windows(rate) for rate in settings.rates()]
+        self.rate_counters = [RateCounter(rate) for rate in settings.rates()]
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
@@ -51,7 +51,7 @@ class State:
         """The account of an API key; without one, that of the first listed key, else that of the default key."""
         accounts = self.settings.accounts()
         key = key if key is not None else next(iter(accounts), DEFAULT_API_KEY)
-        return accounts.get(key) or account_of(key)
+        return accounts.get(key) or default_account(key)
 
     def reset(self, key: str | None = None) -> None:
         """As when the fake was made, its seeds included."""
@@ -64,8 +64,8 @@ class State:
         self.faults.clear(mark)
         self.clock.reset(account)
         self.ids.reset(account)
-        for windows in self.windows:
-            windows.clear(mark)
+        for counter in self.rate_counters:
+            counter.clear(mark)
         self._load_seeds(account)
 
     def seed(self, seed: Seed, key: str | None = None) -> None:
@@ -100,7 +100,7 @@ class State:
 
     def _of(self, key: str | None) -> tuple[str | None, str | None]:
         """The account and the fingerprint of a key; both None without one."""
-        return (None, None) if key is None else (self.account_of(key), fingerprint(key))
+        return (None, None) if key is None else (self.account_of(key), key_fingerprint(key))
 
     def _owned(self, seed: ValidatedSeed, account: str | None) -> ValidatedSeed:
         """The seed, found to name no other account than this one."""

@@ -13,7 +13,7 @@ from mockserver import Settings, create_app, run_server
 from mockserver.contract.document import data_path, load_document
 from mockserver.contract.operations import Operations
 from mockserver.gateway.access_log import AccessLog
-from mockserver.gateway.auth import account_of, fingerprint
+from mockserver.gateway.auth import default_account, key_fingerprint
 
 from .test_cli import serving
 
@@ -102,11 +102,11 @@ def test_health(fake):
 def test_requests_are_listed_and_forgotten(fake):
     fake.create(MINE)
     fake.create(YOURS)
-    assert [one["key"] for one in fake.get("/requests")["data"]] == [fingerprint(MINE), fingerprint(YOURS)]
-    assert [one["key"] for one in fake.get("/requests", api_key=YOURS)["data"]] == [fingerprint(YOURS)]
-    assert fake.get("/requests", limit=1)["data"][0]["key"] == fingerprint(YOURS)
+    assert [one["key"] for one in fake.get("/requests")["data"]] == [key_fingerprint(MINE), key_fingerprint(YOURS)]
+    assert [one["key"] for one in fake.get("/requests", api_key=YOURS)["data"]] == [key_fingerprint(YOURS)]
+    assert fake.get("/requests", limit=1)["data"][0]["key"] == key_fingerprint(YOURS)
     assert fake.do("DELETE", "/requests", api_key=MINE) == {"done": True}
-    assert [one["key"] for one in fake.get("/requests")["data"]] == [fingerprint(YOURS)]
+    assert [one["key"] for one in fake.get("/requests")["data"]] == [key_fingerprint(YOURS)]
     fake.do("DELETE", "/requests")
     assert fake.get("/requests") == {"data": [], "dropped": 0}
 
@@ -118,9 +118,9 @@ def test_faults_are_planned_listed_and_dropped(fake):
     fake.create()
     assert fake.get("/faults") == {"data": [{"id": 1, **fault, "seen": 1, "fired": 1}]}
     mine = fake.do("POST", "/faults", {"status": 500, "times": None}, api_key=MINE)
-    assert mine == {"id": 2, "key": fingerprint(MINE), "status": 500, "times": None, "seen": 0, "fired": 0}
+    assert mine == {"id": 2, "key": key_fingerprint(MINE), "status": 500, "times": None, "seen": 0, "fired": 0}
     yours = fake.do("POST", "/faults", {"status": 500, "api_key": YOURS})
-    assert (yours["id"], yours["key"]) == (3, fingerprint(YOURS))
+    assert (yours["id"], yours["key"]) == (3, key_fingerprint(YOURS))
     assert [one["id"] for one in fake.get("/faults", api_key=YOURS)["data"]] == [3]
     assert fake.control.delete("/faults", params={"id": 3, "api_key": MINE}).status_code == 404
     fake.do("DELETE", "/faults", id=2, api_key=MINE)
@@ -180,7 +180,7 @@ def test_the_state_is_taken_put_and_added_to(fake):
     fake.create(MINE, metadata={"a": "b"})
     fake.create(YOURS)
     everything = fake.get("/state")
-    assert [one["account"] for one in everything["conversations"]] == [account_of(MINE), account_of(YOURS)]
+    assert [one["account"] for one in everything["conversations"]] == [default_account(MINE), default_account(YOURS)]
     mine = fake.get("/state", api_key=MINE)
     assert mine == {"conversations": everything["conversations"][:1]}
     assert fake.do("POST", "/state", {"conversations": [{"id": "conv_new"}]}, api_key=MINE) == {"done": True}
@@ -709,7 +709,7 @@ def test_a_snapshot_is_a_seed_for_the_command(rich, tmp_path, suffix):
 
 def test_the_snapshot_of_one_key_can_be_put_back_for_it_alone(rich):
     snapshot, yours = rich.get("/state", api_key=MINE), rich.get("/state", api_key=YOURS)
-    assert {one["account"] for one in snapshot["conversations"]} == {account_of(MINE)}
+    assert {one["account"] for one in snapshot["conversations"]} == {default_account(MINE)}
     rich.create(MINE)
     rich.do("PUT", "/state", snapshot, api_key=MINE)
     assert rich.get("/state", api_key=MINE) == snapshot

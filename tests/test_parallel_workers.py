@@ -6,7 +6,7 @@ import random
 from urllib.parse import urlsplit
 
 from mockserver import Settings, create_app, run_server
-from mockserver.gateway.auth import account_of, fingerprint
+from mockserver.gateway.auth import default_account, key_fingerprint
 
 WORKERS = 16
 TESTS = 1000
@@ -62,15 +62,15 @@ class Worker:
         seeded = number % 2
         state = (await self.control("GET", "/state"))["conversations"]
         assert [one["id"] for one in state] == ["conv_seed"] * seeded + [f"conv_{count:032x}" for count in (1, 2)]
-        assert {one["account"] for one in state} == {account_of(self.key)}
+        assert {one["account"] for one in state} == {default_account(self.key)}
         items = [item["id"] for one in state for item in one["items"]]
         assert items == [f"msg_{count + 1:032x}" for count in range(2 + seeded)]
         exchanges = (await self.control("GET", "/requests"))["data"]
         assert [one["status"] for one in exchanges] == [503, 200, 200]
         assert [one["started_at"] for one in exchanges] == [at, at + number, at + number]
-        assert {one["key"] for one in exchanges} == {fingerprint(self.key)}
+        assert {one["key"] for one in exchanges} == {key_fingerprint(self.key)}
         (fault,) = (await self.control("GET", "/faults"))["data"]
-        assert (fault["key"], fault["seen"], fault["fired"]) == (fingerprint(self.key), 3, 1)
+        assert (fault["key"], fault["seen"], fault["fired"]) == (key_fingerprint(self.key), 3, 1)
         assert await self.control("GET", "/clock") == {"now": at + number, "frozen": True}
         assert (await self.control("GET", "/coverage"))["items"] == {"message": 2}
 

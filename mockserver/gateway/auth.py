@@ -1,4 +1,4 @@
-"""Who is calling: the API key."""
+"""Authentication by API key."""
 
 import hashlib
 from collections.abc import Awaitable, Mapping
@@ -13,50 +13,51 @@ from mockserver.errors import Unauthorized
 
 
 class Caller(NamedTuple):
-    """`key` is the fingerprint of the API key: it tells keys apart and gives none away."""
+    """The fingerprint of an API key, which identifies the key without revealing it, and the tenant of the key."""
 
-    key: str
+    fingerprint: str
     tenant: Tenant
 
 
 class Auth:
-    """Lets in a request with `Authorization: Bearer <key>`, and answers 401 to any other.
+    """A layer that requires `Authorization: Bearer <key>` and responds 401 without a valid key.
 
-    `accounts` lists the keys that are let in, each with its account or None; an empty list lets every key in. A key
-    that was given no account has one of its own.
+    `accounts` maps each accepted key to its account, or to None for an account of its own. If it is empty, every key
+    is accepted.
     """
 
     def __init__(self, app: ASGIApp, accounts: Mapping[str, str | None]) -> None:
         self._app = app
         self._accounts = accounts
-        self._caller = lru_cache(maxsize=10_000)(self._identified)
+        self._authenticate_cached = lru_cache(maxsize=10_000)(self._authenticate)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            context.key, context.tenant = self._caller(tuple(context.headers.all(b"authorization")))
+            context.key, context.tenant = self._authenticate_cached(tuple(context.headers.all(b"authorization")))
         except Unauthorized as error:
             return send_error(send, error)
         return self._app(scope, receive, send)
 
-    def _identified(self, sent: tuple[bytes, ...]) -> Caller:
-        if not sent:
+    def _authenticate(self, headers: tuple[bytes, ...]) -> Caller:
+        if not headers:
             raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
-        if len(sent) > 1:
+        if len(headers) > 1:
             raise Unauthorized("The Authorization header was sent more than once.")
-        scheme, _, token = sent[0].decode("latin-1").partition(" ")
+        scheme, _, token = headers[0].decode("latin-1").partition(" ")
         key = token.strip()
         if scheme.lower() != "bearer" or not key:
             raise Unauthorized("The Authorization header must be `Bearer <mka1-api-key>`.")
         if self._accounts and key not in self._accounts:
             raise Unauthorized("The API key is not known.")
-        return Caller(fingerprint(key), Tenant(self._accounts.get(key) or account_of(key)))
+        return Caller(key_fingerprint(key), Tenant(self._accounts.get(key) or default_account(key)))
 
 
-def fingerprint(key: str) -> str:
+def key_fingerprint(key: str) -> str:
+    """Return a short hash that identifies an API key without revealing it."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def account_of(key: str) -> str:
-    """The account of a key that was given none."""
-    return f"account-{fingerprint(key)}"
+def default_account(key: str) -> str:
+    """Return the account of an API key for which no account is configured."""
+    return f"account-{key_fingerprint(key)}"

@@ -1,4 +1,4 @@
-"""For whom the caller calls: the end user in `X-On-Behalf-Of`, and the identity that owners are shown by."""
+"""The end user in `X-On-Behalf-Of`, and the identity under which records show their owner."""
 
 import hashlib
 from collections.abc import Awaitable
@@ -12,22 +12,23 @@ from mockserver.settings import IdentityMode
 
 
 class Identity:
-    """Adds the end user, if the request names one, to the tenant."""
+    """A layer that adds the end user, if the request names one, to the tenant."""
 
     def __init__(self, app: ASGIApp, mode: IdentityMode) -> None:
         self._app = app
         self._mode = mode
-        self._owner = lru_cache(maxsize=10_000)(self._named)
+        self._resolve_cached = lru_cache(maxsize=10_000)(self._resolve)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
-        # That it is sent twice is for the request guard to refuse.
-        sent = context.headers.get(b"x-on-behalf-of", b"")
-        context.tenant, context.identity = self._owner(context.caller.account, sent)
+        # A repeated header is left to the request guard, which rejects it.
+        header = context.headers.get(b"x-on-behalf-of", b"")
+        context.tenant, context.identity = self._resolve_cached(context.caller.account, header)
         return self._app(scope, receive, send)
 
-    def _named(self, account: str, sent: bytes) -> tuple[Tenant, str]:
-        end_user = header_text(sent).strip()
-        plain = f"{account}:{end_user}"
-        shown = plain if self._mode == "raw" else hashlib.sha256(plain.encode()).hexdigest()
-        return Tenant(account, end_user or None), shown
+    def _resolve(self, account: str, header: bytes) -> tuple[Tenant, str]:
+        end_user = header_text(header).strip()
+        identity = f"{account}:{end_user}"
+        if self._mode == "sha256":
+            identity = hashlib.sha256(identity.encode()).hexdigest()
+        return Tenant(account, end_user or None), identity

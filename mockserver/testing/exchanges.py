@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, overload
 
 from mockserver.errors import UsageError
-from mockserver.gateway.auth import fingerprint
+from mockserver.gateway.auth import key_fingerprint
 from mockserver.testing.control_client import Control, hidden
 
 __tracebackhide__ = hidden
@@ -132,7 +132,7 @@ class Requests(Sequence[Exchange]):
                 for exchange in self._all()
                 if operation in (None, exchange.operation)
                 and status in (None, exchange.status)
-                and (key is None or exchange.key in (key, fingerprint(key)))
+                and (key is None or exchange.key in (key, key_fingerprint(key)))
                 and end_user in (None, exchange.end_user)
             ],
         )

@@ -7,7 +7,7 @@ from subjects import HEADERS
 
 from mockserver.app import create_app
 from mockserver.context import Tenant
-from mockserver.gateway.auth import account_of
+from mockserver.gateway.auth import default_account
 from mockserver.resources.items import ItemFactory
 from mockserver.server import listen, serve
 from mockserver.settings import Settings
@@ -16,7 +16,7 @@ from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 LONG = "conv_long"
-TENANT = Tenant(account_of(HEADERS["Authorization"].split()[1]), HEADERS["X-On-Behalf-Of"])
+TENANT = Tenant(default_account(HEADERS["Authorization"].split()[1]), HEADERS["X-On-Behalf-Of"])
 
 
 def conversation_id(number: int) -> str:

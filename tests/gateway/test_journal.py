@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver import Settings, create_app, run_server
-from mockserver.gateway.auth import fingerprint
+from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.journal import Exchange, Journal, coverage
 
 KEY, OTHER = "key-one", "key-two"
@@ -62,7 +62,7 @@ def test_an_exchange_holds_what_was_asked_and_what_came_of_it(api, journal):
         "request": body,
         "status": 200,
         "response": answer.json(),
-        "key": fingerprint(KEY),
+        "key": key_fingerprint(KEY),
         "end_user": "ada",
         "findings": [],
         "notes": [],
@@ -164,7 +164,7 @@ def test_a_request_beyond_the_limit_has_its_key_and_no_body():
             httpx.post(f"{server.api_url}/conversations", json={"metadata": {}}, headers=headers)
         _, refused = httpx.get(f"{server.url}/_mock/requests").json()["data"]
     assert (refused["status"], refused["response"]) == (429, {"error": "Rate limit exceeded"})
-    assert (refused["key"], refused["request"]) == (fingerprint(KEY), None)
+    assert (refused["key"], refused["request"]) == (key_fingerprint(KEY), None)
 
 
 def test_credentials_are_not_kept(api, server, journal):

@@ -54,11 +54,11 @@ def test_a_request_that_is_refused_for_its_key_or_its_path_does_not_count(make_c
     assert client.post("/conversations", content=b"{", headers=known).status_code == 429
 
 
-def test_keys_whose_windows_are_over_are_forgotten(make_client):
-    from mockserver.gateway.rate_limit import Windows
+def test_keys_whose_windows_are_over_are_forgotten():
+    from mockserver.gateway.rate_limit import RateCounter
     from mockserver.settings import Rate
 
-    windows = Windows(Rate(1, 1))
+    counter = RateCounter(Rate(1, 1))
     for number in range(25_000):
-        windows.count(str(number), number / 1000)
-    assert len(windows) < 11_002
+        counter.count(str(number), number / 1000)
+    assert len(counter) < 11_002
