@@ -7,65 +7,55 @@ import ipaddress
 import signal
 import socket
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from mockserver.context import context_of
 from mockserver.errors import UsageError
-from mockserver.gateway.faults import TRANSPORT
+from mockserver.uvicorn_server import UvicornServer
 
-_KEEP_ALIVE = 75  # Longer than any client's pool keeps a connection, so that none is closed under a request.
-_REQUEST_WITHIN = 60  # How long a request may take to arrive.
-_TIMED_OUT = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
-    b"connection: close\r\n\r\nThe request did not arrive in time."
-)
-
-
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class RunningServer:
-    """`url` has no slash at its end; `api_url` is what the `openai` client takes as its base URL."""
+    """A server in a thread of this process. `url` has no trailing slash."""
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._loop = loop
 
-    def call(self, function: Callable[[], Answer]) -> Answer:
-        """Run `function` in the thread of the server, between two steps of its requests, and wait for its answer."""
-        answer: Future[Answer] = Future()
+    @property
+    def api_url(self) -> str:
+        """The base URL for the `openai` client."""
+        return f"{self.url}/api/v1/llm"
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run `function` in the server's thread, between two steps of its event loop, and return the result."""
+        result: Future[Result] = Future()
 
         def run() -> None:
             try:
-                answer.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
-                answer.set_exception(error)
+                result.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                result.set_exception(error)
 
         self._loop.call_soon_threadsafe(run)
-        return answer.result()
-
-    @property
-    def api_url(self) -> str:
-        return f"{self.url}/api/v1/llm"
+        return result.result()
 
 
 @contextmanager
 def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningServer]:
-    """Serve `app` from a thread of this process; a `port` of 0 takes a free one.
+    """Serve `app` in a thread of this process; port 0 selects a free port.
 
     Raises:
-        UsageError: the address cannot be had.
+        UsageError: the address is not available.
     """
     listener = listen(host, port)
     ready = threading.Event()
-    server = _Server(app, ready.set)
+    server = UvicornServer(app, ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="mockserver", daemon=True)
     thread.start()
     ready.wait()
@@ -78,21 +68,21 @@ def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Itera
 
 
 def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve `app` in the foreground until SIGINT or SIGTERM; what was accepted by then is finished."""
+    """Serve `app` in the foreground until SIGINT or SIGTERM, then finish the accepted requests."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn raises again what stopped it; that it stopped is no failure.
+        # uvicorn raises the signal again after a clean shutdown; that must not end the process with an error.
         signal.signal(number, lambda *_: None)
-    gc.freeze()  # What is there by now stays: the collector need not look at it again.
-    gc.set_threshold(50_000, 20, 50)  # What comes is stored or gone at once, and hardly ever in a cycle.
+    gc.freeze()  # Objects made so far live as long as the process.
+    gc.set_threshold(50_000, 20, 50)  # Requests leave hardly any cycles behind.
     gc.enable()
-    _Server(app, on_ready).run(sockets=[listener])
+    UvicornServer(app, on_ready).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
+    """Bind a socket to an address; port 0 selects a free port.
 
     Raises:
-        UsageError: the address cannot be had.
+        UsageError: the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -107,78 +97,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether only this machine can reach it."""
+    """Return whether only this machine can reach the listener."""
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def url_of(listener: socket.socket) -> str:
+    """Return the base URL of a listener."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _with_transport(app: ASGIApp) -> ASGIApp:
-    """Leave the connection in the scope, for faults that cut it; uvicorn's `send` is bound to what holds it."""
-
-    def app_with_transport(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
-        return app(scope, receive, send)
-
-    return app_with_transport
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                _with_transport(app),
-                interface="asgi3",
-                proxy_headers=False,  # They would tell of the client and the scheme, for which nobody asks.
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=10,
-            )
-        )
-        self._on_ready = on_ready
-        self._arriving: dict[Any, float] = {}
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self.loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        self._on_ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._cut_faulty_answers()
-        await super().shutdown(sockets)
-
-    async def on_tick(self, counter: int) -> bool:
-        if counter % 10 == 0:
-            self._give_up_on_stalled_requests()
-        return await super().on_tick(counter)
-
-    def _cut_faulty_answers(self) -> None:
-        """Do not wait for answers that a planned fault holds back."""
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
-            if cycle is not None and not cycle.response_complete:
-                context = context_of(cycle.scope)
-                if context is not None and context.fault is not None:
-                    connection.transport.abort()
-
-    def _give_up_on_stalled_requests(self) -> None:
-        """Answer 408, in plain text as uvicorn's own 400, where a request does not arrive; uvicorn waits for ever."""
-        now = time.monotonic()
-        arriving = {}
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
-            if cycle is None or (cycle.more_body and not cycle.response_started):
-                request = cycle or connection
-                arriving[request] = self._arriving.get(request, now)
-                if now - arriving[request] > _REQUEST_WITHIN:
-                    connection.transport.write(_TIMED_OUT)
-                    connection.transport.close()
-        self._arriving = arriving

@@ -18,6 +18,7 @@ FLOORS = [
     ["gateway", "resources"],
     ["state"],
     ["control"],
+    ["uvicorn_server"],
     ["app", "server"],
     ["conformance", "testing"],
     ["verify"],

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-import mockserver.server
+import mockserver.uvicorn_server
 from mockserver import Settings, create_app, run_server
 from tests.support.raw_connection import RawConnection, build_request
 
@@ -78,7 +78,7 @@ def test_a_request_that_comes_in_pieces_is_one_request(url, connect):
 def test_a_request_that_never_arrives_is_given_up_while_others_are_served(url, connect, monkeypatch):
     stalled = [connect().send(sent) for sent in (b"", post()[:30], post()[:-5], post()[: -len(BODY)])]
     assert count_conversations(url) == 0
-    monkeypatch.setattr(mockserver.server, "_REQUEST_WITHIN", 0)
+    monkeypatch.setattr(mockserver.uvicorn_server, "REQUEST_TIMEOUT", 0)
     for connection in stalled:
         response = connection.read_response()
         assert (response.status_code, response.headers["connection"]) == (408, "close")
@@ -88,7 +88,7 @@ def test_a_request_that_never_arrives_is_given_up_while_others_are_served(url, c
 
 
 def test_a_connection_that_rests_between_requests_is_kept(connect, monkeypatch):
-    monkeypatch.setattr(mockserver.server, "_REQUEST_WITHIN", -1)
+    monkeypatch.setattr(mockserver.uvicorn_server, "REQUEST_TIMEOUT", -1)
     resting, other = connect().send(post()), connect()
     assert resting.read_response().status_code == 200
     assert other.read_response().status_code == 408  # By then, all connections have been looked at.
