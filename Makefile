@@ -15,12 +15,12 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary jsonschema --dest $(VENV)/sdists jsonschema==4.26.0
 	@touch $@
 
-setup: $(READY)  ## create .venv with everything in it
+setup: $(READY)  ## create .venv with all dependencies
 
 serve: $(READY)  ## run the fake on http://127.0.0.1:8080
 	@$(BIN)/mockserver serve $(ARGS)
 
-test: $(READY)  ## check style and types, run every test, hold the coverage
+test: $(READY)  ## check style and types, run all tests, require the coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -29,18 +29,18 @@ test: $(READY)  ## check style and types, run every test, hold the coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-format: $(READY)  ## put the code into its form
+format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lint-spec:  ## check the OpenAPI document with two linters (needs npx)
+lint-spec:  ## lint the OpenAPI document with two linters (needs npx)
 	npx --yes @redocly/cli@2.77.0 lint --config spec/redocly.yaml spec/openapi.yaml
 	npx --yes @stoplight/spectral-cli@6.16.3 lint --ruleset spec/spectral.yaml --fail-severity=warn spec/openapi.yaml
 
 CASES     ?= 100000
 HISTORIES ?= 1000
 
-fuzz: $(READY)  ## CASES=100000 made-up requests to openapi-core and to a running fake, HISTORIES=1000 to a model of it
+fuzz: $(READY)  ## compare CASES=100000 generated requests with openapi-core, fuzz a running fake, replay HISTORIES=1000 on a model
 	$(BIN)/python -m tests.fuzz.differential --cases $(CASES)
 	$(BIN)/python -m tests.fuzz.campaign --cases $(CASES)
 	STATEFUL_EXAMPLES=$(HISTORIES) $(BIN)/pytest tests/stateful -n 2 -q
@@ -48,17 +48,17 @@ fuzz: $(READY)  ## CASES=100000 made-up requests to openapi-core and to a runnin
 mutants: $(READY)  ## run verify against every mutant of the fake, and list which it finds (ARGS="--plain 3 ...")
 	@$(BIN)/python -m tests.mutants.table $(ARGS)
 
-verify-ogx: $(READY)  ## verify a server that nobody here wrote (needs Python 3.12; ARGS=--end-users is another set-up)
+verify-ogx: $(READY)  ## verify OGX, an independent server (needs Python 3.12; ARGS=--end-users isolates end users)
 	@$(BIN)/python tests/ogx/verify.py --venv $(VENV)/ogx --report-dir $(VENV)/ogx-report $(ARGS)
 
-compare-explanations: $(READY)  ## write docs/explanations.md: what other tools say about the same mistakes (needs npx)
+compare-explanations: $(READY)  ## write docs/explanations.md: messages of other tools for the same mistakes (needs npx)
 	@$(BIN)/python tests/bench/compare_explanations.py
 
-bench: $(READY)  ## measure the speed, beside other ways to do it (needs wrk; ARGS=--quick is short)
+bench: $(READY)  ## measure speed side by side with alternatives (needs wrk; ARGS=--quick is short)
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 
-soak: $(READY)  ## treat a running fake badly for some minutes
+soak: $(READY)  ## soak a running fake with hostile clients for some minutes
 	@$(BIN)/python tests/bench/soak.py $(ARGS)
 
-clean:  ## remove what the other targets made
+clean:  ## remove everything that the other targets create
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules dist build

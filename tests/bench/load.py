@@ -1,4 +1,4 @@
-"""Put a server under load with wrk, from the other core."""
+"""Load from wrk, on the other core."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from subjects import API, HERE, Server, pinned
+from subjects import API, HERE, Server, pin_to_core
 
 WORDS = ["refund", "invoice", "parcel", "delivery", "account", "password", "window", "garden", "river", "coffee"]
 
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one short load: requests each second, latencies in milliseconds, processor microseconds for each request."""
+    """The figures of one load: requests a second, latencies in milliseconds, processor microseconds a request."""
 
     rate: float
     p50: float
@@ -34,27 +34,27 @@ class Figures:
 
 def require_wrk() -> None:
     if shutil.which("wrk") is None:
-        raise SystemExit("the load is made by wrk, which is not here: `apt-get install wrk` or `brew install wrk`")
+        raise SystemExit("wrk is not installed: `apt-get install wrk` or `brew install wrk`")
 
 
-def loaded(server: Server, request: Request, seconds: int, connections: int = 16) -> Figures:
-    """Every answer must be a 200."""
+def measure_load(server: Server, request: Request, seconds: int, connections: int = 16) -> Figures:
+    """Repeat a request for some seconds; exit if any response is not a 200."""
     for _ in range(100):
-        server.call(request.method, request.path, request.body)
+        server.request(request.method, request.path, request.body)
     arguments = [request.method, request.path]
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         if request.body is not None:
             file.write(json.dumps(request.body).encode())
             file.flush()
             arguments.append(file.name)
-        command = [*pinned(1), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "request.lua")]
+        command = [*pin_to_core(1), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "request.lua")]
         command += [f"http://127.0.0.1:{server.port}", "--", *arguments]
         before = server.processor_seconds()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         used = server.processor_seconds() - before
     found = json.loads(done.stdout.strip().rpartition("\n")[2])
     if found["refused"] or found["broken"] or not found["requests"]:
-        raise SystemExit(f"{request.method} {request.path}: not every answer was a 200: {found}")
+        raise SystemExit(f"{request.method} {request.path}: not every response was a 200: {found}")
     rate = found["requests"] / found["seconds"]
     return Figures(rate, found["p50"], found["p99"], used / found["requests"] * 1e6)
 
@@ -63,21 +63,21 @@ def median(figures: list[Figures]) -> Figures:
     return Figures(*(statistics.median(getattr(one, name) for one in figures) for name in Figures.__annotations__))
 
 
-# -- what is asked for
+# -- scenarios
 
 MESSAGE = {"type": "message", "role": "user", "content": "Summarize the latest support ticket, please."}
-_KINDS: list[dict[str, Any]] = [
+_ITEMS: list[dict[str, Any]] = [
     MESSAGE,
     {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is on this picture?"}]},
     {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city":"Lisbon"}'},
     {"type": "function_call_output", "call_id": "call_1", "output": '{"celsius":21}'},
 ]
-MIXED = [_KINDS[number % len(_KINDS)] for number in range(20)]
+MIXED = [_ITEMS[number % len(_ITEMS)] for number in range(20)]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` fills an empty server and gives the request to repeat."""
+    """A request to repeat; `prepare` fills an empty server and returns it, `bar` is the ratio to reach."""
 
     name: str
     prepare: Callable[[Server], Request]
@@ -85,10 +85,10 @@ class Scenario:
 
 
 def _conversation(server: Server, items: int = 0) -> str:
-    made = server.call("POST", API, {"metadata": {"channel": "support"}})
+    made = server.request("POST", API, {"metadata": {"channel": "support"}})
     conversation_id: str = made.get("id", "conv_1")  # The echo makes none.
     for _ in range(items // 20):
-        server.call("POST", f"{API}/{conversation_id}/items", {"items": MIXED})
+        server.request("POST", f"{API}/{conversation_id}/items", {"items": MIXED})
     return conversation_id
 
 
@@ -96,7 +96,7 @@ def _conversations(server: Server) -> None:
     for number in range(200):
         word = WORDS[number % 10]
         texts = [MESSAGE | {"content": f"Message {part} of {number} is about the {word}"} for part in range(5)]
-        server.call("POST", API, {"metadata": {"topic": word, "half": str(number % 2)}, "items": texts})
+        server.request("POST", API, {"metadata": {"topic": word, "half": str(number % 2)}, "items": texts})
 
 
 def _add_one(server: Server) -> Request:

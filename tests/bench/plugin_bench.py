@@ -1,4 +1,4 @@
-"""What the pytest plugin costs: `python tests/bench/plugin_bench.py --help`.
+"""The cost of the pytest plugin: `python tests/bench/plugin_bench.py --help`.
 
 Prints one line for each figure, in milliseconds: the median, and the middle half of all runs.
 """
@@ -17,12 +17,13 @@ from urllib.request import Request, urlopen
 from mockserver.testing import open_target
 
 _OTHERS = ["schemathesis", "hypothesispytest", "anyio", "xdist", "cacheprovider"]
-"""Plugins of others, left out so that they do not hide the figure."""
+"""Other plugins, switched off so that they do not hide the figure."""
 
 
-def starts(runs: int) -> None:
-    """The start of pytest on an empty file, with and without the plugin, by turns; CPU time, so that a busy machine
-    does not count.
+def measure_starts(runs: int) -> None:
+    """Measure the start of pytest on an empty file, with and without the plugin in turns.
+
+    Processor time is measured, which a busy machine disturbs less.
     """
     times: dict[str, list[float]] = {"with": [], "without": []}
     without_others = [word for name in _OTHERS for word in ("-p", f"no:{name}")]
@@ -31,21 +32,21 @@ def starts(runs: int) -> None:
         command = [sys.executable, "-m", "pytest", "--co", "-q", *without_others]
         for turn in range(runs + 1):
             for which, more in (("with", []), ("without", ["-p", "no:mka1"])):
-                began = _children()
+                started = _child_processor_seconds()
                 subprocess.run([*command, *more], cwd=folder, capture_output=True, check=False)
-                if turn:  # The first one may have bytecode to write.
-                    times[which].append(_children() - began)
-    for which, taken in times.items():
-        _report(f"pytest --co on an empty file, {which} the plugin", taken)
+                if turn:  # The first run may write byte code.
+                    times[which].append(_child_processor_seconds() - started)
+    for which, seconds in times.items():
+        _report(f"pytest --co on an empty file, {which} the plugin", seconds)
     differences = [one - other for one, other in zip(times["with"], times["without"], strict=True)]
-    _report("what the plugin adds to it, pair by pair", differences)
+    _report("cost of the plugin, pair by pair", differences)
 
 
-def clean_states(runs: int) -> None:
-    """What comes before and after each test, in a run of many."""
+def measure_clean_states(runs: int) -> None:
+    """Measure the work before and after each test, in a run of many."""
     opened = time.perf_counter()
     with open_target(None, None, "") as target:
-        _report("the first fixture of a run: the server is there", [time.perf_counter() - opened])
+        _report("first fixture of a run: the server starts", [time.perf_counter() - opened])
         folder = Path()
         api = target.begin({}, folder)
         request = Request(f"{api.api_url}/conversations", b"{}", {**api.headers, "Content-Type": "application/json"})
@@ -59,29 +60,29 @@ def clean_states(runs: int) -> None:
 
         begun, ended, marked = [], [], []
         for _ in range(runs):
-            begun.append(_timed(lambda: target.begin({}, folder)))
+            begun.append(_measure(lambda: target.begin({}, folder)))
             api = target.begin({}, folder)
             use()
-            ended.append(_timed(end))
-            marked.append(_timed(lambda: target.begin({"ids": "sequential", "identity_mode": "raw"}, folder)))
+            ended.append(_measure(end))
+            marked.append(_measure(lambda: target.begin({"ids": "sequential", "identity_mode": "raw"}, folder)))
         _report("clean state for a test", begun)
         _report("clean state with other settings", marked)
-        _report("the look at what a test has done, one request", ended)
+        _report("checks after a test with one request", ended)
 
 
-def _children() -> float:
+def _child_processor_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def _timed(function: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _measure(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
     function()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
-def _report(what: str, taken: list[float]) -> None:
-    milliseconds = [seconds * 1000 for seconds in taken]
+def _report(what: str, seconds: list[float]) -> None:
+    milliseconds = [value * 1000 for value in seconds]
     middle = statistics.median(milliseconds)
     spread = ""
     if len(milliseconds) > 3:
@@ -96,8 +97,8 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=15, help="runs of pytest (default: %(default)s)")
     parser.add_argument("--states", type=int, default=1000, help="clean states (default: %(default)s)")
     options = parser.parse_args()
-    clean_states(options.states)
-    starts(options.starts)
+    measure_clean_states(options.states)
+    measure_starts(options.starts)
 
 
 if __name__ == "__main__":

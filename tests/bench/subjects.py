@@ -1,4 +1,4 @@
-"""What is measured: each a command that serves the API on a port, in a process group of its own on core 0."""
+"""The servers to compare: each a command that serves the API on a port, in a process group of its own on core 0."""
 
 import contextlib
 import http.client
@@ -30,20 +30,20 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_WITHIN = 60
 
 
-def pinned(core: int) -> list[str]:
-    """The server has one core and the load the other, where there are two and taskset is there."""
+def pin_to_core(core: int) -> list[str]:
+    """Return the command prefix that pins a process to a core, if there are two cores and taskset."""
     return ["taskset", "-c", str(core)] if shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
 
 
-def environment() -> dict[str, str]:
-    """As a user's shell has it: byte code is kept."""
+def build_environment() -> dict[str, str]:
+    """Return the environment of a user's shell, in which Python caches byte code."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MOCKSERVER_", "PYTHONDONT"))}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """`command` may hold `{port}`."""
+    """A server to measure; `command` contains `{port}`."""
 
     name: str
     command: Sequence[str]
@@ -57,20 +57,21 @@ def _uvicorn(name: str, module: str) -> Subject:
 
 MOCKSERVER = str(Path(sys.executable).parent / "mockserver")
 OURS = Subject("mockserver", [MOCKSERVER, "serve", "--port", "{port}", "--log-format", "none"])
-BARE = _uvicorn("bare Starlette", "bare")
-ECHO = _uvicorn("raw ASGI echo", "echo")
+DEFAULTS = Subject("mockserver, access log on", [MOCKSERVER, "serve", "--port", "{port}"])
+BARE = _uvicorn("bare Starlette", "bare_starlette")
+ECHO = _uvicorn("raw ASGI echo", "echo_app")
 
 
-def openapi_core() -> Subject | None:
+def find_openapi_core() -> Subject | None:
     if importlib.util.find_spec("openapi_core") is None:
-        sys.stderr.write("openapi-core is left out: it is not installed (pip install openapi-core==0.23.1)\n")
+        sys.stderr.write("openapi-core is not installed, so it is left out\n")
         return None
-    return _uvicorn("openapi-core", "with_openapi_core")
+    return _uvicorn("openapi-core", "openapi_core_app")
 
 
-def prism() -> Subject | None:
+def find_prism() -> Subject | None:
     if shutil.which("npx") is None:
-        sys.stderr.write("Prism is left out: it needs npx, which comes with Node.js\n")
+        sys.stderr.write("Prism needs npx (Node.js), so it is left out\n")
         return None
     document = Path(tempfile.mkdtemp()) / "openapi.json"
     subprocess.run([MOCKSERVER, "spec", "--format", "json", "-o", str(document)], check=True)
@@ -79,28 +80,28 @@ def prism() -> Subject | None:
 
 
 class Server:
-    """A subject that runs."""
+    """A running subject."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
         self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def request(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         self._connection.request(method, path, content, HEADERS)
         answer = self._connection.getresponse()
         text = answer.read()
         if answer.status != 200:
-            raise SystemExit(f"{method} {path} was answered {answer.status}: {text[:500].decode(errors='replace')}")
+            raise SystemExit(f"{method} {path} returned {answer.status}: {text[:500].decode(errors='replace')}")
         return json.loads(text)
 
     def processor_seconds(self) -> float:
-        """What the whole process group has used so far."""
+        """Return the processor time that the process group has used."""
         return sum(fields[11] + fields[12] for fields in self._stats()) / _TICKS
 
-    def resident(self) -> int:
-        """Bytes of memory of the process that was started."""
+    def resident_bytes(self) -> int:
+        """Return the resident memory of the main process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
         return int(found[1]) * 1024 if found else 0
@@ -122,18 +123,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(subject: Subject) -> Iterator[Server]:
+def start_server(subject: Subject) -> Iterator[Server]:
     port = free_port()
     command = [part.replace("{port}", str(port)) for part in subject.command]
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*pinned(0), *command], stdout=said, stderr=said, env=environment(), start_new_session=True
+            [*pin_to_core(0), *command], stdout=output, stderr=output, env=build_environment(), start_new_session=True
         )
         server = Server(process, port)
         try:
-            if not _listens(server):
-                said.seek(0)
-                raise SystemExit(f"{subject.name} did not start: {said.read().decode(errors='replace')[-2000:]}")
+            if not _wait_until_listening(server):
+                output.seek(0)
+                raise SystemExit(f"{subject.name} did not start: {output.read().decode(errors='replace')[-2000:]}")
             yield server
         finally:
             server.stop()
@@ -146,7 +147,7 @@ def free_port() -> int:
         return port
 
 
-def _listens(server: Server) -> bool:
+def _wait_until_listening(server: Server) -> bool:
     until = time.monotonic() + _READY_WITHIN
     while time.monotonic() < until and server.process.poll() is None:
         with contextlib.suppress(OSError):

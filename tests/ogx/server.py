@@ -1,9 +1,9 @@
-"""Start OGX, a server with a Conversations API that nobody here wrote, on a port of this machine.
+"""Start OGX, an independent server with a Conversations API, on a loopback port.
 
     python tests/ogx/server.py --venv DIR [--port N] [--end-users]
 
-prints its URL and serves until it is interrupted. OGX needs Python 3.12 or newer, which is looked for as $OGX_PYTHON,
-then as python3.12 and python3.13; it is installed into DIR the first time, with pip as it is configured.
+prints its URL and serves until it is interrupted. OGX needs Python 3.12 or newer: $OGX_PYTHON, else python3.12 or
+python3.13. It is installed into DIR the first time, with pip as configured.
 """
 
 import argparse
@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 OPEN = HERE / "config.yaml"
 END_USERS = HERE / "end_users.yaml"
 
-_ANSWERS_WITHIN = 60
-_STOPS_WITHIN = 10
+_READY_WITHIN = 60
+_STOP_WITHIN = 10
 
 
 class OgxFailed(Exception):
@@ -34,16 +34,16 @@ class OgxFailed(Exception):
 
 @contextmanager
 def ogx_server(venv: Path, *, port: int = 0, config: Path = OPEN) -> Iterator[str]:
-    """OGX from this virtual environment, which is made if it is not there; the URL comes without the prefix `/v1`.
+    """Serve OGX from this virtual environment, which is created if missing; yield its URL without the prefix `/v1`.
 
-    It answers when the block begins. At its end it is stopped, and all that it stored is removed. It writes nowhere
-    but into a temporary folder, knows nothing of the environment and has no reason to call anybody.
+    OGX accepts requests when the block begins. At its end it is stopped, and all its data is removed. It writes only
+    into a temporary folder, sees nothing of the environment, and has no reason to call any other host.
 
     Raises:
-        OgxFailed: there is no Python for it, it could not be installed, the port is taken, or no answer came within
-            a minute.
+        OgxFailed: there is no Python for it, it could not be installed, the port is taken, or it did not respond
+            within a minute.
     """
-    python = _installed(venv)
+    python = _install(venv)
     port = _free_port(port)
     url = f"http://127.0.0.1:{port}"
     with TemporaryDirectory(prefix="ogx-") as folder:
@@ -56,23 +56,23 @@ def ogx_server(venv: Path, *, port: int = 0, config: Path = OPEN) -> Iterator[st
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # An interrupt from the keyboard is ours to pass on.
+                start_new_session=True,  # Keeps a keyboard interrupt from reaching it directly.
             )
         try:
-            _wait_until_it_answers(url, process, log)
+            _wait_until_ready(url, process, log)
             yield url
         finally:
             _stop(process)
 
 
-def _installed(venv: Path) -> Path:
-    """The interpreter of the virtual environment, with everything that requirements.txt asks for."""
+def _install(venv: Path) -> Path:
+    """Install requirements.txt if needed and return the interpreter of the virtual environment."""
     python = (venv / "bin" / "python").absolute()
     requirements = HERE / "requirements.txt"
     installed = venv / "ogx-requirements.txt"
     if not installed.exists() or installed.read_text() != requirements.read_text():
         try:
-            subprocess.run([_suitable_python(), "-m", "venv", venv], check=True)
+            subprocess.run([_find_python(), "-m", "venv", venv], check=True)
             subprocess.run(
                 [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements],
                 check=True,
@@ -84,7 +84,7 @@ def _installed(venv: Path) -> Path:
     return python
 
 
-def _suitable_python() -> str:
+def _find_python() -> str:
     chosen = os.environ.get("OGX_PYTHON")
     names = [chosen] if chosen else ["python3.12", "python3.13", sys.executable]
     for name in names:
@@ -97,14 +97,14 @@ def _suitable_python() -> str:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """All that OGX gets to know; what would make it export metrics is not in it."""
+    """Return the whole environment of OGX, without anything that makes it export metrics."""
     return {
         "PATH": os.defpath,
         "HOME": folder,
         "TMPDIR": folder,
         "OGX_CONFIG_DIR": folder,
         "OGX_STORAGE": folder,
-        "OGX_LOG_FORMAT": "json",  # The other format takes 5 seconds to show one error, in which nobody is answered.
+        "OGX_LOG_FORMAT": "json",  # The other format blocks the server for 5 seconds at each error.
         "OTEL_SDK_DISABLED": "true",
     }
 
@@ -114,34 +114,34 @@ def _free_port(wanted: int) -> int:
         with socket.create_server(("127.0.0.1", wanted)) as listener:
             return int(listener.getsockname()[1])
     except OSError as error:
-        raise OgxFailed(f"OGX cannot have port {wanted}: {error.strerror}") from error
+        raise OgxFailed(f"port {wanted} is not available: {error.strerror}") from error
 
 
-def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     direct = build_opener(ProxyHandler({}))
-    deadline = time.monotonic() + _ANSWERS_WITHIN
+    deadline = time.monotonic() + _READY_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), direct.open(f"{url}/v1/health", timeout=5):
             return
         time.sleep(0.1)
-    ended = "did not answer" if process.poll() is None else f"ended with status {process.returncode}"
+    ended = "did not respond" if process.poll() is None else f"ended with status {process.returncode}"
     raise OgxFailed(f"OGX {ended}; the end of its log:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_STOPS_WITHIN)
+        process.wait(_STOP_WITHIN)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Start OGX, and print its URL once it answers.")
-    parser.add_argument("--venv", type=Path, required=True, help="where OGX is, or is to be, installed")
-    parser.add_argument("--port", type=int, default=0, help="a free one unless given")
-    parser.add_argument("--end-users", action="store_true", help="keep what end users make apart")
+    parser = argparse.ArgumentParser(description="Start OGX, and print its URL when it is ready.")
+    parser.add_argument("--venv", type=Path, required=True, help="virtual environment of OGX, created if missing")
+    parser.add_argument("--port", type=int, default=0, help="port; default a free one")
+    parser.add_argument("--end-users", action="store_true", help="isolate end users")
     options = parser.parse_args()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, signal.default_int_handler)

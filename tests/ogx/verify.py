@@ -1,6 +1,6 @@
-"""Verify OGX, a server with a Conversations API that nobody here wrote: `python tests/ogx/verify.py --help`.
+"""Verify OGX, an independent server with a Conversations API: `python tests/ogx/verify.py --help`.
 
-It differs from MKA1 in places; the run has come well to its end when it has a verdict, whatever that is.
+OGX differs from MKA1, so a run succeeds when it ends with a verdict, whatever the verdict is.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from server import END_USERS, OPEN, OgxFailed, ogx_server
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--venv", type=Path, required=True, help="where OGX is, or is to be, installed")
-    parser.add_argument("--end-users", action="store_true", help="keep what end users make apart")
+    parser.add_argument("--venv", type=Path, required=True, help="virtual environment of OGX, created if missing")
+    parser.add_argument("--end-users", action="store_true", help="isolate end users")
     arguments, options = parser.parse_known_args()
     try:
         with ogx_server(arguments.venv, config=END_USERS if arguments.end_users else OPEN) as url:

@@ -1,8 +1,8 @@
-"""The yardstick of `bare.py`, each request and each answer checked by openapi-core."""
+"""The application of `bare_starlette.py`, with every request and response validated by openapi-core."""
 
 from collections.abc import Awaitable, Callable
 
-import bare
+import bare_starlette
 from openapi_core import OpenAPI
 from openapi_core.contrib.starlette.requests import StarletteOpenAPIRequest
 from openapi_core.contrib.starlette.responses import StarletteOpenAPIResponse
@@ -18,12 +18,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 openapi = OpenAPI.from_dict(load_document())
 
 
-def checked(endpoint: Endpoint) -> Endpoint:
+def validate(endpoint: Endpoint) -> Endpoint:
     async def call(request: Request) -> Response:
-        asked = StarletteOpenAPIRequest(request, await request.body())
-        openapi.validate_request(asked)
+        validated_request = StarletteOpenAPIRequest(request, await request.body())
+        openapi.validate_request(validated_request)
         response = await endpoint(request)
-        openapi.validate_response(asked, StarletteOpenAPIResponse(response))
+        openapi.validate_response(validated_request, StarletteOpenAPIResponse(response))
         return response
 
     return call
@@ -31,8 +31,8 @@ def checked(endpoint: Endpoint) -> Endpoint:
 
 app = Starlette(
     routes=[
-        Route(route.path, checked(route.endpoint), methods=list(route.methods or ()))
-        for route in bare.app.routes
+        Route(route.path, validate(route.endpoint), methods=list(route.methods or ()))
+        for route in bare_starlette.app.routes
         if isinstance(route, Route)
     ]
 )

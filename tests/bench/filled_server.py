@@ -1,4 +1,4 @@
-"""Serve a fake whose store is already full. All that is in it belongs to the caller of the benchmark."""
+"""Serve a fake with a filled store, all of which belongs to the caller of the benchmark."""
 
 import argparse
 
@@ -35,7 +35,7 @@ def message(item_factory: ItemFactory, number: int, text: str) -> Item:
 
 
 def fill(store: Store, item_factory: ItemFactory, conversations: int, messages: int) -> None:
-    """One conversation in a thousand has `rare` in its metadata, and another one `zebra` in its messages."""
+    """Fill the store; in a thousand conversations one has `rare` metadata and another says `zebra`."""
     for number in range(conversations):
         metadata = {"topic": WORDS[number % 10]} | ({"rare": "yes"} if number % 1000 == 0 else {})
         words = f"{WORDS[number % 10]} {'zebra' if number % 1000 == 1 else WORDS[number % 7]}"
@@ -50,8 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--conversations", type=int, default=0)
-    parser.add_argument("--messages", type=int, default=1, help="in each of them")
-    parser.add_argument("--long", type=int, default=0, help="the messages of one more conversation")
+    parser.add_argument("--messages", type=int, default=1, help="messages in each conversation")
+    parser.add_argument("--long", type=int, default=0, help="messages in one more conversation")
     given = parser.parse_args()
     store = MemoryStore()
     fake = create_app(Settings(), store=store)

@@ -1,4 +1,4 @@
-"""The physical limit: an ASGI application that sends back the body it was sent, or `{}`."""
+"""The upper limit: an ASGI application that returns the body of the request, or `{}`."""
 
 from typing import Any
 

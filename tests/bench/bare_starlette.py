@@ -1,7 +1,7 @@
-"""The yardstick: the same operations on plain Starlette, doing the same work and checking nothing.
+"""The yardstick: the same operations on plain Starlette, with the same work and no validation.
 
-Written as one would write it in an afternoon: the standard library's JSON, dicts and lists, the tenants apart, ids,
-cursors, order, the metadata filter, a search that looks at every text.
+Written as one would in an afternoon: the standard library's JSON, dicts and lists, separate tenants, ids, cursors,
+order, the metadata filter, a search through every text.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ Item = dict[str, Any]
 class Tenant:
     def __init__(self, account: str, end_user: str) -> None:
         self.identity = hashlib.sha256(f"{account}:{end_user}".encode()).hexdigest()
-        self.conversations: dict[str, Conversation] = {}  # the one updated last stands last
+        self.conversations: dict[str, Conversation] = {}  # In the order of their last update.
         self.items: dict[str, dict[str, Item]] = {}
 
     def touch(self, conversation_id: str) -> None:
