@@ -22,7 +22,7 @@ from mockserver.errors import ApiError, MethodNotAllowed
 from mockserver.gateway.auth import Auth
 from mockserver.gateway.faults import Faults
 from mockserver.gateway.identity import Identity
-from mockserver.gateway.journal import JournalWriter
+from mockserver.gateway.journal_writer import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource, id_prefixes, item_types

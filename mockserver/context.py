@@ -1,6 +1,6 @@
-"""What the layers in front of a handler have found out about a request."""
+"""The state of one request, which the layers in front of a handler fill in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,11 +8,13 @@ from mockserver.asgi import Headers
 from mockserver.findings import Finding
 
 CONTEXT = "mockserver.context"
-"""Where in the ASGI scope the context stands: `ResponseGuard` puts it there, for all layers behind it."""
+"""Scope key of the context. `ResponseGuard` creates it, for all layers behind it."""
+RECORD = "mockserver.record"
+"""Scope key of the callback that becomes `Context.record`; a layer in front of `ResponseGuard` may set it."""
 
 
 class Tenant(NamedTuple):
-    """Who owns a thing: an account, and the end user it acts for, if any."""
+    """The owner of a record: an account, and the end user for whom it acts, if any."""
 
     account: str
     end_user: str | None = None
@@ -20,21 +22,24 @@ class Tenant(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Context:
-    """One request on its way to a handler; every layer fills in what it is there for.
+    """One request on its way to a handler.
 
-    `raw_path` holds the path's parameters still percent-encoded; `path`, `query` and `header` hold the declared
-    parameters, decoded and with their defaults. `key` is the fingerprint of the caller's API key, never the key.
-    `content` is the body as it was sent, `body` the same parsed. `status` and `answer` are what went out, and `fault`
-    the planned fault that it was made by, if any.
-    `undeclared_query` holds the query pairs that belong to no declared parameter, in the order sent.
-    `findings` are what was wrong with the request or its answer, `notes` what was let through, such as a field that
-    the document does not know.
+    `raw_path` has the path parameters still percent-encoded; `path`, `query` and `header` have the declared
+    parameters, decoded and with their defaults; `undeclared_query` has the other query pairs in the order sent. `key`
+    is the fingerprint of the API key. `content` is the body as sent, `body` the parsed body. `status` and `answer` are
+    the response. `findings` are the mistakes in the request or the response; `notes` are findings that do no harm,
+    such as an unknown field.
+
+    `fault` describes the faults that fired. `bypasses_contract` means that they change the response on purpose, so
+    that the guard sends it as it is and only notes its findings. `record` records the exchange in the journal before
+    it ends, for a request that gets no response.
     """
 
     operation_id: str
     headers: Headers
     raw_path: Mapping[str, str]
-    # Not set one by one for each request: what no layer has filled in is what stands here.
+    record: Callable[[], None] | None = None
+    # Class attributes until a layer sets them, because that is faster than setting each for every request.
     key: str = field(default="", init=False)
     tenant: Tenant | None = field(default=None, init=False)
     identity: str = field(default="", init=False)
@@ -45,6 +50,7 @@ class Context:
     content: bytes = field(default=b"", init=False)
     body: Any = field(default=None, init=False)
     fault: dict[str, Any] | None = field(default=None, init=False)
+    bypasses_contract: bool = field(default=False, init=False)
     status: int = field(default=0, init=False)
     answer: bytes = field(default=b"", init=False)
     findings: tuple[Finding, ...] = field(default=(), init=False)
@@ -52,12 +58,13 @@ class Context:
 
     @property
     def caller(self) -> Tenant:
-        """The tenant of a request that has passed authentication."""
-        assert self.tenant is not None, "a handler runs behind Auth"
+        """The tenant of an authenticated request."""
+        if self.tenant is None:
+            raise RuntimeError("the request has not been authenticated")
         return self.tenant
 
 
 def context_of(scope: Mapping[str, Any]) -> Context | None:
-    """The context of a request, None where it has not come as far as that."""
+    """Return the context of a request, or None before `ResponseGuard` has created it."""
     context: Context | None = scope.get(CONTEXT)
     return context

@@ -14,8 +14,8 @@ from mockserver.determinism import AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound, Unauthorized
 from mockserver.findings import json_pointer
 from mockserver.gateway.auth import key_fingerprint
+from mockserver.gateway.coverage import count_coverage
 from mockserver.gateway.faults import Fault
-from mockserver.gateway.journal import coverage
 from mockserver.resources.seeds import SeedError, shipped_seeds
 from mockserver.state import State
 
@@ -59,11 +59,11 @@ class Control:
 
     def list_requests(self, context: Context) -> Any:
         query = context.query
-        exchanges = self._state.journal.exchanges(
+        entries = self._state.journal.entries(
             operation=query.get("operation"), status=query.get("status"), key=_mark(context)
         )
-        newest = exchanges[-query["limit"] :]
-        return {"data": [exchange.as_dict() for exchange in newest], "dropped": self._state.journal.dropped}
+        newest = entries[-query["limit"] :]
+        return {"data": [entry.as_dict() for entry in newest], "dropped": self._state.journal.dropped}
 
     def clear_requests(self, context: Context) -> Any:
         self._state.journal.clear(_mark(context))
@@ -118,7 +118,7 @@ class Control:
 
     def coverage(self, context: Context) -> Any:
         journal = self._state.journal
-        counted = coverage(journal.exchanges(key=_mark(context)))
+        counted = count_coverage(journal.entries(key=_mark(context)))
         return {
             **counted,
             "unused": {

@@ -59,7 +59,7 @@ def test_a_fault_that_holds_an_answer_back_does_not_hold_up_the_end(caplog):
     fake = create_app(Settings())
     with run_server(fake) as server:
         threading.Thread(target=call, args=[f"{server.api_url}/conversations"], daemon=True).start()
-        while not fake.state.journal.exchanges():
+        while not fake.state.journal.entries():
             time.sleep(0.01)
         stopped_at = time.monotonic()
     assert time.monotonic() - stopped_at < 8  # uvicorn waits for ten seconds, and then logs an error

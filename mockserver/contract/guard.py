@@ -8,7 +8,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import Headers, send_error
-from mockserver.context import CONTEXT, Context
+from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.contract.engine import Checker, CompiledEngine, Engine
 from mockserver.contract.operations import Operation, Operations
 from mockserver.contract.requests import drop
@@ -47,11 +47,11 @@ class ResponseGuard:
         headers = Headers(scope["headers"])
         if match is None:
             error, operation = self._no_operation(method, raw_path)
-            context = scope[CONTEXT] = Context("", headers, {})
+            context = scope[CONTEXT] = Context("", headers, {}, scope.get(RECORD))
             await send_error(_HeldResponse(self._engine, operation, context, send).send, error)
             return
         operation, raw_parameters = match
-        context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters)
+        context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters, scope.get(RECORD))
         held = _HeldResponse(self._engine, operation, context, send)
         try:
             await self._app(scope, receive, held.send)
@@ -84,7 +84,7 @@ class _HeldResponse:
         self._chunks: list[bytes] = []
 
     async def send(self, message: Message) -> None:
-        if self._context.fault is not None:
+        if self._context.bypasses_contract:
             self._is_sent = True
             await self._send(message)
         if message["type"] == "http.response.start":
@@ -102,7 +102,7 @@ class _HeldResponse:
         findings = self._engine.response_findings(self._operation, start["status"], start["headers"], content)
         self._is_sent = True
         context = self._context
-        if context.fault is not None:
+        if context.bypasses_contract:
             context.status, context.answer = start["status"], content
             context.notes += tuple(findings)
         elif not findings:

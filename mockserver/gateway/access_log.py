@@ -1,4 +1,4 @@
-"""A line for each request."""
+"""The access log: one line for each request."""
 
 import time
 from datetime import UTC, datetime
@@ -11,15 +11,15 @@ from mockserver.context import context_of
 
 
 class AccessLog:
-    """Writes to `stream` what was asked, by whom, and what came of it. No credential, no query, no body.
+    """A layer that writes one line for each request, without credentials, query or body.
 
-    The caller is shown by the fingerprint of its API key. What was wrong, and what was let through all the same, is
-    shown by location and pointer. `form` is `text` or `json`.
+    The line has the fingerprint of the API key (JSON only), and the location and pointer of each finding and note.
+    `log_format` is `text` or `json`.
     """
 
-    def __init__(self, app: ASGIApp, form: str, stream: TextIO) -> None:
+    def __init__(self, app: ASGIApp, log_format: str, stream: TextIO) -> None:
         self._app = app
-        self._form = form
+        self._log_format = log_format
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,8 +43,8 @@ class AccessLog:
     def _write(self, scope: Scope, status: int, seconds: float) -> None:
         context = context_of(scope)
         path = scope["raw_path"].decode("latin-1")
-        remarks = [] if context is None else [*context.findings, *context.notes]
-        if self._form == "json":
+        findings = [] if context is None else [*context.findings, *context.notes]
+        if self._log_format == "json":
             line = orjson.dumps(
                 {
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -54,11 +54,11 @@ class AccessLog:
                     "status": status,
                     "milliseconds": round(seconds * 1000, 2),
                     "key": (context.key or None) if context else None,
-                    "findings": [finding.as_dict() for finding in remarks],
+                    "findings": [finding.as_dict() for finding in findings],
                 }
             ).decode()
         else:
             line = f"{scope['method']} {path} {status} {seconds * 1000:.1f} ms"
-            line += "".join(f"; {finding.location} {finding.pointer} {finding.message}" for finding in remarks)
+            line += "".join(f"; {finding.location} {finding.pointer} {finding.message}" for finding in findings)
         self._stream.write(line + "\n")
         self._stream.flush()

@@ -17,7 +17,6 @@ from mockserver.contract import json_text
 from mockserver.contract.schemas import Schema
 from mockserver.errors import InvalidRequest, RateLimitExceeded, Unauthorized, envelope
 from mockserver.findings import Finding, json_pointer, unescaped
-from mockserver.gateway.journal import record
 
 FAULT_HEADER = b"x-mock-fault"
 TRANSPORT = "mockserver.transport"
@@ -238,19 +237,16 @@ class _FaultyAnswer:
         if self._delay and fault.action != "drip" and await self._client_leaves_within(self._delay):
             return
         if fault.action in ("time_out", "close"):
-            record(self._scope)
+            if context.record is not None:
+                context.record()
             if fault.action == "close" or not await self._client_leaves_within(_LONGEST_TIME_OUT):
                 await self._cut(self._transport().close)
             return
         if answer is None:
             replaced = fault.status is not None or fault.body is not None
             answer = (200, [], b"") if replaced else await self._real_answer()
-        if fault.answers:
-            await self._answer(*self._changed(*answer))
-            return
-        mark, context.fault = context.fault, None  # So that the guard checks the answer, as if it had come at once.
-        await self._answer(*answer)
-        context.fault = mark
+        context.bypasses_contract = fault.answers
+        await self._answer(*(self._changed(*answer) if fault.answers else answer))
 
     @property
     def _delay(self) -> float:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mockserver import Settings, create_app, run_server
 from mockserver.gateway.auth import key_fingerprint
-from mockserver.gateway.journal import Exchange, Journal, coverage
+from mockserver.gateway.coverage import count_coverage
+from mockserver.gateway.journal import Journal, JournalEntry
 
 KEY, OTHER = "key-one", "key-two"
 MESSAGE = {"type": "message", "role": "user", "content": "hi"}
@@ -83,7 +84,7 @@ def test_an_answer_is_in_the_journal_when_the_client_has_it(api, app):
     """Seen from another thread, without the control API between."""
     for number in range(1, 200):
         api.get("/conversations")
-        assert len(app.state.journal.exchanges()) == number
+        assert len(app.state.journal.entries()) == number
 
 
 def test_exchanges_are_filtered(api, journal):
@@ -252,36 +253,38 @@ def test_coverage_counts_what_was_answered_and_the_kinds_that_were_accepted(api,
 
 def exchange(request=b"", response=b"", key="", operation="op", status=200):
     size = len(request) + len(response) + len(b"/p")
-    return Exchange(operation, "GET", b"/p", b"", request, status, response, key, None, (), (), None, 0.0, 0.0, size)
+    return JournalEntry(
+        operation, "GET", b"/p", b"", request, status, response, key, None, (), (), None, 0.0, 0.0, size
+    )
 
 
 def test_the_oldest_go_when_there_are_too_many():
-    journal = Journal(most_exchanges=3)
+    journal = Journal(max_entries=3)
     for number in range(5):
         journal.add(exchange(key=str(number)))
-    assert [one.key for one in journal.exchanges()] == ["2", "3", "4"]
+    assert [one.key for one in journal.entries()] == ["2", "3", "4"]
     assert journal.dropped == 2
     journal.clear("3")
     journal.add(exchange(key="5"))
-    assert [one.key for one in journal.exchanges()] == ["2", "4", "5"]
+    assert [one.key for one in journal.entries()] == ["2", "4", "5"]
     assert journal.dropped == 2
     journal.clear()
-    assert (journal.exchanges(), journal.dropped) == ([], 0)
+    assert (journal.entries(), journal.dropped) == ([], 0)
 
 
 def test_the_oldest_go_when_they_are_too_large():
-    journal = Journal(most_bytes=100)
+    journal = Journal(max_bytes=100)
     for number in range(4):
         journal.add(exchange(b"x" * 40, key=str(number)))
-    assert ([one.key for one in journal.exchanges()], journal.dropped) == (["2", "3"], 2)
+    assert ([one.key for one in journal.entries()], journal.dropped) == (["2", "3"], 2)
     journal.add(exchange(b"x" * 1000))
-    assert (journal.exchanges(), journal.dropped) == ([], 5)
+    assert (journal.entries(), journal.dropped) == ([], 5)
     journal.add(exchange(b"x" * 98))
-    assert len(journal.exchanges()) == 1
+    assert len(journal.entries()) == 1
 
 
 def test_what_had_to_go_is_counted_over_http(api, app, server, monkeypatch):
-    monkeypatch.setattr(app.state.journal, "_most_exchanges", 2)
+    monkeypatch.setattr(app.state.journal, "_max_entries", 2)
     for _ in range(5):
         api.get("/conversations")
     answer = httpx.get(f"{server.url}/_mock/requests").json()
@@ -298,23 +301,23 @@ STEPS = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(steps=STEPS, most_exchanges=st.integers(0, 8), most_bytes=st.integers(0, 150))
-def test_the_bounds_hold_and_the_newest_are_kept(steps, most_exchanges, most_bytes):
-    journal = Journal(most_exchanges, most_bytes)
+@given(steps=STEPS, max_entries=st.integers(0, 8), max_bytes=st.integers(0, 150))
+def test_the_bounds_hold_and_the_newest_are_kept(steps, max_entries, max_bytes):
+    journal = Journal(max_entries, max_bytes)
     model, dropped = [], 0
     for step, key, size in steps:
         if step == "add":
             added = exchange(b"x" * (size // 2), b"y" * (size - size // 2), key)
             journal.add(added)
             model.append(added)
-            while len(model) > most_exchanges or sum(one.size for one in model) > most_bytes:
+            while len(model) > max_entries or sum(one.size for one in model) > max_bytes:
                 del model[0]
                 dropped += 1
         else:
             journal.clear(key)
             model = [] if key is None else [one for one in model if one.key != key]
             dropped = 0 if key is None else dropped
-        assert journal.exchanges() == model
+        assert journal.entries() == model
         assert journal._bytes == sum(one.size for one in model) >= 0
         assert journal.dropped == dropped
 
@@ -335,4 +338,4 @@ def test_no_body_is_too_strange_to_be_shown_and_counted(body):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     one = exchange(content, content)
     json.dumps(one.as_dict())
-    assert set(coverage([one])) == {"operations", "items"}
+    assert set(count_coverage([one])) == {"operations", "items"}

@@ -10,7 +10,7 @@ from mockserver import Settings, create_app, run_server
 
 COMPLAINTS = """
 import mockserver.resources.conversations as conversations
-from mockserver.gateway.journal import JournalWriter
+from mockserver.gateway.journal_writer import JournalWriter
 
 def test_no_call_for_a_fault(mka1):
     mka1.faults.rate_limited("conversations.items.create", times=2)

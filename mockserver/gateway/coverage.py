@@ -1,0 +1,26 @@
+"""Coverage of the API by the requests in the journal."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mockserver.gateway.journal import JournalEntry, parse_body
+
+
+def count_coverage(entries: Iterable[JournalEntry]) -> dict[str, Any]:
+    """Count the responses per operation and status, and the accepted items per type."""
+    operations: dict[str, Counter[str]] = {}
+    items: Counter[str] = Counter()
+    for entry in entries:
+        if entry.operation:
+            operations.setdefault(entry.operation, Counter())[str(entry.status)] += 1
+            if entry.status == 200:
+                items.update(_item_types(parse_body(entry.request)))
+    return {"operations": {name: dict(counts) for name, counts in operations.items()}, "items": dict(items)}
+
+
+def _item_types(body: Any) -> Iterator[str]:
+    items = body.get("items") if isinstance(body, dict) else None
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            yield str(item.get("type") or ("message" if "role" in item else "item_reference"))
