@@ -8,12 +8,12 @@ Item = dict[str, Any]
 TEXT = " \tNaïve Ωmega — 東京 🦆 and ame\u0301lie.\n "
 
 
-def says(text: str, role: str = "user", **more: Any) -> Item:
+def message(text: str, role: str = "user", **more: Any) -> Item:
     """A message."""
     return {"type": "message", "role": role, "content": text, **more}
 
 
-def bare_items(unique: str, referenced: str) -> dict[str, Item]:
+def minimal_items(unique: str, referenced: str) -> dict[str, Item]:
     """One item of every kind, with nothing but what it must have. The two kinds of messages are told apart.
 
     `unique` makes the required ids unique; `referenced` is the id of an item in another conversation.
@@ -22,7 +22,7 @@ def bare_items(unique: str, referenced: str) -> dict[str, Item]:
     return {name: _with_id(item, f"bare_{unique}") for name, item in _BARE.items()} | reference
 
 
-def rich_items(unique: str) -> dict[str, Item]:
+def full_items(unique: str) -> dict[str, Item]:
     """Items of every kind but references, with every optional field that they can have, by what they show."""
     return {name: _with_id(item, f"{place}_{unique}") for place, (name, item) in enumerate(_RICH.items())}
 

@@ -1,29 +1,28 @@
-"""What a scenario is, how a module of scenarios collects its own, and how one is run."""
+"""Scenarios: their needs, their collection in modules, their runs and outcomes."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal, Protocol, TypeVar
 
-from mockserver.conformance.client import Answer, Api, NoAnswer, UnexpectedAnswer
+from mockserver.conformance.client import ApiClient, NoResponse
+from mockserver.conformance.expectations import ScenarioFailure
+from mockserver.conformance.response import ApiResponse
 
 ACCOUNTS = ("account-one", "account-two")
 
 
 @dataclass(frozen=True, slots=True)
 class SecondKey:
-    """The scenario needs an API key of a second account (`api.with_second_key()`)."""
+    """Need for an API key of a second account (`api.with_second_key()`)."""
 
     reason = "needs an API key of a second account"
 
 
 @dataclass(frozen=True, slots=True)
 class FakeSettings:
-    """The scenario needs a server that was started with these options, for itself alone.
-
-    It has two keys then; the accounts behind them are `ACCOUNTS`.
-    """
+    """Need for a server of its own, started with these options and with one key for each of `ACCOUNTS`."""
 
     identity_mode: Literal["sha256", "raw"] = "sha256"
     rate_limits: tuple[str, ...] = ()
@@ -35,28 +34,28 @@ class FakeSettings:
 
 @dataclass(frozen=True, slots=True)
 class AccountItself:
-    """The scenario acts for the account itself, without an end user, and so outside of what is its own."""
+    """Need to act for the account itself, without an end user, and so to touch data of other callers."""
 
     second_key: bool = False
 
-    reason = "acts for the account itself, outside of the run's own end users"
+    reason = "acts for the account itself, outside the end users of this run"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:
-    """The scenario is about API keys."""
+    """Need for an API key, for scenarios about authentication."""
 
     reason = "the run has no API key"
 
 
 Need = SecondKey | OwnKey | FakeSettings | AccountItself
-Run = Callable[[Api], None]
+Run = Callable[[ApiClient], None]
 _Run = TypeVar("_Run", bound=Run)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A function that checks some behaviours of the catalogue and fails with an AssertionError."""
+    """A function that checks behaviours of the catalogue and raises ScenarioFailure for one that does not hold."""
 
     behaviours: tuple[str, ...]
     run: Run
@@ -68,11 +67,11 @@ class Scenario:
 
 
 class Scenarios(list[Scenario]):
-    """The scenarios of one module; called as a decorator, it takes one more.
+    """The scenarios of one module. As a decorator, it adds the decorated function.
 
     >>> scenario = Scenarios()
     >>> @scenario("conversations.delete.twice-is-404")
-    ... def deleting_twice_answers_404(api: Api) -> None: ...
+    ... def deleting_twice_answers_404(api: ApiClient) -> None: ...
     """
 
     def __call__(self, *behaviours: str, needs: Need | None = None) -> Callable[[_Run], _Run]:
@@ -84,79 +83,72 @@ class Scenarios(list[Scenario]):
 
 
 class Target(Protocol):
-    """A server that scenarios are run against."""
+    """A server that scenarios run against."""
 
-    def api(self, needs: Need | None) -> Api | None:
-        """A caller of the server, or None where the server cannot offer what the scenario needs."""
+    def client_for(self, needs: Need | None) -> ApiClient | None:
+        """Return a client, or None where the server cannot offer what the scenario needs."""
 
 
-Went = Literal["passed", "failed", "not checkable"]
+class Result(Enum):
+    """Result of a scenario, or of one of its behaviours."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKABLE = "not checkable"
+
+
+class ScenarioError(ScenarioFailure):
+    """An exception in a scenario: the target did not respond, or its response has an unexpected form."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__("response", "a readable one", f"{type(error).__name__}: {error}")
+        self.error_type = type(error)
+
+    def __str__(self) -> str:
+        return self.received
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scenario went.
+    """Outcome of a scenario.
 
-    `rules` are the behaviours that it came to, where it says so; the last of them is the one that failed. `answers`
-    are all that it received, for showing how to repeat it; `unexpected` is the one that it failed on.
+    `behaviours` are the behaviours that the scenario set; the failure counts against the last of them. `responses` are
+    all that the scenario received.
     """
 
     scenario: Scenario
-    verdict: Went
-    message: str = ""
-    rules: tuple[str, ...] = ()
-    answers: tuple[Answer, ...] = ()
-    unexpected: UnexpectedAnswer | None = None
+    result: Result
+    reason: str = ""
+    failure: ScenarioFailure | None = None
+    behaviours: tuple[str, ...] = ()
+    responses: tuple[ApiResponse, ...] = ()
 
-    def of(self, behaviour: str) -> tuple[Went, str]:
-        """How it went for one of the scenario's behaviours, and why."""
-        if self.verdict != "failed" or not self.rules or behaviour == self.rules[-1]:
-            return self.verdict, self.message
-        if behaviour in self.rules:
-            return "passed", ""
-        return "not checkable", f"{self.scenario.name} ended before, at {self.rules[-1]}"
+    def for_behaviour(self, behaviour: str) -> tuple[Result, str]:
+        """Return the result for one of the scenario's behaviours, with the reason."""
+        if self.result is not Result.FAILED or not self.behaviours or behaviour == self.behaviours[-1]:
+            return self.result, self.reason
+        if behaviour in self.behaviours:
+            return Result.PASSED, ""
+        return Result.NOT_CHECKABLE, f"{self.scenario.name} ended before, at {self.behaviours[-1]}"
 
 
 def run(scenario: Scenario, target: Target) -> Outcome:
-    """Run a scenario for an end user of its own, and clean up after it."""
-    caller = target.api(scenario.needs)
-    if caller is None:
-        assert scenario.needs is not None
-        return Outcome(scenario, "not checkable", scenario.needs.reason)
-    api = caller.fresh()
+    """Run a scenario for an end user of its own, then delete the conversations that it created."""
+    client = target.client_for(scenario.needs)
+    if client is None:
+        return Outcome(scenario, Result.NOT_CHECKABLE, scenario.needs.reason if scenario.needs else "")
+    api = client.for_scenario()
+    failure: ScenarioFailure | None = None
     try:
         scenario.run(api)
-        answers = tuple(api.answers)
-    except UnexpectedAnswer as error:
-        return _failed(scenario, api, str(error), error)
-    except AssertionError as error:
-        return _failed(scenario, api, str(error))
-    except (NoAnswer, LookupError, TypeError, ValueError, AttributeError) as error:  # An answer of a strange shape.
-        return _failed(scenario, api, f"{type(error).__name__}: {error}")
+    except ScenarioFailure as error:
+        failure = error
+    except (NoResponse, LookupError, TypeError, ValueError, AttributeError) as error:
+        failure = ScenarioError(error)
     finally:
-        with suppress(NoAnswer):
-            api.clean_up()
-    return Outcome(scenario, "passed", answers=answers)
-
-
-def _failed(scenario: Scenario, api: Api, message: str, unexpected: UnexpectedAnswer | None = None) -> Outcome:
-    return Outcome(scenario, "failed", message, tuple(api.rules), tuple(api.answers), unexpected)
-
-
-def expect(received: object, expected: object, what: str) -> None:
-    """Fail unless the two are equal, and say what they are."""
-    assert received == expected, f"{what}: expected {expected!r}, received {received!r}"
-
-
-def expect_soon(api: Api, find: Callable[[], list[str]], expected: Iterable[str], what: str) -> None:
-    """Fail unless these are found, in any order, at once or after some waiting."""
-    wanted, found = sorted(expected), sorted(find())
-    if found == wanted:
-        return
-    for pause in api.patience.pauses():
-        time.sleep(pause)
-        found = sorted(find())
-        if found == wanted:
-            api.patience.help()
-            return
-    expect(found, wanted, what)
+        responses = tuple(api.responses)
+        with suppress(NoResponse):
+            api.delete_created()
+    if failure is None:
+        return Outcome(scenario, Result.PASSED, responses=responses)
+    return Outcome(scenario, Result.FAILED, str(failure), failure, tuple(api.behaviours), responses)

@@ -5,14 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mockserver.conformance.catalogue import Behaviour
-from mockserver.conformance.client import Api
+from mockserver.conformance.client import ApiClient
+from mockserver.conformance.response import UnexpectedResponse
 from mockserver.conformance.scenario import (
     AccountItself,
     FakeSettings,
     Need,
     Outcome,
     OwnKey,
+    Result,
     Scenario,
+    ScenarioError,
     SecondKey,
     run,
 )
@@ -26,10 +29,10 @@ from mockserver.verify.transport import Transport, WireExchange
 class Gateway:
     """Somebody's server, as scenarios see it: its settings are what they are."""
 
-    caller: Api
+    caller: ApiClient
     may_act_for_the_account: bool
 
-    def api(self, needs: Need | None) -> Api | None:
+    def client_for(self, needs: Need | None) -> ApiClient | None:
         match needs:
             case FakeSettings():
                 return None
@@ -86,26 +89,28 @@ class Behaviours:
         """
         before = self._transport.counts.get("behaviours", 0)
         outcome = run(scenario, self._gateway)
-        exchanges = self._log.since("behaviours", before)[: len(outcome.answers)]
+        exchanges = self._log.since("behaviours", before)[: len(outcome.responses)]
         called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
         culprit = self._culprit(outcome) or (called[-1] if called else None)
-        wanted = [culprit] if outcome.verdict == "failed" else called
+        wanted = [culprit] if outcome.result is Result.FAILED else called
         missed = next((operation for operation in wanted if operation in self._missing), None)
         ran = _Ran(outcome, [], before + 1, None)
         if missed is not None:
             # It failed for want of an operation; or passed, where a refusal may have been what it wanted.
-            ran = _Ran(Outcome(scenario, "not checkable", f"because of {self._missing[missed]}"), [], before + 1, None)
-        elif outcome.verdict == "failed":
+            ran = _Ran(
+                Outcome(scenario, Result.NOT_CHECKABLE, f"because of {self._missing[missed]}"), [], before + 1, None
+            )
+        elif outcome.result is Result.FAILED:
             ran = _Ran(outcome, self._log.script(exchanges), before + max(1, len(exchanges)), culprit)
         for behaviour in scenario.behaviours:
             self._ran[behaviour].append(ran)
 
     def _culprit(self, outcome: Outcome) -> str | None:
-        """The operation of the answer that a scenario failed on."""
-        if outcome.unexpected is None:
+        """Return the operation of the response that a scenario failed on."""
+        if not isinstance(outcome.failure, UnexpectedResponse):
             return None
-        answer = outcome.unexpected.answer
-        match = self._operations.match(answer.method, answer.path.partition("?")[0])
+        response = outcome.failure.response
+        match = self._operations.match(response.method, response.path.partition("?")[0])
         return match.operation.id if match else None
 
     def deviations(self, reused_ids: Sequence[WireExchange] = ()) -> list[Deviation]:
@@ -117,7 +122,7 @@ class Behaviours:
         found: list[Deviation] = []
         by_cause: dict[tuple[str, ...], Deviation] = {}
         for behaviour in sorted(self._catalogue, key=lambda one: one.status == "assumed"):
-            failed = next((ran for ran in self._ran[behaviour.id] if _went(ran, behaviour) == "failed"), None)
+            failed = next((ran for ran in self._ran[behaviour.id] if _result(ran, behaviour) is Result.FAILED), None)
             if failed is None:
                 continue
             cause = _cause(failed)
@@ -163,41 +168,45 @@ class Behaviours:
         if behaviour.id in causes:
             return row("unchecked", f"because of {causes[behaviour.id].case}")
         ran = self._ran[behaviour.id]
-        reasons = [one.outcome.of(behaviour.id)[1] for one in ran if _went(one, behaviour) == "not checkable"]
-        if any(_went(one, behaviour) == "passed" for one in ran):
+        reasons = [
+            one.outcome.for_behaviour(behaviour.id)[1]
+            for one in ran
+            if _result(one, behaviour) is Result.NOT_CHECKABLE
+        ]
+        if any(_result(one, behaviour) is Result.PASSED for one in ran):
             return row("conforms", f"in part; for the rest: {reasons[0]}" if reasons else "")
         return row("unchecked", reasons[0] if reasons else why_not)
 
 
-def _went(ran: _Ran, behaviour: Behaviour) -> str:
-    return ran.outcome.of(behaviour.id)[0]
+def _result(ran: _Ran, behaviour: Behaviour) -> Result:
+    return ran.outcome.for_behaviour(behaviour.id)[0]
 
 
 _UNIQUE = "conversations.create.ids-are-unique"
-_ODD = re.compile(r"(TypeError|AttributeError|KeyError|IndexError|ValueError|NoAnswer): ")
-_MADE_UP = re.compile(r"[0-9a-f]{8,}|\d+")
+_VARYING = re.compile(r"[0-9a-f]{8,}|\d+")
 
 
 def _cause(ran: _Ran) -> tuple[str, ...] | None:
-    """What rules have in common that fail because a request was refused that should succeed, or oddly answered."""
-    unexpected = ran.outcome.unexpected
-    if unexpected is None and (odd := _ODD.match(ran.outcome.message)):
-        return str(ran.operation), odd[0]
-    if unexpected is not None and unexpected.answer.status >= 500:
-        return str(ran.operation), "a server error"
-    if unexpected is None or unexpected.expected != "200":
+    """Return the common cause of failures: a rejected request that should succeed, or an unreadable response."""
+    failure = ran.outcome.failure
+    if isinstance(failure, ScenarioError):
+        return str(ran.operation), failure.error_type.__name__
+    if not isinstance(failure, UnexpectedResponse):
         return None
-    return str(ran.operation), unexpected.answer.method, _MADE_UP.sub("", unexpected.answer.summary)
+    if failure.response.status >= 500:
+        return str(ran.operation), "a server error"
+    if failure.expected_status != 200:
+        return None
+    return str(ran.operation), failure.response.method, _VARYING.sub("", failure.response.summary)
 
 
 def _failed(behaviour: Behaviour, ran: _Ran) -> Deviation:
     deviation = _deviation(behaviour, ran.first_request, ran.operation, ran.script)
-    subject, _, rest = ran.outcome.message.partition(": expected ")
-    expected, separator, received = rest.partition(", received ")
-    if separator:
-        deviation.place, deviation.expected, deviation.received = subject, f"{subject}: {expected}", received
-    else:
-        deviation.received = ran.outcome.message
+    failure = ran.outcome.failure
+    if failure is not None:
+        deviation.received = failure.received
+        if not isinstance(failure, ScenarioError):
+            deviation.place, deviation.expected = failure.subject, f"{failure.subject}: {failure.expected}"
     return deviation
 
 

@@ -3,7 +3,10 @@
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from mockserver.conformance.client import Answer, Api, NoAnswer, conversation_path, fresh_name
+from mockserver.conformance.client import ApiClient, NoResponse
+from mockserver.conformance.names import unique_name
+from mockserver.conformance.paths import conversation_path
+from mockserver.conformance.response import ApiResponse
 from mockserver.verify.report.model import LeftOver
 from mockserver.verify.transport import WireExchange
 
@@ -53,7 +56,7 @@ class Cleanup:
         elif operation == "conversations.delete" and response is not None and response.status < 300:
             self._there.pop(unquote(exchange.match.parameters["conversation_id"]), None)
 
-    def delete_all(self, api: Api) -> tuple[list[LeftOver], list[str]]:
+    def delete_all(self, api: ApiClient) -> tuple[list[LeftOver], list[str]]:
         """Delete what is still there, and look into every owner's list for the proof.
 
         What an owner's list shows that the run has not seen being made is deleted as well, for it can only be what was
@@ -66,7 +69,7 @@ class Cleanup:
         try:
             for conversation, owner in list(self._there.items()):
                 self._delete(api, conversation, owner, left)
-            shows_strangers = _listed(api, Owner(_own_key(api), fresh_name("mockserver-verify")))
+            shows_strangers = _listed(api, Owner(_own_key(api), unique_name("mockserver-verify")))
             if shows_strangers is None:
                 notes.append("the target has no list of conversations, so that nothing proves that all was deleted")
                 return list(left.values()), notes
@@ -88,13 +91,13 @@ class Cleanup:
                 left.setdefault(conversation, LeftOver(conversation, owner.end_user, "the clean-up was interrupted"))
         return list(left.values()), notes
 
-    def _delete(self, api: Api, conversation: str, owner: Owner, left: dict[str, LeftOver]) -> None:
+    def _delete(self, api: ApiClient, conversation: str, owner: Owner, left: dict[str, LeftOver]) -> None:
         """As its owner; else, where strange credentials were accepted that cannot be sent again, as the run itself."""
         problem = ""
         for one in (owner, owner._replace(authorization=_own_key(api))):
             try:
                 answer = _as(one, api, "DELETE", conversation_path(conversation))
-            except NoAnswer as error:
+            except NoResponse as error:
                 problem = problem or str(error)
                 continue
             if answer.status < 300 or answer.status == 404:
@@ -104,18 +107,18 @@ class Cleanup:
         left[conversation] = LeftOver(conversation, owner.end_user, problem)
 
 
-def _own_key(api: Api) -> str | None:
+def _own_key(api: ApiClient) -> str | None:
     return f"Bearer {api.api_key}" if api.api_key else None
 
 
-def _listed(api: Api, owner: Owner) -> list[str] | None:
+def _listed(api: ApiClient, owner: Owner) -> list[str] | None:
     """The ids in an owner's list of conversations, as far as it can be read; None where there is no list."""
     ids: list[str] = []
     parameters: dict[str, str | int] = {"limit": _PAGE}
     for _ in range(_MOST_PAGES):
         try:
             page = _as(owner, api, "GET", "/conversations", parameters)
-        except NoAnswer:
+        except NoResponse:
             return None
         if page.status != 200:
             return None
@@ -134,8 +137,10 @@ def _data(body: Any) -> list[Any]:
     return data if isinstance(data, list) else []
 
 
-def _as(owner: Owner, api: Api, method: str, path: str, parameters: dict[str, str | int] | None = None) -> Answer:
-    nobody = api.with_key(None).as_end_user(None)
+def _as(
+    owner: Owner, api: ApiClient, method: str, path: str, parameters: dict[str, str | int] | None = None
+) -> ApiResponse:
+    nobody = api.with_key(None).with_end_user(None)
     return nobody.request(method, path, headers=owner.headers(), params=parameters or {})
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from mockserver.conformance.client import PREFIX
+from mockserver.conformance.paths import PREFIX
 from mockserver.errors import UsageError
 from mockserver.settings import Rate, rate_of
 from mockserver.verify.baseline import load_baseline

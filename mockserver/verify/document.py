@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.conformance.client import PREFIX
+from mockserver.conformance.paths import PREFIX
 from mockserver.contract.document import is_literal, is_map
 
 RESPONSES_TAG = "Responses"

@@ -3,19 +3,20 @@
 from contextlib import suppress
 from typing import Any
 
-from mockserver.conformance.client import Api, NoAnswer, conversation_path, item_path, items_path
-from mockserver.conformance.samples import says
+from mockserver.conformance.client import ApiClient, NoResponse
+from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.samples import message
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.transport import WireExchange
 
 PHASE = "preflight"
 
 
-def find_missing_operations(api: Api, log: ExchangeLog) -> dict[str, WireExchange]:
+def find_missing_operations(api: ApiClient, log: ExchangeLog) -> dict[str, WireExchange]:
     """Call every operation, validly; the exchanges of those that the target does not offer, by operation."""
     conversation = _field(_called(api, "POST", "/conversations", {}), "id") or "conv_none"
     whole, items = conversation_path(conversation), items_path(conversation)
-    added = _field(_called(api, "POST", items, {"items": [says("Hello"), says("Hello")]}), "data")
+    added = _field(_called(api, "POST", items, {"items": [message("Hello"), message("Hello")]}), "data")
     ids = [_field(item, "id") or "item_none" for item in added] if isinstance(added, list) else []
     one, other = (*ids, "item_none", "item_none")[:2]
     for method, path, body in (
@@ -36,8 +37,8 @@ def find_missing_operations(api: Api, log: ExchangeLog) -> dict[str, WireExchang
     }
 
 
-def _called(api: Api, method: str, path: str, body: Any) -> Any:
-    with suppress(NoAnswer):  # The phases will meet it again, and tell.
+def _called(api: ApiClient, method: str, path: str, body: Any) -> Any:
+    with suppress(NoResponse):  # The phases will meet it again, and tell.
         return api.request(method, path, json=body).body
     return None
 

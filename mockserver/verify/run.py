@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from mockserver.conformance.catalogue import load_catalogue
-from mockserver.conformance.client import PREFIX, Api, NoAnswer, http_client
+from mockserver.conformance.client import ApiClient, NoResponse, http_client
+from mockserver.conformance.paths import PREFIX
 from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
@@ -126,7 +127,7 @@ class _Run:
             self._observe,
             lambda: self._made.pending,
         )
-        self._api = Api(
+        self._api = ApiClient(
             self._base_url,
             KEY_PLACEHOLDER if options.api_key else None,
             self._name,
@@ -197,7 +198,7 @@ class _Run:
         self._transport.phase = PHASE
         try:
             answer = self._api.get("/conversations", limit=1)
-        except NoAnswer as error:
+        except NoResponse as error:
             raise UsageError(f"{self._base_url} cannot be called: {error}") from error
         if answer.status in (401, 403):
             problem = "refuses the API key" if self._options.api_key else "wants an API key"

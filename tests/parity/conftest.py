@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.conformance.client import Api
+from mockserver.conformance.client import ApiClient
 from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Need, SecondKey
 
 KEYS = ("key-one", "key-two")
@@ -33,14 +33,14 @@ class FakeTarget:
         self._opened = ExitStack()
         self._shared = self.start(FakeSettings())
 
-    def api(self, needs: Need | None) -> Api:
+    def client_for(self, needs: Need | None) -> ApiClient:
         return self.start(needs) if isinstance(needs, FakeSettings) else self._shared
 
-    def start(self, settings: FakeSettings) -> Api:
+    def start(self, settings: FakeSettings) -> ApiClient:
         options = {name: value for name, value in asdict(settings).items() if value is not None}
         keys = tuple(f"{key}={account}" for key, account in zip(KEYS, ACCOUNTS, strict=True))
         server = self._opened.enter_context(run_server(create_app(Settings(api_keys=keys, **options))))
-        api = Api(server.url, KEYS[0], second_key=KEYS[1])
+        api = ApiClient(server.url, KEYS[0], second_key=KEYS[1])
         self._opened.callback(api.close)
         return api
 
@@ -54,9 +54,9 @@ class RealTarget:
     name = "real"
 
     def __init__(self, url: str, key: str) -> None:
-        self._api = Api(url, key, second_key=os.environ.get("MKA1_SECOND_API_KEY"))
+        self._api = ApiClient(url, key, second_key=os.environ.get("MKA1_SECOND_API_KEY"))
 
-    def api(self, needs: Need | None) -> Api | None:
+    def client_for(self, needs: Need | None) -> ApiClient | None:
         has_all = self._api.second_key or not (isinstance(needs, SecondKey) or needs == AccountItself(second_key=True))
         return None if isinstance(needs, FakeSettings) or not has_all else self._api
 
@@ -84,8 +84,8 @@ def target(request: pytest.FixtureRequest) -> Iterator[FakeTarget | RealTarget]:
 
 
 @pytest.fixture(scope="session")
-def fake() -> Iterator[Api]:
+def fake() -> Iterator[ApiClient]:
     """A caller of a fake that answers nobody else."""
     opened = FakeTarget()
-    yield opened.api(None)
+    yield opened.client_for(None)
     opened.close()

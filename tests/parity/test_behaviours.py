@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mockserver.conformance.catalogue import Behaviour, CatalogueError, load_catalogue
-from mockserver.conformance.scenario import Outcome, Scenario, Target, run
+from mockserver.conformance.scenario import Outcome, Result, Scenario, Target, run
 from mockserver.conformance.suite import all_scenarios
 
 CATALOGUE = load_catalogue()
@@ -14,33 +14,33 @@ SCENARIOS = all_scenarios()
 
 
 @pytest.fixture(scope="session")
-def outcome(target: Target) -> Callable[[Scenario], Outcome]:
-    """How a scenario went; it runs once, however many behaviours it checks."""
+def outcome_of(target: Target) -> Callable[[Scenario], Outcome]:
+    """Run each scenario once, however many behaviours it checks."""
     outcomes: dict[str, Outcome] = {}
 
-    def of(scenario: Scenario) -> Outcome:
+    def run_once(scenario: Scenario) -> Outcome:
         if scenario.name not in outcomes:
             outcomes[scenario.name] = run(scenario, target)
         return outcomes[scenario.name]
 
-    return of
+    return run_once
 
 
 @pytest.mark.parametrize("behaviour", CATALOGUE, ids=[behaviour.id for behaviour in CATALOGUE])
-def test_behaviour(behaviour: Behaviour, target, outcome: Callable[[Scenario], Outcome]) -> None:
+def test_behaviour(behaviour: Behaviour, target, outcome_of: Callable[[Scenario], Outcome]) -> None:
     for scenario in SCENARIOS:
         if behaviour.id not in scenario.behaviours:
             continue
-        result = outcome(scenario)
-        verdict, message = result.of(behaviour.id)
-        problem = f"{behaviour.statement} ({behaviour.source})\n{scenario.name}: {message}"
-        if target.name == "real" and verdict == "not checkable":
-            pytest.skip(message)
-        if target.name == "real" and verdict == "failed" and behaviour.status == "assumed":
+        outcome = outcome_of(scenario)
+        result, reason = outcome.for_behaviour(behaviour.id)
+        problem = f"{behaviour.statement} ({behaviour.source})\n{scenario.name}: {reason}"
+        if target.name == "real" and result is Result.NOT_CHECKABLE:
+            pytest.skip(reason)
+        if target.name == "real" and result is Result.FAILED and behaviour.status == "assumed":
             pytest.xfail(f"differs from an assumption: {problem}")
-        if verdict != "passed":
-            repeat = "\n".join(answer.curl() for answer in result.answers)
-            pytest.fail(f"{problem}\n{repeat}", pytrace=False)
+        if result is not Result.PASSED:
+            commands = "\n".join(response.curl() for response in outcome.responses)
+            pytest.fail(f"{problem}\n{commands}", pytrace=False)
 
 
 def test_every_behaviour_has_a_scenario_and_every_scenario_a_behaviour() -> None:

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from mockserver.conformance.client import Api, http_client, items_path
-from mockserver.conformance.samples import says
+from mockserver.conformance.client import ApiClient, http_client
+from mockserver.conformance.paths import items_path
+from mockserver.conformance.samples import message
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
 from mockserver.curl import KEY_PLACEHOLDER
@@ -28,7 +29,7 @@ def recorded(gateway):
     log = ExchangeLog(target.url)
     transport = Transport(Operations(load_document()), {KEY_PLACEHOLDER: KEYS[0]}, Limits(), log.observe)
     transport.phase = "behaviours"
-    api = Api(target.url, KEY_PLACEHOLDER, "an end-user's name", http=http_client(HttpxTransport(transport)))
+    api = ApiClient(target.url, KEY_PLACEHOLDER, "an end-user's name", http=http_client(HttpxTransport(transport)))
     yield api, log, target
     api.close()
 
@@ -42,9 +43,9 @@ def run(lines: list[str]) -> str:
 def test_the_commands_work_again_though_everything_was_deleted(recorded) -> None:
     api, log, target = recorded
     conversation = api.create_id(topic='it\'s "quoted", $HOME and `this`')
-    first, _ = (item["id"] for item in api.add(conversation, says("one"), says("two")))
-    api.get(f"{items_path(conversation)}/{first}").ok()
-    api.clean_up()
+    first, _ = (item["id"] for item in api.add_items(conversation, message("one"), message("two")))
+    api.get(f"{items_path(conversation)}/{first}").expect_ok()
+    api.delete_created()
     script = log.script(log.since("behaviours", 0)[:3])
     assert conversation not in "\n".join(script)
     assert first not in "\n".join(script)
@@ -54,27 +55,27 @@ def test_the_commands_work_again_though_everything_was_deleted(recorded) -> None
     assert '"content":"one"' in answer
     (again,) = target.left()
     assert again != conversation
-    metadata = api.get(f"/conversations/{again}").ok()["metadata"]
+    metadata = api.get(f"/conversations/{again}").expect_ok()["metadata"]
     assert metadata == {"topic": 'it\'s "quoted", $HOME and `this`'}
 
 
 def test_what_led_to_an_exchange_is_what_wrote_to_its_conversation(recorded) -> None:
     api, log, _ = recorded
     conversation, other = api.create_id(), api.create_id()
-    api.add(conversation, says("one"))
-    api.add(other, says("two"))
-    api.items(conversation)
-    api.post(items_path(conversation), {"items": []}).refused()
-    api.items(conversation)
+    api.add_items(conversation, message("one"))
+    api.add_items(other, message("two"))
+    api.list_items(conversation)
+    api.post(items_path(conversation), {"items": []}).expect_error()
+    api.list_items(conversation)
     led = log.steps_leading_to(log.since("behaviours", 0)[-1])
     assert [exchange.number for exchange in led] == [1, 3, 7]
 
 
 def test_what_led_to_a_list_is_what_its_end_user_wrote(recorded) -> None:
     api, log, _ = recorded
-    api.other_end_user().create()
+    api.with_new_end_user().create()
     api.create()
-    api.conversations()
+    api.list_conversations()
     led = log.steps_leading_to(log.since("behaviours", 0)[-1])
     assert [exchange.number for exchange in led] == [2, 3]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from mockserver.conformance.client import PREFIX
+from mockserver.conformance.paths import PREFIX
 from mockserver.conformance.scenarios import conversation_lists, conversations, metadata, tenancy
 from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError

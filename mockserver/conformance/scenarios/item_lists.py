@@ -2,63 +2,66 @@
 
 from typing import Any
 
-from mockserver.conformance.client import Api, ids, item_path, items_path, similar_id
-from mockserver.conformance.samples import says
-from mockserver.conformance.scenario import Scenarios, expect
-from mockserver.conformance.scenarios.reading import by_id
+from mockserver.conformance.client import ApiClient
+from mockserver.conformance.expectations import expect, require
+from mockserver.conformance.names import unknown_id_like
+from mockserver.conformance.pages import ids, sort_by_id
+from mockserver.conformance.paths import item_path, items_path
+from mockserver.conformance.samples import message
+from mockserver.conformance.scenario import Scenarios
 
 scenario = Scenarios()
 
 
 @scenario("items.list.shows-the-items")
-def the_list_of_items_shows_what_adding_answered(api: Api) -> None:
+def the_list_of_items_shows_what_adding_answered(api: ApiClient) -> None:
     conversation = api.create_id()
     added = []
-    for more in ((says("one"), says("two")), (says("three"),)):  # The second time after it was listed once.
-        added += api.add(conversation, *more)
-        expect(by_id(api.items(conversation, order="asc")), by_id({"data": added}), "the items")
+    for more in ((message("one"), message("two")), (message("three"),)):  # The second time after it was listed once.
+        added += api.add_items(conversation, *more)
+        expect(sort_by_id(api.list_items(conversation, order="asc")), sort_by_id({"data": added}), "the items")
 
 
 @scenario("items.list.starts-with-the-oldest", "items.list.desc-starts-with-the-newest")
-def items_are_listed_in_the_order_added(api: Api) -> None:
+def items_are_listed_in_the_order_added(api: ApiClient) -> None:
     conversation = api.create_id()
-    expected = [api.add(conversation, says(text))[0]["id"] for text in ("one", "two", "three")]
-    api.checks("items.list.starts-with-the-oldest")
-    expect(ids(api.items(conversation)), expected, "the order without a wish")
-    expect(ids(api.items(conversation, order="asc")), expected, "the ascending order")
-    api.checks("items.list.desc-starts-with-the-newest")
-    expect(ids(api.items(conversation, order="desc")), expected[::-1], "the descending order")
+    expected = [api.add_items(conversation, message(text))[0]["id"] for text in ("one", "two", "three")]
+    api.set_behaviour("items.list.starts-with-the-oldest")
+    expect(ids(api.list_items(conversation)), expected, "the order without a wish")
+    expect(ids(api.list_items(conversation, order="asc")), expected, "the ascending order")
+    api.set_behaviour("items.list.desc-starts-with-the-newest")
+    expect(ids(api.list_items(conversation, order="desc")), expected[::-1], "the descending order")
 
 
 @scenario("items.list.gives-20-at-a-time", "items.list.limit-is-1-to-100")
-def a_page_has_20_items_unless_asked(api: Api) -> None:
-    conversation = api.create_id(*[says("hello")] * 20)
-    api.add(conversation, says("last"))
-    api.checks("items.list.gives-20-at-a-time")
-    expect(len(ids(api.items(conversation))), 20, "how many are on a page without a limit")
-    api.checks("items.list.limit-is-1-to-100")
-    expect(len(ids(api.items(conversation, limit=1))), 1, "how many are on the smallest page")
+def a_page_has_20_items_unless_asked(api: ApiClient) -> None:
+    conversation = api.create_id(*[message("hello")] * 20)
+    api.add_items(conversation, message("last"))
+    api.set_behaviour("items.list.gives-20-at-a-time")
+    expect(len(ids(api.list_items(conversation))), 20, "how many are on a page without a limit")
+    api.set_behaviour("items.list.limit-is-1-to-100")
+    expect(len(ids(api.list_items(conversation, limit=1))), 1, "how many are on the smallest page")
 
 
 @scenario("items.list.refuses-other-limits")
-def a_limit_outside_1_to_100_is_refused(api: Api) -> None:
+def a_limit_outside_1_to_100_is_refused(api: ApiClient) -> None:
     items = items_path(api.create_id())
     for limit in ("0", "101", "many"):
-        api.get(items, limit=limit).refused()
+        api.get(items, limit=limit).expect_error()
 
 
 @scenario("items.list.refuses-other-orders")
-def an_order_of_items_that_is_none_is_refused(api: Api) -> None:
-    api.get(items_path(api.create_id()), order="newest").refused()
+def an_order_of_items_that_is_none_is_refused(api: ApiClient) -> None:
+    api.get(items_path(api.create_id()), order="newest").expect_error()
 
 
-def _pages(api: Api, conversation: str, count: int, order: str, limit: int) -> list[dict[str, Any]]:
+def _pages(api: ApiClient, conversation: str, count: int, order: str, limit: int) -> list[dict[str, Any]]:
     """As many pages as the items need, whatever they say themselves."""
-    pages = [api.items(conversation, limit=limit, order=order)]
+    pages = [api.list_items(conversation, limit=limit, order=order)]
     while len(pages) * limit < count:
         last = pages[-1].get("last_id")
         expect(last, ids(pages[-1])[-1], f"last_id of page {len(pages)}, {order}")
-        pages.append(api.items(conversation, limit=limit, order=order, after=str(last)))
+        pages.append(api.list_items(conversation, limit=limit, order=order, after=str(last)))
     return pages
 
 
@@ -69,15 +72,15 @@ def _pages(api: Api, conversation: str, count: int, order: str, limit: int) -> l
     "items.list.desc-starts-with-the-newest",
     "items.list.says-whether-there-is-more",
 )
-def pages_of_items_follow_each_other(api: Api) -> None:
+def pages_of_items_follow_each_other(api: ApiClient) -> None:
     conversation = api.create_id()
     turn: dict[str, int] = {}  # In which request an item was added; the order within one is another rule.
     for number, size in enumerate((20, 20, 20, 3)):
-        turn |= {item["id"]: number for item in api.add(conversation, *[says(f"turn {number}")] * size)}
-    api.checks("items.list.limit-is-1-to-100")
-    whole = api.items(conversation, limit=100, order="asc")
+        turn |= {item["id"]: number for item in api.add_items(conversation, *[message(f"turn {number}")] * size)}
+    api.set_behaviour("items.list.limit-is-1-to-100")
+    whole = api.list_items(conversation, limit=100, order="asc")
     expect(len(ids(whole)), len(turn), "how many are on the page with the largest limit")
-    api.checks("items.list.last-id-is-the-cursor-of-the-next-page")
+    api.set_behaviour("items.list.last-id-is-the-cursor-of-the-next-page")
     walks = {order: _pages(api, conversation, len(turn), order, limit) for order, limit in (("asc", 21), ("desc", 20))}
     seen = {order: [item for page in pages for item in ids(page)] for order, pages in walks.items()}
     for order, items in seen.items():
@@ -87,10 +90,10 @@ def pages_of_items_follow_each_other(api: Api) -> None:
         ("asc", "items.list.starts-with-the-oldest"),
         ("desc", "items.list.desc-starts-with-the-newest"),
     ):
-        api.checks(rule)
+        api.set_behaviour(rule)
         turns = [turn[item] for item in seen[order]]
         expect(turns, sorted(turns, reverse=order == "desc"), f"by which request the items of the pages came, {order}")
-    api.checks("items.list.says-whether-there-is-more")
+    api.set_behaviour("items.list.says-whether-there-is-more")
     expect(whole.get("has_more"), False, "has_more of a page with everything")
     for order, pages in walks.items():  # The last ascending page is exactly full, the last descending one is not.
         has_more = [page.get("has_more") for page in pages]
@@ -98,58 +101,58 @@ def pages_of_items_follow_each_other(api: Api) -> None:
 
 
 @scenario("items.list.has-no-other-cursor")
-def a_page_of_items_has_three_or_four_fields(api: Api) -> None:
-    fields = set(api.items(api.create_id(says("one")))) & {"data", "first_id", "has_more", "last_id"}
+def a_page_of_items_has_three_or_four_fields(api: ApiClient) -> None:
+    fields = set(api.list_items(api.create_id(message("one")))) & {"data", "first_id", "has_more", "last_id"}
     expect(sorted(fields), ["data", "has_more", "last_id"], "the fields of a page")
 
 
 @scenario("items.list.last-id-is-always-text")
-def last_id_of_items_is_text(api: Api) -> None:
-    for page in (api.items(api.create_id(says("one"))), api.items(api.create_id())):
-        assert isinstance(page.get("last_id"), str), f"last_id: expected text, received {page.get('last_id')!r}"
+def last_id_of_items_is_text(api: ApiClient) -> None:
+    for page in (api.list_items(api.create_id(message("one"))), api.list_items(api.create_id())):
+        require(isinstance(page.get("last_id"), str), "last_id", "text", page.get("last_id"))
 
 
 @scenario("items.list.empty-page-has-an-empty-last-id")
-def an_empty_page_of_items_has_an_empty_last_id(api: Api) -> None:
-    page = api.items(api.create_id())
+def an_empty_page_of_items_has_an_empty_last_id(api: ApiClient) -> None:
+    page = api.list_items(api.create_id())
     expect((page["data"], page.get("last_id")), ([], ""), "data and last_id of the empty page")
 
 
 @scenario("items.list.ignores-include")
-def include_has_no_effect_on_the_list(api: Api) -> None:
-    conversation = api.create_id(says("one"))
-    expected = api.items(conversation)
+def include_has_no_effect_on_the_list(api: ApiClient) -> None:
+    conversation = api.create_id(message("one"))
+    expected = api.list_items(conversation)
     for values in (["content"], ["content", "metadata"]):
         answer = api.get(items_path(conversation), [("include", value) for value in values])
-        expect(answer.ok(), expected, "the page")
+        expect(answer.expect_ok(), expected, "the page")
 
 
 @scenario("items.list.unknown-cursor-is-400")
-def an_unknown_cursor_of_items_answers_400(api: Api) -> None:
-    conversation = api.create_id(says("one"))
-    unknown = similar_id(ids(api.items(conversation))[0])
-    expect(api.get(items_path(conversation), after=unknown).refused(400).get("param"), "after", "param")
+def an_unknown_cursor_of_items_answers_400(api: ApiClient) -> None:
+    conversation = api.create_id(message("one"))
+    unknown = unknown_id_like(ids(api.list_items(conversation))[0])
+    expect(api.get(items_path(conversation), after=unknown).expect_error(400).get("param"), "after", "param")
 
 
 @scenario("items.list.unknown-cursor-is-400", "items.list.foreign-cursor-is-400")
-def a_cursor_of_another_conversation_answers_400(api: Api) -> None:
-    foreign = api.add(api.create_id(), says("elsewhere"))[0]["id"]
-    conversation = api.create_id(says("one"))
-    api.checks("items.list.unknown-cursor-is-400")
-    api.get(items_path(conversation), after=similar_id(foreign)).refused(400)
-    api.checks("items.list.foreign-cursor-is-400")
-    expect(api.get(items_path(conversation), after=foreign).refused(400).get("param"), "after", "param")
+def a_cursor_of_another_conversation_answers_400(api: ApiClient) -> None:
+    foreign = api.add_items(api.create_id(), message("elsewhere"))[0]["id"]
+    conversation = api.create_id(message("one"))
+    api.set_behaviour("items.list.unknown-cursor-is-400")
+    api.get(items_path(conversation), after=unknown_id_like(foreign)).expect_error(400)
+    api.set_behaviour("items.list.foreign-cursor-is-400")
+    expect(api.get(items_path(conversation), after=foreign).expect_error(400).get("param"), "after", "param")
 
 
 @scenario("items.list.deleted-cursor-keeps-its-place")
-def a_removed_item_keeps_its_place_as_a_cursor(api: Api) -> None:
-    conversation = api.create_id(*map(says, ("one", "two", "three")))
-    one, two, three = ids(api.items(conversation, order="asc"))
-    api.delete(item_path(conversation, two)).ok()
-    expect(ids(api.items(conversation, after=two, order="asc")), [three], "the page after it")
-    expect(ids(api.items(conversation, after=two, order="desc")), [one], "the page after it, descending")
+def a_removed_item_keeps_its_place_as_a_cursor(api: ApiClient) -> None:
+    conversation = api.create_id(*map(message, ("one", "two", "three")))
+    one, two, three = ids(api.list_items(conversation, order="asc"))
+    api.delete(item_path(conversation, two)).expect_ok()
+    expect(ids(api.list_items(conversation, after=two, order="asc")), [three], "the page after it")
+    expect(ids(api.list_items(conversation, after=two, order="desc")), [one], "the page after it, descending")
 
 
 @scenario("items.list.unknown-conversation-is-404")
-def listing_items_of_an_unknown_conversation_answers_404(api: Api) -> None:
-    api.get(items_path(similar_id(api.create_id()))).refused(404)
+def listing_items_of_an_unknown_conversation_answers_404(api: ApiClient) -> None:
+    api.get(items_path(unknown_id_like(api.create_id()))).expect_error(404)

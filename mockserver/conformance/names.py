@@ -1,0 +1,16 @@
+"""Names and ids that the target does not know yet."""
+
+from uuid import uuid4
+
+# Within its kind, so that a hexadecimal id stays one.
+_ROTATED = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                         "5678901234defabcstuvwxyzghijklmnopqrDEFABCSTUVWXYZGHIJKLMNOPQR")  # fmt: skip
+
+
+def unique_name(prefix: str) -> str:
+    return f"{prefix}-{uuid4().hex[:16]}"
+
+
+def unknown_id_like(known: str) -> str:
+    """Return an id of the form and length of a known one, with its last letters and digits rotated."""
+    return known[:-12] + known[-12:].translate(_ROTATED)

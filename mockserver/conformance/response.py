@@ -1,0 +1,76 @@
+"""Responses with the requests that they answer."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import httpx
+
+from mockserver.conformance.expectations import ScenarioFailure
+from mockserver.curl import curl_command
+
+Json = Any
+
+
+class UnexpectedResponse(ScenarioFailure):
+    """A response of another status or form than the behaviour promises.
+
+    `expected_status` is None where the behaviour leaves the exact status open.
+    """
+
+    def __init__(self, response: "ApiResponse", expected: str, expected_status: int | None = None) -> None:
+        super().__init__(f"{response.method} {response.path}", expected, response.summary)
+        self.response = response
+        self.expected_status = expected_status
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """A response with its request. `body` is the parsed JSON, or the text where it is not JSON."""
+
+    method: str
+    url: str
+    sent_headers: tuple[tuple[str, str], ...]
+    sent: bytes
+    status: int
+    headers: httpx.Headers
+    body: Json
+
+    def expect_ok(self) -> Json:
+        """Return the body; fail unless the status is 200."""
+        if self.status != 200:
+            self.fail("200", 200)
+        return self.body
+
+    def expect_error(self, status: int | None = None) -> dict[str, Any]:
+        """Return the `error` object, or an empty one where the body has none; fail unless `status`, or any 4xx."""
+        if self.status != status if status else not self.is_client_error:
+            self.fail(str(status or "a 4xx"), status)
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        return error if isinstance(error, dict) else {}
+
+    def fail(self, expected: str, expected_status: int | None = None) -> NoReturn:
+        raise UnexpectedResponse(self, expected, expected_status)
+
+    @property
+    def is_client_error(self) -> bool:
+        return 400 <= self.status < 500
+
+    @property
+    def path(self) -> str:
+        """The path and the query, as sent."""
+        return self.url[self.url.index("/", 8) :]
+
+    @property
+    def media_type(self) -> str:
+        return str(self.headers.get("Content-Type", "")).partition(";")[0]
+
+    @property
+    def summary(self) -> str:
+        """The status and the body, cut to 300 characters."""
+        body = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        return f"{self.status} {body if len(body) <= 300 else body[:297] + '...'}".rstrip()
+
+    def curl(self) -> str:
+        """Return a shell command that sends the request again; it takes the key from the variable MKA1_API_KEY."""
+        return curl_command(self.method, self.url, self.sent_headers, self.sent, options=["-i"])
