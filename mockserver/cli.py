@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
 from mockserver.errors import UsageError
+from mockserver.settings import EngineName, IdentityMode, Ids, LogFormat, Settings, UnknownFields
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_DEFAULTS = Settings()
 
 
 class Size(click.ParamType[int]):
@@ -22,6 +24,7 @@ class Size(click.ParamType[int]):
     _UNITS = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}  # noqa: RUF012
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse a size, as `click` demands."""
         text = str(value).strip()
         digits = text.rstrip("BKMGibkmgI")
         unit = text[len(digits) :].upper()
@@ -37,112 +40,97 @@ def main() -> None:
     """A verified fake of the MKA1 Conversations and Responses API."""
 
 
-def _setting(*names: str, of: str = "MOCKSERVER", **attributes: Any) -> Callable[[_Command], _Command]:
-    """An option that also reads an environment variable, `<OF>_<FLAG>`."""
+def _option(*names: str, prefix: str = "MOCKSERVER", **attributes: Any) -> Callable[[_Command], _Command]:
+    """Declare an option that can also be set by an environment variable, `<PREFIX>_<FLAG>`."""
     flag = names[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=f"{of}_{flag}", show_envvar=True, **attributes)
+    return click.option(*names, envvar=f"{prefix}_{flag}", show_envvar=True, **attributes)
 
 
-_verify_setting = partial(_setting, of="MOCKSERVER_VERIFY")
+def _choice(name: str, literal: Any, default: str, *, help: str) -> Callable[[_Command], _Command]:  # noqa: A002
+    """Declare an option whose choices are those of a `Literal` type."""
+    return _option(name, type=click.Choice(get_args(literal)), default=default, show_default=True, help=help)
+
+
+_verify_option = partial(_option, prefix="MOCKSERVER_VERIFY")
 
 
 @main.command()
-@_setting("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@_setting(
+@_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_option(
     "--port",
     default=8080,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="The port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 selects a free port.",
 )
-@_setting(
-    "--seed",
-    "seeds",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="A starting state: a shipped one or a file; repeatable.",
+@_option(
+    "--seed", "seeds", multiple=True, metavar="NAME|FILE", help="Initial state: a shipped seed or a file; repeatable."
 )
-@_setting(
+@_option(
     "--api-key",
     "api_keys",
     multiple=True,
     metavar="KEY[=ACCOUNT]",
-    help="Let in only the listed keys; repeatable. Without any, every key is let in.",
+    help="Accept only the listed keys; repeatable. Without this option, every key is accepted.",
 )
-@_setting(
+@_choice(
     "--identity-mode",
-    type=click.Choice(["sha256", "raw"]),
-    default="sha256",
-    show_default=True,
-    help="How `identity` shows the owner of a conversation.",
+    IdentityMode,
+    _DEFAULTS.identity_mode,
+    help="Form of a conversation's `identity`: the hashed owner or the owner itself.",
 )
-@_setting(
+@_option(
     "--rate-limit",
     "rate_limits",
     multiple=True,
     metavar="N/s|m|h|d",
-    help="The most requests of one API key; repeatable.",
+    help="Maximum number of requests for each API key; repeatable.",
 )
-@_setting(
-    "--ids",
-    type=click.Choice(["random", "sequential"]),
-    default="random",
-    show_default=True,
-    help="How ids are made up.",
-)
-@_setting(
+@_choice("--ids", Ids, _DEFAULTS.ids, help="Form of generated ids; sequential ids are the same in every run.")
+@_choice(
     "--unknown-fields",
-    type=click.Choice(["note", "reject"]),
-    default="note",
-    show_default=True,
-    help="Drop and note the body fields that the document does not know, or refuse the request.",
+    UnknownFields,
+    _DEFAULTS.unknown_fields,
+    help="Drop and log body fields that the document does not define, or reject the request.",
 )
-@_setting(
+@_choice(
     "--engine",
-    type=click.Choice(["compiled", "reference"]),
-    default="compiled",
-    show_default=True,
-    help="What checks requests and answers: the fast engine, or openapi-core (needs the extra `reference`).",
+    EngineName,
+    _DEFAULTS.engine,
+    help="Validator of requests and responses: compiled schemas, or openapi-core (needs the extra `reference`).",
 )
-@_setting("--max-body", type=Size(), default="10MiB", show_default=True, help="The largest request body.")
-@_setting("--cors", "cors_origins", multiple=True, metavar="ORIGIN", help="Let pages of this origin call; repeatable.")
-@_setting(
+@_option("--max-body", type=Size(), default="10MiB", show_default=True, help="Maximum size of a request body.")
+@_option("--cors", "cors_origins", multiple=True, metavar="ORIGIN", help="Allow pages of this origin; repeatable.")
+@_option(
     "--control-token",
     metavar="TOKEN",
-    help="Let only who sends this token steer the fake. Off loopback, one is made and printed when none is given.",
+    help="Require this token for control requests. Off loopback, one is generated and printed if none is given.",
 )
-@_setting(
-    "--log-format",
-    type=click.Choice(["text", "json", "none"]),
-    default="text",
-    show_default=True,
-    help="The form of the line that each request leaves on stderr.",
-)
+@_choice("--log-format", LogFormat, "text", help="Format of the access log on stderr.")
 def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     """Run the fake until it is interrupted."""
-    gc.disable()  # Until it serves: what is made on the way there stays, and looking through it takes its time.
+    gc.disable()  # Until the server is ready: the objects made on the way live as long as the process.
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError
     from mockserver.gateway.access_log import AccessLog
     from mockserver.server import is_loopback, listen, url_of
     from mockserver.server import serve as run
-    from mockserver.settings import Settings
 
-    made_up = None
+    generated_token = None
     try:
         listener = listen(host, port)
         if settings["control_token"] is None and not is_loopback(listener):
-            made_up = settings["control_token"] = secrets.token_urlsafe(16)
+            generated_token = settings["control_token"] = secrets.token_urlsafe(16)
         fake = create_app(Settings(**settings))
     except (UsageError, DocumentError) as error:
-        _stop(str(error))
+        _exit(str(error))
     url = url_of(listener)
 
     def announce() -> None:
         click.echo(f"Listening on {url}")
         sys.stdout.flush()
-        if made_up is not None:
-            click.echo(f"Control token: {made_up}", err=True)
+        if generated_token is not None:
+            click.echo(f"Control token: {generated_token}", err=True)
         if sys.stderr.isatty():
             for operation in fake.operations.values():
                 click.echo(f"  {operation.method:<6} {url}{operation.path}  {operation.id}", err=True)
@@ -153,85 +141,87 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
 
 @main.command()
 @click.argument("base_url")
-@_verify_setting(
+@_verify_option(
     "--api-key-env",
     metavar="NAME",
     default="MKA1_API_KEY",
     show_default=True,
-    help="The environment variable with the API key.",
+    help="Environment variable that holds the API key.",
 )
-@_verify_setting(
+@_verify_option(
     "--second-api-key-env",
     metavar="NAME",
     default="MKA1_SECOND_API_KEY",
     show_default=True,
-    help="The one with an API key of another account, if there is one.",
+    help="Environment variable that holds an API key of another account, if there is one.",
 )
-@_verify_setting("--no-api-key", is_flag=True, help="Send no key, for a target that wants none.")
-@_verify_setting("--prefix", default="/api/v1/llm", show_default=True, help="Where the API lies on the target.")
-@_verify_setting(
+@_verify_option("--no-api-key", is_flag=True, help="Send no key, for a target that needs none.")
+@_verify_option("--prefix", default="/api/v1/llm", show_default=True, help="Path of the API on the target.")
+@_verify_option(
     "--phases",
     default="behaviours,examples,coverage,fuzzing,stateful",
     show_default=True,
-    help="What to run, separated by commas.",
+    help="Phases to run, separated by commas.",
 )
-@_verify_setting(
+@_verify_option(
     "--rate-limit",
     metavar="N/s|m|h|d",
-    help="The most requests; 60/m unless the target is on this machine. `none` for no limit.",
+    help="Maximum request rate, or `none`; defaults to 60/m unless the target is on this machine.",
 )
-@_verify_setting("--max-requests", type=click.IntRange(min=1), help="The most requests in all, the clean-up included.")
-@_verify_setting(
-    "--max-time", type=click.FloatRange(min=1), metavar="SECONDS", help="The longest time, the clean-up included."
+@_verify_option("--max-requests", type=click.IntRange(min=1), help="Maximum number of requests, cleanup included.")
+@_verify_option(
+    "--max-time", type=click.FloatRange(min=1), metavar="SECONDS", help="Maximum duration, cleanup included."
 )
-@_verify_setting("--max-examples", type=click.IntRange(min=1), help="Made-up requests for each operation and phase.")
-@_verify_setting(
-    "--seed", type=click.IntRange(min=0), help="What the made-up requests grow from; a new one each time if not set."
+@_verify_option(
+    "--max-examples", type=click.IntRange(min=1), help="Number of generated requests for each operation and phase."
 )
-@_verify_setting("--strict", is_flag=True, help="What was only assumed must hold as well, and nothing may be new.")
-@_verify_setting(
+@_verify_option(
+    "--seed", type=click.IntRange(min=0), help="Random seed for the generated requests; by default a new one each run."
+)
+@_verify_option("--strict", is_flag=True, help="Also fail on assumed behaviours that do not hold and on drift.")
+@_verify_option(
     "--baseline",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file of deviations that are known and accepted.",
+    help="File of known, accepted deviations.",
 )
-@_verify_setting(
+@_verify_option(
     "--report-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write report.json, junit.xml and report.html into this folder.",
+    help="Write report.json, junit.xml and report.html to this directory.",
 )
-@click.option("--repeat", metavar="CASE", help="Look for this one case again, and say whether it is fixed.")
-@_verify_setting(
-    "--include-responses", is_flag=True, help="Run the operations of the Responses resource too; they cost money."
+@click.option("--repeat", metavar="CASE", help="Check only this case, and report whether it is fixed.")
+@_verify_option(
+    "--include-responses", is_flag=True, help="Also run the operations of the Responses resource, which cost money."
 )
-@_verify_setting(
+@_verify_option(
     "--account-level",
     is_flag=True,
-    help="Act for the account itself too: outside of the end users that the run makes up.",
+    help="Also send requests for the account itself, not only for end users that the run creates.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show every behaviour, also those that conform.")
+@click.option("-v", "--verbose", is_flag=True, help="List every behaviour, also those that conform.")
 def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: bool, **settings: Any) -> None:
-    """Hold the server at BASE_URL to the document and to the catalogue of behaviours.
+    """Test whether the server at BASE_URL conforms to the document and to the catalogue of behaviours.
 
-    What it makes there belongs to end users of its own and is deleted at the end.
+    The run creates its own end users and deletes their data at the end.
 
-    Exit code: 0 it conforms, 1 it does not, 2 it could not be run to the end.
+    Exit code: 0 if the server conforms, 1 if it does not, 2 if the run could not finish.
     """
     try:
         from mockserver.verify import command
     except ModuleNotFoundError as error:
-        _stop(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
+        _exit(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
     try:
         sys.exit(command.verify(base_url, report_dir, repeat, verbose=verbose, **settings))
     except UsageError as error:
-        _stop(str(error))
+        _exit(str(error))
 
 
 @main.command()
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-@click.option("--check", is_flag=True, help="Say whether the document is sound; print nothing else.")
+@click.option("--check", is_flag=True, help="Validate the document instead of printing it.")
 def spec(form: str, output: Path | None, check: bool) -> None:
-    """Print the OpenAPI document, bundled into one file."""
+    """Print the OpenAPI document as one file."""
     from mockserver.app import as_json, as_yaml
     from mockserver.contract.document import DocumentError, load_document
     from mockserver.contract.operations import Operations
@@ -240,10 +230,10 @@ def spec(form: str, output: Path | None, check: bool) -> None:
         document = load_document()
         if check:
             operations = Operations(document)
-            click.echo(f"The document is sound: {len(operations)} operations, every schema compiles.")
+            click.echo(f"The document is valid: {len(operations)} operations, every schema compiles.")
             return
     except DocumentError as error:
-        _stop(str(error), status=1)
+        _exit(str(error), status=1)
     text = as_json(document) if form == "json" else as_yaml(document)
     if output is None:
         sys.stdout.buffer.write(text)
@@ -251,9 +241,9 @@ def spec(form: str, output: Path | None, check: bool) -> None:
     try:
         output.write_bytes(text)
     except OSError as error:
-        _stop(f"cannot write {output}: {error.strerror}")
+        _exit(f"cannot write {output}: {error.strerror}")
 
 
-def _stop(message: str, status: int = 2) -> NoReturn:
+def _exit(message: str, status: int = 2) -> NoReturn:
     click.echo(f"mockserver: {message}", err=True)
     sys.exit(status)

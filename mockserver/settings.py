@@ -1,10 +1,10 @@
-"""What can be set about one fake."""
+"""The settings of one fake, and the choices that several settings offer."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from mockserver.errors import UsageError
 
@@ -14,12 +14,14 @@ UnknownFields = Literal["note", "reject"]
 EngineName = Literal["compiled", "reference"]
 Seed = str | Path | Mapping[str, Any]
 
+LogFormat = Literal["text", "json", "none"]
+
 DEFAULT_API_KEY = "mka1-test-key"
-"""The key that owns what a seed gives to nobody, as long as every key is let in. It opens nothing but the fake."""
+"""The default owner of seeded data that names no owner, unless `Settings.api_keys` lists keys."""
 
 
 class Rate(NamedTuple):
-    """`limit` requests in any `seconds` that begin with a key's first one."""
+    """`limit` requests in `seconds`, counted from the first request."""
 
     limit: int
     seconds: int
@@ -27,14 +29,14 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one fake; each is checked when the record is made.
+    """The settings of one fake, validated on construction.
 
-    `api_keys` are `KEY` or `KEY=ACCOUNT`; without any, every key is let in. `rate_limits` are such as `60/m`, per API
-    key, in `s`, `m`, `h` or `d`. `max_body` is in bytes. `seeds` are names of shipped seeds, paths, or mappings.
-    Without `control` there is no control API; with a `control_token`, only for who sends it.
+    `api_keys` are `KEY` or `KEY=ACCOUNT`; if there are none, every key is accepted. `rate_limits` such as `60/m`
+    (units `s`, `m`, `h`, `d`) apply to each API key. `max_body` is in bytes. `seeds` are names of shipped seeds, paths
+    or mappings. `control` enables the control API; a `control_token` is then required in its requests.
 
     Raises:
-        UsageError: a setting is not what it must be.
+        UsageError: a setting is invalid.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -52,44 +54,42 @@ class Settings:
     def __post_init__(self) -> None:
         self.accounts()
         self.rates()
-        for name, options in (
-            ("identity_mode", ("sha256", "raw")),
-            ("ids", ("random", "sequential")),
-            ("unknown_fields", ("note", "reject")),
-            ("engine", ("compiled", "reference")),
-        ):
-            if getattr(self, name) not in options:
-                raise UsageError(f"{name} must be {' or '.join(options)}, not {getattr(self, name)!r}")
+        for setting in fields(self):
+            choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
+            if choices and getattr(self, setting.name) not in choices:
+                value = getattr(self, setting.name)
+                raise UsageError(f"{setting.name} must be {' or '.join(choices)}, not {value!r}")
         if self.max_body < 1:
             raise UsageError(f"max_body must be at least 1 byte, not {self.max_body}")
 
     def accounts(self) -> dict[str, str | None]:
-        """Each listed API key with the account that it was given, if any."""
+        """Map each listed API key to its account, or to None if it names none."""
         accounts: dict[str, str | None] = {}
         for entry in self.api_keys:
             key, separator, account = entry.partition("=")
             if not key or key.split() != [key] or not key.isascii() or (separator and not account.strip()):
-                raise UsageError("an API key must be KEY or KEY=ACCOUNT, KEY without spaces; one is not")
+                raise UsageError("an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces")
             if key in accounts:
                 raise UsageError("an API key is listed twice")
             accounts[key] = account or None
         return accounts
 
     def rates(self) -> tuple[Rate, ...]:
-        return tuple(rate_of(text) for text in self.rate_limits)
+        """Parse the rate limits."""
+        return tuple(parse_rate(text) for text in self.rate_limits)
 
 
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def rate_of(text: str) -> Rate:
-    """The rate that a text such as `60/m` means.
+def parse_rate(text: str) -> Rate:
+    """Parse a rate such as `60/m`.
 
     Raises:
-        UsageError: it means none.
+        UsageError: the text is not a rate.
     """
-    found = _RATE.fullmatch(text)
-    if found is None:
+    match = _RATE.fullmatch(text)
+    if match is None:
         raise UsageError(f"a rate limit must be such as 10/s, 60/m, 1000/h or 5000/d, not {text!r}")
-    return Rate(int(found[1]), _SECONDS[found[2]])
+    return Rate(int(match[1]), _SECONDS[match[2]])

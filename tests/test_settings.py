@@ -21,7 +21,7 @@ from mockserver import Settings, UsageError
         ({"max_body": 0}, "max_body must be at least 1 byte, not 0"),
     ],
 )
-def test_a_wrong_setting_is_named_and_no_key_is_shown(settings, message):
+def test_an_invalid_setting_is_named_and_no_key_is_shown(settings, message):
     with pytest.raises(UsageError) as caught:
         Settings(**settings)
     assert str(caught.value).startswith(message)

@@ -69,7 +69,7 @@ def test_an_installed_copy_serves_from_its_own_files(installed):
 def test_the_installed_command_knows_the_document(installed):
     _, run = installed
     result = run("-m", "mockserver", "spec", "--check")
-    assert result.stdout.startswith("The document is sound: 10 operations")
+    assert result.stdout.startswith("The document is valid: 10 operations")
 
 
 def test_the_wheel_holds_the_product_and_nothing_else(wheel):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mockserver.conformance.paths import PREFIX
 from mockserver.errors import UsageError
-from mockserver.settings import Rate, rate_of
+from mockserver.settings import Rate, parse_rate
 from mockserver.verify.baseline import load_baseline
 from mockserver.verify.report.console import Progress, print_repeated, print_report
 from mockserver.verify.report.model import Phase
@@ -123,4 +123,4 @@ def _phases(text: str) -> tuple[Phase, ...]:
 def _rate(text: str | None, host: str) -> Rate | None:
     if text == "none" or (text is None and host in _LOCAL):
         return None
-    return rate_of(text or _DEFAULT_RATE)
+    return parse_rate(text or _DEFAULT_RATE)

@@ -15,7 +15,7 @@ from mockserver.conformance.paths import PREFIX
 from mockserver.conformance.scenarios import conversation_lists, conversations, metadata, tenancy
 from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
-from mockserver.settings import rate_of
+from mockserver.settings import parse_rate
 from mockserver.verify import run as run_module
 from mockserver.verify import transport as transport_module
 from mockserver.verify.report.model import PHASES, Report
@@ -213,7 +213,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> Idle:
 
 def test_no_more_time_than_allowed_is_taken(gateway: Start, idle: Idle) -> None:
     target = gateway()
-    report = target.verify(limits=Limits(rate=rate_of("40/s"), seconds=2))
+    report = target.verify(limits=Limits(rate=parse_rate("40/s"), seconds=2))
     assert 1002 - 4 / 40 < idle.now <= 1002, "the clean-up is paced, too"
     assert states(report) == {"behaviours": "stopped"}
     assert target.left() == []
@@ -221,7 +221,7 @@ def test_no_more_time_than_allowed_is_taken(gateway: Start, idle: Idle) -> None:
 
 def test_the_rate_is_kept(gateway: Start, idle: Idle) -> None:
     target = gateway()
-    target.verify(limits=Limits(rate=rate_of("50/s"), max_requests=40))
+    target.verify(limits=Limits(rate=parse_rate("50/s"), max_requests=40))
     assert idle.now - 1000 == pytest.approx((target.requests() - 1) / 50)
 
 
