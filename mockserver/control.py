@@ -12,7 +12,7 @@ from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.determinism import AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound, Unauthorized
-from mockserver.findings import json_pointer
+from mockserver.findings import Code, Finding, Location, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
 from mockserver.gateway.faults import Fault
@@ -76,13 +76,14 @@ class Control:
         operation = context.body.get("operation")
         if operation is not None and operation not in self._operations:
             known = ", ".join(self._operations)
-            raise InvalidRequest.at("body", "/operation", f"must be one of {known}, not '{operation[:80]}'")
+            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not '{operation[:80]}'")
         key = context.body.get("api_key", _key(context))
         if _key(context) not in (None, key):
-            raise InvalidRequest.at("body", "/api_key", "must be that of the query, or left out")
+            raise _invalid("body", "/api_key", "const", "must be that of the query, or left out")
         fault = Fault.from_dict(context.body, None if key is None else key_fingerprint(key))
         if fault.objection is not None:
-            raise InvalidRequest.at("body", *fault.objection)
+            pointer, message = fault.objection
+            raise _invalid("body", pointer, "invalid_fault", message)
         return self._state.faults.add(fault).as_dict()
 
     def clear_faults(self, context: Context) -> Any:
@@ -134,13 +135,13 @@ class Control:
             seed = seed["name"]
             if seed not in shipped_seeds():  # A file is for who starts the server to name.
                 known = ", ".join(shipped_seeds())
-                raise InvalidRequest.at("body", "/name", f"must be one of {known}, not '{seed[:80]}'")
+                raise _invalid("body", "/name", "enum", f"must be one of {known}, not '{seed[:80]}'")
         try:
             use(seed, _key(context))
         except SeedError as error:
             if "name" in context.body:
-                raise InvalidRequest.at("body", "/name", f"{error.place}: {error.reason}") from error
-            raise InvalidRequest.at("body", error.pointer, error.reason) from error
+                raise _invalid("body", "/name", "invalid_seed", f"{error.place}: {error.reason}") from error
+            raise _invalid("body", error.pointer, "invalid_seed", error.reason) from error
         return DONE
 
     def _account(self, context: Context) -> str | None:
@@ -173,10 +174,14 @@ class ControlToken:
 def _as_json(handler: Callable[[Context], Any]) -> Callable[[Context], bytes]:
     def answer(context: Context) -> bytes:
         for name, _ in context.undeclared_query:  # A misspelt `api_key` must not act on everyone's.
-            raise InvalidRequest.at("query", json_pointer([name]), "is not a parameter here")
+            raise _invalid("query", json_pointer([name]), "unknown_parameter", "is not a parameter here")
         return orjson.dumps(handler(context))
 
     return answer
+
+
+def _invalid(location: Location, pointer: str, code: Code, message: str) -> InvalidRequest:
+    return InvalidRequest([Finding("request", location, pointer, code, message)])
 
 
 def _key(context: Context) -> str | None:

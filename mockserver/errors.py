@@ -22,16 +22,15 @@ ApiError
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mockserver.findings import Finding
+
 
 class UsageError(Exception):
     """The fake cannot start as asked; the message is one line that says what to do."""
 
 
 class ApiError(Exception):
-    """An answer other than 200.
-
-    `findings` are `{"in": "body"|"query"|"path"|"header", "pointer": JSON pointer, "message": text}`.
-    """
+    """An error response; `findings` are the mistakes that caused it."""
 
     status: ClassVar[int]
 
@@ -40,7 +39,7 @@ class ApiError(Exception):
         message: str,
         *,
         param: str | None = None,
-        findings: Sequence[Mapping[str, str]] = (),
+        findings: Sequence[Finding] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -53,37 +52,28 @@ class ApiError(Exception):
         """The JSON body of the answer."""
         body = envelope(self.status, self.message, self.param)
         if self.findings:
-            body["error"]["findings"] = [dict(finding) for finding in self.findings]
+            body["error"]["findings"] = [finding.as_dict() for finding in self.findings]
         return body
 
 
 class InvalidRequest(ApiError):
+    """A request with mistakes; the message of the response tells the first of them."""
+
     status = 400
 
-    @classmethod
-    def at(cls, location: str, pointer: str, message: str) -> "InvalidRequest":
-        """One thing is wrong, in one place."""
-        return cls.of([{"in": location, "pointer": pointer, "message": message}])
-
-    @classmethod
-    def of(cls, findings: Sequence[Mapping[str, str]]) -> "InvalidRequest":
-        """The first finding speaks for all."""
+    def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
-        param = parameter_name(first["in"], first["pointer"])
-        message = f"{param}: {first['message']}" if param else first["message"]
+        param = parameter_name(first.location, first.pointer)
+        message = f"{param}: {first.message}" if param else first.message
         if len(findings) > 1:
             message += f" (and {len(findings) - 1} more, see findings)"
-        return cls(message, param=param, findings=findings)
+        super().__init__(message, param=param, findings=findings)
 
 
 class UnknownCursor(InvalidRequest):
     def __init__(self, after: str) -> None:
         message = f"{quoted(after)} is not an id of this list"
-        super().__init__(
-            f"after: {message}",
-            param="after",
-            findings=[{"in": "query", "pointer": "/after", "message": message}],
-        )
+        super().__init__([Finding("request", "query", "/after", "unknown_cursor", message)])
 
 
 class ItemIdInUse(InvalidRequest):
@@ -91,21 +81,13 @@ class ItemIdInUse(InvalidRequest):
 
     def __init__(self, item_id: str, index: int) -> None:
         message = f"the id {quoted(item_id)} is already in use"
-        super().__init__(
-            f"items[{index}].id: {message}",
-            param=f"items[{index}].id",
-            findings=[{"in": "body", "pointer": f"/items/{index}/id", "message": message}],
-        )
+        super().__init__([Finding("request", "body", f"/items/{index}/id", "id_in_use", message)])
 
 
 class ReferenceWithinConversation(InvalidRequest):
     def __init__(self, item_id: str, index: int) -> None:
         message = f"the item {quoted(item_id)} is already in this conversation, so it cannot be referenced here"
-        super().__init__(
-            f"items[{index}].id: {message}",
-            param=f"items[{index}].id",
-            findings=[{"in": "body", "pointer": f"/items/{index}/id", "message": message}],
-        )
+        super().__init__([Finding("request", "body", f"/items/{index}/id", "reference_within_conversation", message)])
 
 
 class Unauthorized(ApiError):

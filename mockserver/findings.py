@@ -1,28 +1,49 @@
-"""What is wrong with a request or a response, as a value."""
+"""Mistakes in requests and responses, as values."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 Side = Literal["request", "response"]
 Location = Literal["body", "query", "path", "header", "cookie", "status"]
 
+_Keyword = Literal[
+    "const", "contains", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maximum", "maxItems", "maxLength",
+    "maxProperties", "minimum", "minItems", "minLength", "minProperties", "multipleOf", "not", "oneOf", "pattern",
+    "propertyNames", "required", "type", "uniqueItems",
+]  # fmt: skip
+_Text = Literal[
+    "duplicate_name", "invalid_encoding", "invalid_json", "lone_surrogate", "nested_too_deeply", "number_too_large"
+]
+_Http = Literal[
+    "duplicate_parameter", "invalid_format", "undeclared_status", "unexpected_body", "unexpected_content_type",
+    "unknown_parameter",
+]  # fmt: skip
+_Value = Literal["null_not_allowed", "unknown_field", "schema"]
+_State = Literal["id_in_use", "invalid_fault", "invalid_seed", "reference_within_conversation", "unknown_cursor"]
+_Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "missing_operation", "reference_engine"]
+
+Code = _Keyword | _Value | _Text | _Http | _State | _Failure
+"""All codes: the keyword of JSON Schema that a value breaks, else a name for the kind of mistake."""
+CODES: frozenset[str] = frozenset(code for group in get_args(Code) for code in get_args(group))
+
 
 class Finding(NamedTuple):
-    """One mistake.
+    """One mistake in a request or a response.
 
-    `pointer` is the JSON pointer of the offending place within `location`; that of a missing field names the field.
-    `schema_pointer` is the place in the document that it breaks.
+    `pointer` is a JSON pointer to the value within `location`; that of a missing field names the field. `code` is for
+    programs, `message` for people. `schema_pointer` is the place in the document that the value breaks.
     """
 
     side: Side
     location: Location
     pointer: str
+    code: Code
     message: str
     schema_pointer: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        """As it stands in an error body."""
-        return {"in": self.location, "pointer": self.pointer, "message": self.message}
+        """Return the finding as it stands in an error body."""
+        return {"in": self.location, "pointer": self.pointer, "code": self.code, "message": self.message}
 
 
 def json_pointer(path: Iterable[str | int]) -> str:

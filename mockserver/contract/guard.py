@@ -116,7 +116,7 @@ class _HeldResponse:
     async def fail(self, error: Exception) -> None:
         """Answer in the place of an application that has raised `error`, unless it had answered."""
         message = f"{self._operation.id} failed: {type(error).__name__}. See the log."
-        self._context.findings += (Finding("response", "status", "", message),)
+        self._context.findings += (Finding("response", "status", "", "application_error", message),)
         if not self._is_sent:
             await self._fail(InternalError(message))
 
@@ -130,7 +130,7 @@ def _broken(operation: Operation, findings: Sequence[Finding]) -> InternalError:
     where = f"{first.location} {first.pointer}".strip()
     return InternalError(
         f"The answer of {operation.id} breaks the document: response {where}: {first.message}",
-        findings=[finding.as_dict() for finding in findings],
+        findings=findings,
     )
 
 
@@ -188,7 +188,7 @@ class RequestGuard:
                 drop(context.body, unknown)
         if findings:
             context.findings += tuple(findings)
-            raise InvalidRequest.of([finding.as_dict() for finding in findings])
+            raise InvalidRequest(findings)
 
     def _media_type(self, context: Context, checker: Checker) -> str:
         sent = context.headers.get(b"content-type")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jiter
 import orjson
 
-from mockserver.findings import json_pointer, shown
+from mockserver.findings import Code, json_pointer, shown
 
 MOST_LEVELS = 200  # About as deep as jiter goes.
 
@@ -15,9 +15,10 @@ MOST_LEVELS = 200  # About as deep as jiter goes.
 class JsonError(Exception):
     """The text is not acceptable JSON; `pointer` is the place, as far as there is one."""
 
-    def __init__(self, pointer: str, message: str) -> None:
+    def __init__(self, pointer: str, code: Code, message: str) -> None:
         super().__init__(message)
         self.pointer = pointer
+        self.code: Code = code
         self.message = message
 
 
@@ -64,20 +65,20 @@ def _explained(text: bytes, reason: str) -> JsonError:
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
-        return JsonError("", f"is not UTF-8 (byte {error.start})")
+        return JsonError("", "invalid_encoding", f"is not UTF-8 (byte {error.start})")
     if decoded.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
-        return JsonError("", "is not JSON: it begins with a byte order mark")
+        return JsonError("", "invalid_json", "is not JSON: it begins with a byte order mark")
     try:
         value = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_NotANumber)
     except json.JSONDecodeError as error:
-        return JsonError("", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
+        return JsonError("", "invalid_json", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
     except RecursionError:
-        return JsonError("", f"is nested deeper than {MOST_LEVELS} levels")
+        return JsonError("", "nested_too_deeply", f"is nested deeper than {MOST_LEVELS} levels")
     except ValueError:  # More digits than Python turns into an integer.
-        return JsonError("", "has a number that is too large")
-    for path, message in _faults(value):
-        return JsonError(json_pointer(path), message)
-    return JsonError("", f"is not JSON: {reason}")
+        return JsonError("", "number_too_large", "has a number that is too large")
+    for path, code, message in _faults(value):
+        return JsonError(json_pointer(path), code, message)
+    return JsonError("", "invalid_json", f"is not JSON: {reason}")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> Any:
@@ -89,26 +90,26 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Any:
     return seen
 
 
-def _faults(root: Any) -> Iterator[tuple[list[str | int], str]]:
+def _faults(root: Any) -> Iterator[tuple[list[str | int], Code, str]]:
     """In the order of the text, without recursion: the text may be nested deeply."""
     stack: list[tuple[list[str | int], Any]] = [([], root)]
     while stack:
         path, value = stack.pop()
         match value:
             case _Duplicates(name):
-                yield [*path, name], "is there twice"
+                yield [*path, name], "duplicate_name", "is there twice"
             case _NotANumber(name):
-                yield path, f"must be a JSON value, not {name}"
+                yield path, "invalid_json", f"must be a JSON value, not {name}"
             case str() if not _is_text(value):
-                yield path, "has half a surrogate pair"
+                yield path, "lone_surrogate", "has half a surrogate pair"
             case int() | float() if not isinstance(value, bool) and not _fits(value):
-                yield path, f"is a number that is too large: {shown(value)}"
+                yield path, "number_too_large", f"is a number that is too large: {shown(value)}"
             case dict() | list() if len(path) >= MOST_LEVELS:
-                yield [], f"is nested deeper than {MOST_LEVELS} levels"
+                yield [], "nested_too_deeply", f"is nested deeper than {MOST_LEVELS} levels"
             case dict():
                 for name in value:
                     if not _is_text(name):
-                        yield path, "has a name with half a surrogate pair"
+                        yield path, "lone_surrogate", "has a name with half a surrogate pair"
                 stack.extend(([*path, name], child) for name, child in reversed(value.items()))
             case list():
                 stack.extend(([*path, index], child) for index, child in reversed(list(enumerate(value))))

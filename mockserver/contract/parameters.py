@@ -6,7 +6,7 @@ from math import isinf
 from typing import Any, cast
 
 from mockserver.contract.operations import Parameter
-from mockserver.findings import Finding, Location, Side, json_pointer
+from mockserver.findings import Code, Finding, Location, Side, json_pointer
 
 _PRIMITIVES = frozenset({"string", "number", "integer", "boolean"})
 _SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "deepObject": ","}
@@ -25,13 +25,13 @@ def value_of(parameter: Parameter, texts: list[str], findings: list[Finding], si
         parts = texts if exploded else [part for text in texts for part in _split(parameter, text)]
         value = [from_text(part, schema.item_types) for part in parts]
     elif len(texts) > 1:
-        findings.append(wrong(parameter, f"must be given once, not {len(texts)} times", side))
+        findings.append(wrong(parameter, "duplicate_parameter", f"must be given once, not {len(texts)} times", side))
         return None
     elif "object" in types and not types & _PRIMITIVES:
         fields = _fields(parameter, texts[0])
         if fields is None:
             example = "name=value,name=value" if parameter.explode else "name,value,name,value"
-            findings.append(wrong(parameter, f"must be written as {example}", side))
+            findings.append(wrong(parameter, "invalid_format", f"must be written as {example}", side))
             return None
         return object_of(parameter, fields, findings, side)
     else:
@@ -47,8 +47,8 @@ def object_of(
     return _valid(parameter, value, findings, side)
 
 
-def wrong(parameter: Parameter, message: str, side: Side = "request") -> Finding:
-    return Finding(side, _location(parameter), json_pointer([parameter.name]), message)
+def wrong(parameter: Parameter, code: Code, message: str, side: Side = "request") -> Finding:
+    return Finding(side, _location(parameter), json_pointer([parameter.name]), code, message)
 
 
 def _split(parameter: Parameter, text: str) -> list[str]:

@@ -28,7 +28,7 @@ from mockserver.contract.document import DocumentError
 from mockserver.contract.json_text import MOST_LEVELS
 from mockserver.contract.operations import Operation, is_json
 from mockserver.contract.requests import Parameters, header_text
-from mockserver.findings import Finding, Location, Side, json_pointer, shown
+from mockserver.findings import CODES, Code, Finding, Location, Side, json_pointer, shown
 
 
 class ReferenceEngine:
@@ -69,7 +69,7 @@ class ReferenceEngine:
             try:
                 errors = list(self._responses._iter_errors(status, content, Headers(sent), media_type, place))
             except (TypeError, ValueError) as error:  # A tag that is an array or object is too much for it.
-                return [Finding("response", "body", "", f"cannot be read: {_on_one_line(error)}")]
+                return [Finding("response", "body", "", "reference_engine", f"cannot be read: {_on_one_line(error)}")]
         return [finding for error in errors for finding in _response_findings(error)]
 
     def _place(self, operation: Operation) -> "_Place":
@@ -110,7 +110,7 @@ class ReferenceChecker:
             location = "query"
             pairs = list(_query_pairs(query_string))
         except UnicodeDecodeError:
-            return Parameters({}, {}, {}, []), [Finding("request", location, "", "is not UTF-8")]
+            return Parameters({}, {}, {}, []), [Finding("request", location, "", "invalid_encoding", "is not UTF-8")]
         declared = {parameter.name for parameter in self._operation.parameters if parameter.location == "query"}
         names = [parameter.name for parameter in self._operation.parameters if parameter.location == "header"]
         header = [(name, header_text(value)) for name in names for value in headers(name.lower().encode())]
@@ -133,7 +133,7 @@ class ReferenceChecker:
         try:
             return self._validator._get_body(content, media_type, self._place.operation), []
         except (OpenAPIError, TypeError) as error:  # A tag that is an array or object is too much for it.
-            return None, list(_findings_of(error, "request", "body", [], "the body is required"))
+            return None, list(_findings_of(error, "request", "body", [], "required", "the body is required"))
 
     def unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
         """The fields of a valid body that the document does not know."""
@@ -143,7 +143,7 @@ class ReferenceChecker:
         factory = self._validator.schema_validators_factory
         validator = factory.create(self._validator.spec, content / "schema").validator
         return [
-            Finding("request", "body", json_pointer(path), "is not a field of this object")
+            Finding("request", "body", json_pointer(path), "unknown_field", "is not a field of this object")
             for path in _unknown([validator], body, [])
         ]
 
@@ -166,23 +166,37 @@ def _query_pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
+def _told(is_missing: bool) -> tuple[Code, str]:
+    return ("required", "is required") if is_missing else ("reference_engine", "is not valid")
+
+
+def _code(error: ValidationError) -> Code:
+    if error.instance is None and error.validator in ("type", "enum", "const"):
+        return "null_not_allowed"
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        return "unknown_field"
+    return cast(Code, error.validator) if error.validator in CODES else "schema"
+
+
 def _parameter_findings(error: Any) -> Iterator[Finding]:
-    message = "is required" if isinstance(error, MissingRequiredParameter) else "is not valid"
-    yield from _findings_of(error, "request", error.location, [error.name], message)
+    told = _told(isinstance(error, MissingRequiredParameter))
+    yield from _findings_of(error, "request", error.location, [error.name], *told)
 
 
 def _response_findings(error: Any) -> Iterator[Finding]:
     if isinstance(error, HeaderValidationError):
-        message = "is required" if isinstance(error, MissingHeaderError) else "is not valid"
-        yield from _findings_of(error, "response", "header", [error.name], message)
+        told = _told(isinstance(error, MissingHeaderError))
+        yield from _findings_of(error, "response", "header", [error.name], *told)
     elif not hasattr(error, "http_status"):
-        yield from _findings_of(error, "response", "body", [], "is required")
+        yield from _findings_of(error, "response", "body", [], "required", "is required")
     else:
-        yield Finding("response", "status", "", f"the document does not know {error.http_status} here")
+        yield Finding(
+            "response", "status", "", "undeclared_status", f"the document does not know {error.http_status} here"
+        )
 
 
 def _findings_of(
-    error: Exception, side: Side, location: Location, at: list[str | int], message: str
+    error: Exception, side: Side, location: Location, at: list[str | int], code: Code, message: str
 ) -> Iterator[Finding]:
     """What an error of openapi-core says: that of its cause, or those of the schema."""
     cause = error.__cause__ or error
@@ -191,15 +205,21 @@ def _findings_of(
         for schema_error in schema_errors:
             deepest = cast(ValidationError, best_match(iter([schema_error])))
             path = [*at, *deepest.absolute_path, *_missing(deepest)]
-            yield Finding(side, location, json_pointer(path), _on_one_line(deepest.message))
+            yield Finding(side, location, json_pointer(path), _code(deepest), _on_one_line(deepest.message))
     elif isinstance(cause, MediaTypeNotFound):
         expected = " or ".join(cause.availableMimetypes)
-        yield Finding(side, "header", "/Content-Type", f"must be {expected}, not {shown(cause.mimetype)}")
+        yield Finding(
+            side,
+            "header",
+            "/Content-Type",
+            "unexpected_content_type",
+            f"must be {expected}, not {shown(cause.mimetype)}",
+        )
     elif cause is error and isinstance(error, OpenAPIError):
-        yield Finding(side, location, json_pointer(at), message)
+        yield Finding(side, location, json_pointer(at), code, message)
     else:
         reason = cause.__cause__ or cause.__context__ or cause
-        yield Finding(side, location, json_pointer(at), f"cannot be read: {_on_one_line(reason)}")
+        yield Finding(side, location, json_pointer(at), "reference_engine", f"cannot be read: {_on_one_line(reason)}")
 
 
 def _missing(error: ValidationError) -> Iterator[str]:

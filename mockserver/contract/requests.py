@@ -66,7 +66,9 @@ class RequestChecker:
         if not content.strip():
             if self._operation.body_required:
                 kind = "JSON body" if self._json else "body"
-                return None, [Finding("request", "body", "", f"a {kind} is required, the request has none")]
+                return None, [
+                    Finding("request", "body", "", "required", f"a {kind} is required, the request has none")
+                ]
             return None, []
         if media_type not in self._json:
             return content, []
@@ -74,7 +76,7 @@ class RequestChecker:
             value = json_text.parse(content)
         except json_text.JsonError as error:
             subject = "" if error.pointer else "the body "
-            return None, [Finding("request", "body", error.pointer, subject + error.message)]
+            return None, [Finding("request", "body", error.pointer, error.code, subject + error.message)]
         schema = self._schemas[media_type]
         if schema is None or schema.is_valid(value):
             return value, []
@@ -92,7 +94,7 @@ class RequestChecker:
             try:
                 text = unquote(text, errors="strict") if "%" in text else text
             except UnicodeDecodeError:
-                findings.append(wrong(parameter, "is not UTF-8"))
+                findings.append(wrong(parameter, "invalid_encoding", "is not UTF-8"))
             else:
                 values[parameter.name] = value_of(parameter, [text], findings)
         return values
@@ -104,7 +106,7 @@ class RequestChecker:
             if sent:
                 values[parameter.name] = value_of(parameter, list(map(header_text, sent)), findings)
             elif parameter.required:
-                findings.append(wrong(parameter, "is required"))
+                findings.append(wrong(parameter, "required", "is required"))
         return values
 
     def _query_values(
@@ -114,7 +116,7 @@ class RequestChecker:
         try:
             pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
         except UnicodeDecodeError:
-            findings.append(Finding("request", "query", "", "is not UTF-8"))
+            findings.append(Finding("request", "query", "", "invalid_encoding", "is not UTF-8"))
             return values, []
         sent: dict[str, list[str]] = {}
         for name, text in pairs:
@@ -127,20 +129,22 @@ class RequestChecker:
             elif parameter.style == "deepObject":
                 fields = _bracketed(parameter.name, sent)
                 if len(dict(fields)) < len(fields):
-                    findings.append(wrong(parameter, "has a field that is given more than once"))
+                    findings.append(
+                        wrong(parameter, "duplicate_parameter", "has a field that is given more than once")
+                    )
                 elif fields:
                     values[parameter.name] = object_of(parameter, fields, findings)
                 elif parameter.required:
-                    findings.append(wrong(parameter, "is required"))
+                    findings.append(wrong(parameter, "required", "is required"))
             elif _is_spread(parameter):
                 spread = parameter
             elif parameter.required:
-                findings.append(wrong(parameter, "is required"))
+                findings.append(wrong(parameter, "required", "is required"))
         undeclared = [(name, text) for name, text in pairs if name in sent]
         if spread is not None and undeclared:
             values[spread.name] = object_of(spread, undeclared, findings)
         elif spread is not None and spread.required:
-            findings.append(wrong(spread, "is required"))
+            findings.append(wrong(spread, "required", "is required"))
         return values, undeclared
 
 

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 from jsonschema_rs import (
@@ -17,7 +17,7 @@ from jsonschema_rs import (
 )
 
 from mockserver.contract.document import DocumentError
-from mockserver.findings import Finding, Location, Side, escaped, json_pointer, shown, unescaped
+from mockserver.findings import CODES, Code, Finding, Location, Side, escaped, json_pointer, shown, unescaped
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"
@@ -186,15 +186,21 @@ class Schema:
         try:
             errors = list(self._validator.iter_errors(value))
         except ValueError:  # The validator gives back no value of more than 255 levels.
-            return [Finding(side, location, at, "is wrong somewhere, and nested too deeply to tell where")]
-        for error in errors:
-            for pointer, message, schema_pointer in _Explainer(self._schemas, value).explain(error):
-                finding = Finding(side, location, at + pointer, message, schema_pointer)
-                found.setdefault((pointer, message), finding)
+            return [
+                Finding(
+                    side, location, at, "nested_too_deeply", "is wrong somewhere, and nested too deeply to tell where"
+                )
+            ]
+        explainer = _Explainer(self._schemas, value)
+        explanations = [explanation for error in errors for explanation in explainer.explain(error)]
         # A value of the wrong type is no listed value either: one mistake, told by the list.
-        listed = {one.pointer for one in found.values() if one.schema_pointer.endswith(("/enum", "/const"))}
-        told = [one for one in found.values() if one.pointer not in listed or not one.schema_pointer.endswith("/type")]
-        return told[:_MOST_FINDINGS]
+        listed = {one.pointer for one in explanations if one.code in ("enum", "const")}
+        for pointer, code, message, schema_pointer, is_null in explanations:
+            if code != "type" or pointer not in listed:
+                told: Code = "null_not_allowed" if is_null else code
+                finding = Finding(side, location, at + pointer, told, message, schema_pointer)
+                found.setdefault((pointer, message), finding)
+        return list(found.values())[:_MOST_FINDINGS]
 
     def refusals(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
         """What is wrong with `value`, fields that are not declared included."""
@@ -225,7 +231,7 @@ class Schema:
             owner = _end(value, path)
             hint = _nearly(name, known.get(json_pointer(path), set()) - owner.keys())
             pointer = json_pointer([*path, name])
-            findings.append(Finding(side, location, pointer, f"is not a field of this object{hint}"))
+            findings.append(Finding(side, location, pointer, "unknown_field", f"is not a field of this object{hint}"))
         return findings
 
 
@@ -283,7 +289,13 @@ def _closed(node: Any, *, names: bool = False, composed: bool = False) -> Any:
     return closed
 
 
-_Explanation = tuple[str, str, str]  # pointer, message, schema pointer
+class _Explanation(NamedTuple):
+    pointer: str
+    code: Code
+    message: str
+    schema_pointer: str
+    is_null: bool = False
+    """Whether the mistake is that the value is null."""
 
 
 class _Explainer:
@@ -298,8 +310,10 @@ class _Explainer:
         if isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
             yield from self._explain_union(error, kind.context)
             return
+        code = _code(kind)
+        is_null = error.instance is None and code in ("type", "enum", "const")
         for path, message in self._messages(error):
-            yield json_pointer(path), message, _document_pointer(error)
+            yield _Explanation(json_pointer(path), code, message, _document_pointer(error), is_null)
 
     def _messages(self, error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
         kind = error.kind
@@ -394,7 +408,8 @@ class _Explainer:
         meant = [index for index in range(len(branches)) if not _wrong_type(context[index], error.instance_path)]
         if not meant:
             types = frozenset().union(*(self._schemas.json_types(branch) for branch in branches))
-            yield json_pointer(path), f"must be {_one_of(_articled(types))}, not {shown(value)}", pointer
+            message = f"must be {_one_of(_articled(types))}, not {shown(value)}"
+            yield _Explanation(json_pointer(path), "type", message, pointer, value is None)
             return
         if isinstance(value, dict):
             owner = self._schemas.node(pointer.rpartition("/")[0])
@@ -409,9 +424,12 @@ class _Explainer:
                     meant = [index for index in meant if self._can_be_untagged(branches[index], tag, value)]
                 if not meant:
                     options = _unique(known)
-                    absent = f"is required: {_one_of(map(shown, options))}"
-                    message = _not_listed(value[tag], options) if tag in value else absent
-                    yield json_pointer([*path, tag]), message, pointer
+                    place = json_pointer([*path, tag])
+                    if tag in value:
+                        message = _not_listed(value[tag], options)
+                        yield _Explanation(place, "enum", message, pointer, value[tag] is None)
+                    else:
+                        yield _Explanation(place, "required", f"is required: {_one_of(map(shown, options))}", pointer)
                     return
         nearest = min(meant, key=lambda index: (_distance(context[index]), index))
         for inner in context[nearest]:
@@ -449,6 +467,12 @@ class _Explainer:
         parts = list(self._schemas.flattened(branch))
         requires_tag = any(tag in part.get("required", ()) for part in parts)
         return not requires_tag and any(name in part.get("properties", ()) for part in parts for name in value)
+
+
+def _code(kind: Any) -> Code:
+    if isinstance(kind, Kind.AdditionalProperties | Kind.UnevaluatedProperties):
+        return "unknown_field"
+    return cast(Code, kind.name) if kind.name in CODES else "schema"
 
 
 def _ways(value: Any, path: list[str | int]) -> list[tuple[list[str | int], Any]]:

@@ -16,7 +16,7 @@ from mockserver.context import CONTEXT, Context
 from mockserver.contract import json_text
 from mockserver.contract.schemas import Schema
 from mockserver.errors import InvalidRequest, RateLimitExceeded, Unauthorized, envelope
-from mockserver.findings import Finding, json_pointer, unescaped
+from mockserver.findings import Code, Finding, json_pointer, unescaped
 
 FAULT_HEADER = b"x-mock-fault"
 TRANSPORT = "mockserver.transport"
@@ -186,7 +186,7 @@ class Faults:
             fault, findings = self._asked_for(text)
             if fault is None:
                 context.findings += tuple(findings)
-                return send_error(send, InvalidRequest.of([finding.as_dict() for finding in findings]))
+                return send_error(send, InvalidRequest(findings))
             asked.append(fault)
         faults = [*self._plan.fire(context.operation_id, context.key), *asked] if self._plan else asked
         if faults:
@@ -198,21 +198,24 @@ class Faults:
         try:
             data = json_text.parse(text)
         except json_text.JsonError as error:
-            return None, [_in_header(error.pointer, error.message)]
+            return None, [_in_header(error.pointer, error.code, error.message)]
         findings = self._schema().refusals(data, "request", "header", "/X-Mock-Fault")
         if findings:
             return None, findings
         meaningless = [name for name in _PLANNING if name in data]
         if meaningless:
             message = "is for planned faults; this header is for its request alone"
-            return None, [_in_header(f"/{name}", message) for name in meaningless]
+            return None, [_in_header(f"/{name}", "unknown_field", message) for name in meaningless]
         fault = Fault.from_dict(data)
         objection = fault.objection
-        return (fault, []) if objection is None else (None, [_in_header(*objection)])
+        if objection is None:
+            return fault, []
+        pointer, message = objection
+        return None, [_in_header(pointer, "invalid_fault", message)]
 
 
-def _in_header(pointer: str, message: str) -> Finding:
-    return Finding("request", "header", "/X-Mock-Fault" + pointer, message)
+def _in_header(pointer: str, code: Code, message: str) -> Finding:
+    return Finding("request", "header", "/X-Mock-Fault" + pointer, code, message)
 
 
 class _FaultyAnswer:

@@ -7,6 +7,7 @@ from mockserver.context import Context
 from mockserver.contract import json_text
 from mockserver.determinism import Clock
 from mockserver.errors import InvalidRequest
+from mockserver.findings import Code, Finding
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import conversation_json, conversation_page_json, deleted_conversation_json
@@ -99,10 +100,14 @@ def _parse_metadata_filter(text: str) -> dict[str, str]:
     try:
         pairs = json_text.parse(text.encode())
     except json_text.JsonError as error:
-        raise InvalidRequest.at("query", "/metadata", f"{expected}: the text {error.message}") from error
+        raise _invalid_filter(error.code, f"{expected}: the text {error.message}") from error
     if not isinstance(pairs, dict):
-        raise InvalidRequest.at("query", "/metadata", expected)
+        raise _invalid_filter("type", expected)
     for name, value in pairs.items():
         if not isinstance(value, str):
-            raise InvalidRequest.at("query", "/metadata", f"{expected}: the value of '{name[:64]}' is no string")
+            raise _invalid_filter("type", f"{expected}: the value of '{name[:64]}' is no string")
     return pairs
+
+
+def _invalid_filter(code: Code, message: str) -> InvalidRequest:
+    return InvalidRequest([Finding("request", "query", "/metadata", code, message)])

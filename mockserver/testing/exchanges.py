@@ -82,7 +82,7 @@ class Exchange:
         return str(error["message"]) if isinstance(error, dict) else f"answered {self.status}"
 
     def _body(self) -> str:
-        if isinstance(self.request, str) and any("is not JSON" in finding["message"] for finding in self.findings):
+        if isinstance(self.request, str) and any(finding["code"] == "invalid_json" for finding in self.findings):
             return self.request
         return json.dumps(self.request, ensure_ascii=False)
 

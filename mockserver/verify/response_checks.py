@@ -71,9 +71,9 @@ class ResponseChecks:
         assert exchange.match is not None
         assert exchange.response is not None
         operation, response = exchange.match.operation, exchange.response
-        deviation = _deviation(exchange, operation, response, Finding("response", "status", "", ""), (
-            "target", "it does not offer the operation at all; what needs it cannot be checked"
-        ))  # fmt: skip
+        reason = "it does not offer the operation at all; what needs it cannot be checked"
+        finding = Finding("response", "status", "", "missing_operation", "")
+        deviation = _deviation(exchange, operation, response, finding, ("target", reason))
         deviation.case = self.missing[operation.id] = f"{operation.id}/missing"
         deviation.statement = f"{operation.method} {operation.path} is there."
         deviation.expected = "anything but 405, 501 or, for a list, 404"
@@ -109,7 +109,7 @@ class ResponseChecks:
         owner, declares, _ = f"{finding.schema_pointer}/".rpartition(f"/properties/{field}/")
         return (
             bool(declares)
-            and finding.message.endswith("not null")
+            and finding.code == "null_not_allowed"
             and field not in self._operations.schemas.node(owner).get("required", ())
         )
 
@@ -138,7 +138,7 @@ class ResponseChecks:
         return "target", f"meetkai-mka1 cannot read the answer either: {complaint.splitlines()[0]}"
 
 
-_SERVER_ERROR = Finding("response", "status", "", "a server error")
+_SERVER_ERROR = Finding("response", "status", "", "server_error", "a server error")
 
 
 def _deviation(
@@ -207,7 +207,7 @@ def _drift(exchange: WireExchange, operation: Operation, response: WireResponse,
 
 def _unreadable(exchange: WireExchange, operation: Operation, response: WireResponse, complaint: str) -> Deviation:
     reason = "the answer is as the document says, but meetkai-mka1 cannot read it"
-    finding = Finding("response", "body", "", complaint)
+    finding = Finding("response", "body", "", "unreadable_by_sdk", complaint)
     deviation = _deviation(exchange, operation, response, finding, ("SDK", reason))
     deviation.case += " SDK"
     deviation.statement = f"meetkai-mka1 reads the answers of {operation.id}."
@@ -249,7 +249,7 @@ def _summed_up(findings: list[Finding]) -> list[Finding]:
         by_object.setdefault(finding.pointer.rpartition("/")[0], []).append(finding)
     summed_up = []
     for place, found in by_object.items():
-        lost = [finding for finding in found if finding.schema_pointer.endswith("/required")]
+        lost = [finding for finding in found if finding.location == "body" and finding.code == "required"]
         if len(lost) < _MANY:
             summed_up += found
             continue

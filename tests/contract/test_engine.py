@@ -52,7 +52,7 @@ def reference():
 def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expected):
     operations, engine = reference()
     _, (finding,) = engine.checker(operations["conversations.list"]).parameters({}, query, lambda name: headers)
-    assert finding[1:4] == expected
+    assert (finding.location, finding.pointer, finding.message) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expe
 def test_the_reference_tells_what_is_wrong_with_a_body(content, pointer, message):
     operations, engine = reference()
     _, (finding,) = engine.checker(operations["conversations.items.create"]).body(content)
-    assert finding[:4] == ("request", "body", pointer, message)
+    assert (finding.side, finding.location, finding.pointer, finding.message) == ("request", "body", pointer, message)
 
 
 JSON = (b"content-type", b"application/json")
@@ -96,7 +96,12 @@ UNAUTHORIZED = b'{"error": {"message": "m", "type": "authentication_error", "par
 def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, content, location, pointer, message):
     operations, engine = reference()
     (finding,) = engine.response_findings(operations["conversations.delete"], status, headers, content)
-    assert finding[:4] == ("response", location, pointer, message)
+    assert (finding.side, finding.location, finding.pointer, finding.message) == (
+        "response",
+        location,
+        pointer,
+        message,
+    )
 
 
 def test_the_reference_takes_no_other_version():

@@ -221,7 +221,7 @@ def test_an_answer_that_breaks_the_document_does_not_get_out(pets, finding):
     assert answer["error"]["type"] == "server_error"
     assert findings(answer) == [finding]
     assert finding[2] in answer["error"]["message"]
-    assert [tuple(found[1:4]) for found in pets.contexts[0].findings] == [finding]
+    assert [(found.location, found.pointer, found.message) for found in pets.contexts[0].findings] == [finding]
 
 
 def test_an_empty_answer_is_right_where_the_document_has_none():

@@ -37,7 +37,7 @@ def test_both_engines_say_the_same():
 
 LIMIT_TEN = Request(OPERATIONS["conversations.list"], {}, b"limit=10", [], b"")
 LIMIT_PLUS_TEN = LIMIT_TEN._replace(query=b"limit=%2B10")
-WRONG = Finding("request", "query", "/limit", "must be an integer, not '+10'")
+WRONG = Finding("request", "query", "/limit", "type", "must be an integer, not '+10'")
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,10 @@ def verdict(engine: Engine, case: Request | Response) -> Verdict:
         sent = case.all_headers(b"content-type")
         media_type = checker.media_type(sent[0].decode("latin-1")) if sent else None
         if media_type is None and case.content:
-            findings = [*findings, Finding("request", "header", "/Content-Type", "must be application/json")]
+            findings = [
+                *findings,
+                Finding("request", "header", "/Content-Type", "unexpected_content_type", "must be application/json"),
+            ]
         else:
             values["body"], found = checker.body(case.content, media_type or "application/json")
             findings = findings + found

@@ -41,7 +41,9 @@ def test_json_lines_hold_the_same():
     created, _, nowhere = map(json.loads, logged("json", CREATE, WRONG, NOWHERE))
     assert created["operation"] == "conversations.create"
     assert (created["method"], created["path"], created["status"]) == ("POST", "/api/v1/llm/conversations", 200)
-    assert created["findings"] == [{"in": "body", "pointer": "/colour", "message": "is not a field of this object"}]
+    assert created["findings"] == [
+        {"in": "body", "pointer": "/colour", "code": "unknown_field", "message": "is not a field of this object"}
+    ]
     assert created["time"].endswith("+00:00")
     assert created["milliseconds"] >= 0
     assert (nowhere["operation"], nowhere["key"], nowhere["status"]) == (None, None, 404)

@@ -627,7 +627,13 @@ def test_the_guard_notes_a_fault_that_breaks_the_document_and_lets_it_pass(calle
     (exchange,) = caller.exchanges()
     assert exchange["findings"] == []
     assert exchange["notes"] == [
-        {"side": "response", "in": "body", "pointer": "/created_at", "message": "must be a number, not 'then'"}
+        {
+            "side": "response",
+            "in": "body",
+            "pointer": "/created_at",
+            "code": "type",
+            "message": "must be a number, not 'then'",
+        }
     ]
 
 

@@ -105,9 +105,21 @@ def test_what_was_wrong_is_found_and_what_was_let_through_is_noted(api, journal)
     api.post("/conversations", json={"colour": 1})
     api.get("/conversations?limit=x&order=up")
     wrong, noted, several = journal()
-    finding = {"side": "request", "in": "body", "pointer": "/metadata/a", "message": "must be a string, not 1"}
+    finding = {
+        "side": "request",
+        "in": "body",
+        "pointer": "/metadata/a",
+        "code": "type",
+        "message": "must be a string, not 1",
+    }
     assert (wrong["findings"], wrong["notes"]) == ([finding], [])
-    note = {"side": "request", "in": "body", "pointer": "/colour", "message": "is not a field of this object"}
+    note = {
+        "side": "request",
+        "in": "body",
+        "pointer": "/colour",
+        "code": "unknown_field",
+        "message": "is not a field of this object",
+    }
     assert (noted["findings"], noted["notes"]) == ([], [note])
     assert [finding["pointer"] for finding in several["findings"]] == ["/limit", "/order"]
     assert several["response"]["error"]["code"] == 400

@@ -227,7 +227,7 @@ class ProxyExchange:
             return
         error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
         if status == 400:
-            error["findings"] = [{"in": where, "pointer": f"/{param or ''}", "message": message}]
+            error["findings"] = [{"in": where, "pointer": f"/{param or ''}", "code": "invalid", "message": message}]
         self.response = json_response(status, {"error": error})
 
     def change_body(self, body: Callable[[Json], Json]) -> None:

@@ -232,7 +232,9 @@ def test_a_bad_request_tells_what_is_wrong() -> None:
     [error, *_] = [example["value"]["error"] for example in REFUSALS["BadRequest"]["examples"].values()]
     assert not schema.is_valid({"error": {**error, "findings": []}})
     assert not schema.is_valid({"error": {key: error[key] for key in error.keys() - {"findings"}}})
-    assert not schema.is_valid({"error": {**error, "findings": [{"in": "cookie", "pointer": "", "message": "x"}]}})
+    assert not schema.is_valid(
+        {"error": {**error, "findings": [{"in": "cookie", "pointer": "", "code": "x", "message": "x"}]}}
+    )
 
 
 @pytest.mark.parametrize(("name", "header"), [("Unauthorized", "WWW-Authenticate"), ("MethodNotAllowed", "Allow")])
