@@ -19,7 +19,7 @@ from ..fuzz.differential import DIFFERENCES, Tally, Verdict, compare, main, run
 from ..fuzz.generate import Generator, Request
 
 CASES = 2400
-VALUES = 60  # for each schema
+VALUES = 90  # for each schema
 DOCUMENT = load_document()
 OPERATIONS = Operations(DOCUMENT)
 

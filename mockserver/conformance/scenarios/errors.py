@@ -187,7 +187,7 @@ def findings_are_one_per_mistake(api: ApiClient) -> None:
         places = _pointers(error)
         require(places and set(places) <= set(mistakes), "pointers", f"some of {mistakes!r}", places)
         for finding in error["findings"]:
-            expect(sorted(finding), ["in", "message", "pointer"], "fields of a finding")
+            expect(sorted(finding), ["code", "in", "message", "pointer"], "fields of a finding")
             require_text(finding["message"], "message")
     api.set_behaviour("errors.findings-are-one-per-mistake")
     for error, mistakes in errors:
