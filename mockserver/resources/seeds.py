@@ -154,7 +154,7 @@ class Seeder:
             self._store.restore_conversation(tenant, conversation, items)
         except ItemIdInUse as error:
             finding = error.findings[0]
-            raise _InvalidValue(finding["pointer"], finding["message"]) from error
+            raise _InvalidValue(finding.pointer, finding.message) from error
         return conversation_id
 
 
