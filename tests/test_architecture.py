@@ -11,7 +11,8 @@ import pytest
 import mockserver
 
 FLOORS = [
-    ["curl", "determinism", "errors", "findings", "retry_after"],
+    ["curl", "determinism", "findings", "retry_after"],
+    ["errors"],
     ["settings", "asgi"],
     ["context"],
     ["contract", "store"],
