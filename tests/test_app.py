@@ -93,10 +93,10 @@ def test_a_store_can_be_brought_along():
 
 
 @pytest.mark.parametrize("path", ["/api/v1/llm/conversations", "/openapi.json", "/_mock/health"])
-def test_cors_preflight_requests_are_answered(serve, path):
-    client = serve(cors_origins=("https://app.example",))
+def test_cors_preflight_requests_are_answered(make_client, path):
+    client = make_client(cors_origins=("https://app.example",)).root
     headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
-    response = client.options(str(client.base_url.copy_with(path=path)), headers=headers)
+    response = client.request("OPTIONS", path, headers=headers)
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
     assert "POST" in response.headers["Access-Control-Allow-Methods"]
