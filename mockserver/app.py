@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error, send_whole
 from mockserver.context import CONTEXT, Context
-from mockserver.contract.document import DocumentError, data_path, load_document
-from mockserver.contract.engine import engine_for
+from mockserver.contract.contract import Contract
+from mockserver.contract.document import DocumentError, data_path
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.operations import Operations
 from mockserver.contract.schemas import Schema
@@ -25,7 +25,7 @@ from mockserver.gateway.identity import Identity
 from mockserver.gateway.journal_writer import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
 from mockserver.resources.conversations import ConversationsResource
-from mockserver.resources.items import ItemsResource, id_prefixes, item_types
+from mockserver.resources.items import ItemsResource
 from mockserver.settings import Settings
 from mockserver.state import State
 from mockserver.store.protocol import Store
@@ -56,10 +56,10 @@ class Fake:
     """The fake as an ASGI application; `state` is all that it remembers."""
 
     def __init__(self, settings: Settings, clock: Clock | None, ids: IdSource | None, store: Store | None) -> None:
-        self.document = load_document()
-        self.operations = Operations(self.document)
-        self._id_prefixes = id_prefixes(self.document)
-        self._use(State(settings, self._id_prefixes, clock=clock, ids=ids, store=store))
+        self.contract = Contract.load()
+        self.document = self.contract.document
+        self.operations = self.contract.operations
+        self._use(State(settings, self.contract.id_prefixes, clock=clock, ids=ids, store=store))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +71,7 @@ class Fake:
 
     def renew(self, settings: Settings) -> None:
         """Begin anew with other settings, faster than making another fake."""
-        self._use(State(settings, self._id_prefixes))
+        self._use(State(settings, self.contract.id_prefixes))
 
     def _use(self, state: State) -> None:
         self.state = state
@@ -85,7 +85,7 @@ class Fake:
         to be awaited.
         """
         state, operations, settings = self.state, self.operations, self.state.settings
-        engine = engine_for(settings.engine, self.document)
+        engine = self.contract.engine(settings.engine)
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
         app: ASGIApp = Endpoint(conversations.handlers() | items.handlers(), operations)
@@ -105,9 +105,9 @@ class Fake:
     @cached_property
     def _control(self) -> ASGIApp:
         """The way of a control request, made when the first one comes."""
-        document, operations = self._control_contract
+        document, operations = self._control_contract.document, self._control_contract.operations
         app: ASGIApp = Endpoint(
-            Control(self.state, list(self.operations), item_types(self.document)).handlers(), operations
+            Control(self.state, list(self.operations), self.contract.item_types).handlers(), operations
         )
         app = RequestGuard(app, operations, unknown_fields="reject", max_body=_LARGEST_SNAPSHOT)
         app = ControlToken(app, self.state.settings.control_token)
@@ -116,12 +116,11 @@ class Fake:
         return self._with_cors(app)
 
     @cached_property
-    def _control_contract(self) -> tuple[dict[str, Any], Operations]:
-        document = load_document(data_path("spec/control.yaml"))
-        return document, Operations(document)
+    def _control_contract(self) -> Contract:
+        return Contract.load(data_path("spec/control.yaml"))
 
     def _fault_schema(self) -> Schema:
-        return self._control_contract[1].schemas.at("/components/schemas/Fault")
+        return self._control_contract.schemas.at("/components/schemas/Fault")
 
     def _with_cors(self, app: ASGIApp) -> ASGIApp:
         origins = self.state.settings.cors_origins

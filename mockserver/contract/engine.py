@@ -43,7 +43,7 @@ class CompiledEngine:
     response_findings = staticmethod(response_findings)
 
 
-def engine_for(name: EngineName, document: dict[str, Any]) -> Engine:
+def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:
     """The engine of that name, for the operations of `document`.
 
     Raises:

@@ -15,24 +15,6 @@ from mockserver.store.records import Item
 REFERENCE = "item_reference"
 
 
-def id_prefixes(document: Mapping[str, Any]) -> dict[str, str]:
-    """The prefix of generated ids for each `type` (of an item) or `object`, from `x-id-prefix` in the document."""
-    prefixes = {}
-    for schema in document["components"]["schemas"].values():
-        if "x-id-prefix" in schema:
-            properties = schema["properties"]
-            kind = properties["type"]["const"] if "type" in properties else properties["object"]["const"]
-            prefixes[kind] = schema["x-id-prefix"]
-    return prefixes
-
-
-def item_types(document: Mapping[str, Any]) -> list[str]:
-    """The `type` of every kind of item, in the order of the document."""
-    schemas = document["components"]["schemas"]
-    kinds = [schemas[branch["$ref"].rpartition("/")[2]] for branch in schemas["Item"]["anyOf"]]
-    return list(dict.fromkeys(kind["properties"]["type"]["const"] for kind in kinds))
-
-
 class ItemFactory:
     """Makes records of items that came over the wire, and gives an id to those that have none."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from mockserver import Settings, UsageError
 from mockserver.contract.document import DocumentError, load_document
-from mockserver.contract.engine import engine_for
+from mockserver.contract.engine import create_engine
 from mockserver.contract.operations import Operations
 from mockserver.contract.reference import ReferenceEngine
 
@@ -128,7 +128,7 @@ def test_what_the_reference_engine_needs_is_told(monkeypatch):
     monkeypatch.delitem(sys.modules, "mockserver.contract.reference")
     monkeypatch.setitem(sys.modules, "openapi_core", None)
     with pytest.raises(UsageError, match=r"needs openapi-core .*pip install 'mka1-mockserver\[reference\]'"):
-        engine_for("reference", load_document())
+        create_engine("reference", load_document())
 
 
 def test_openapi_core_is_not_imported_unless_asked_for():
