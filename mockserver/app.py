@@ -20,7 +20,7 @@ from mockserver.control import Control, ControlToken
 from mockserver.determinism import Clock, IdSource
 from mockserver.errors import ApiError, MethodNotAllowed
 from mockserver.gateway.auth import Auth
-from mockserver.gateway.faults import Faults
+from mockserver.gateway.faults.layer import FaultLayer
 from mockserver.gateway.identity import Identity
 from mockserver.gateway.journal_writer import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
@@ -89,7 +89,7 @@ class Fake:
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
         app: ASGIApp = Endpoint(conversations.handlers() | items.handlers(), operations)
-        app = Faults(app, state.faults, self._fault_schema)
+        app = FaultLayer(app, state.faults, self._fault_schema)
         app = RequestGuard(
             app, operations, engine=engine, unknown_fields=settings.unknown_fields, max_body=settings.max_body
         )

@@ -11,6 +11,8 @@ CONTEXT = "mockserver.context"
 """Scope key of the context. `ResponseGuard` creates it, for all layers behind it."""
 RECORD = "mockserver.record"
 """Scope key of the callback that becomes `Context.record`; a layer in front of `ResponseGuard` may set it."""
+TRANSPORT = "mockserver.transport"
+"""Scope key of the asyncio transport of the connection, which the server sets and faults close."""
 
 
 class Tenant(NamedTuple):

@@ -15,7 +15,7 @@ from mockserver.errors import InvalidRequest, NotFound, Unauthorized
 from mockserver.findings import Code, Finding, Location, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
-from mockserver.gateway.faults import Fault
+from mockserver.gateway.faults.model import Fault
 from mockserver.resources.seeds import SeedError, shipped_seeds
 from mockserver.state import State
 
@@ -70,7 +70,7 @@ class Control:
         return DONE
 
     def list_faults(self, context: Context) -> Any:
-        return {"data": [planned.as_dict() for planned in self._state.faults.planned(_mark(context))]}
+        return {"data": [planned.as_dict() for planned in self._state.faults.list_faults(_mark(context))]}
 
     def add_fault(self, context: Context) -> Any:
         operation = context.body.get("operation")
@@ -81,9 +81,8 @@ class Control:
         if _key(context) not in (None, key):
             raise _invalid("body", "/api_key", "const", "must be that of the query, or left out")
         fault = Fault.from_dict(context.body, None if key is None else key_fingerprint(key))
-        if fault.objection is not None:
-            pointer, message = fault.objection
-            raise _invalid("body", pointer, "invalid_fault", message)
+        if findings := fault.validate("body"):
+            raise InvalidRequest(findings)
         return self._state.faults.add(fault).as_dict()
 
     def clear_faults(self, context: Context) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mockserver.determinism import AdjustableClock, Clock, IdSource, RandomIds, SequentialIds
 from mockserver.gateway.auth import default_account, key_fingerprint
-from mockserver.gateway.faults import FaultPlan
+from mockserver.gateway.faults.plan import FaultPlan
 from mockserver.gateway.journal import Journal
 from mockserver.gateway.rate_limit import RateCounter
 from mockserver.resources.id_allocator import IdAllocator

@@ -14,8 +14,7 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.context import context_of
-from mockserver.gateway.faults import TRANSPORT
+from mockserver.context import TRANSPORT, context_of
 
 if sys.platform == "win32":
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol

@@ -239,13 +239,19 @@ JSON = {"Content-Type": "application/json"}
         ("POST", "/faults", {"json": {"status": 503, "every": 0}}, "/every", "must be at least 1, not 0"),
         ("POST", "/faults", {"json": {"status": 503, "probability": 0}}, "/probability", "must be more than 0, not 0"),
         ("POST", "/faults", {"json": {"delay": 601}}, "/delay", "must be at most 600, not 601"),
-        ("POST", "/faults", {"json": {"operation": "conversations.list"}}, "", "must say what goes wrong: status, bo"),
+        (
+            "POST",
+            "/faults",
+            {"json": {"operation": "conversations.list"}},
+            "",
+            "must set at least one of status, body",
+        ),
         (
             "POST",
             "/faults",
             {"json": {"status": 503, "headers": {"Content-Length": "5"}}},
             "/headers/Content-Length",
-            "is the server's own: it says where the answer ends",
+            "is set by the server, which frames the response",
         ),
         (
             "POST",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from mockserver.errors import UsageError
-from mockserver.gateway.faults import Action
+from mockserver.gateway.faults.model import Action
 from mockserver.testing.control_client import Control, hidden
 from mockserver.testing.exchanges import count
 

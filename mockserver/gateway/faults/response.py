@@ -1,0 +1,54 @@
+"""What a fault makes of a response: its status, headers and body."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from mockserver.errors import RateLimitExceeded, Unauthorized, envelope
+from mockserver.gateway.faults.json_patch import apply_patch
+from mockserver.gateway.faults.model import Fault
+
+HeaderPairs = list[tuple[bytes, bytes]]
+
+_STATUSES_WITHOUT_BODY = (204, 304)
+_GARBAGE = b'{"id": "\xff\xfe <!-- not what you asked for'
+
+
+class Response(NamedTuple):
+    """A whole response; header names are in lower case."""
+
+    status: int
+    headers: HeaderPairs
+    content: bytes
+
+
+def alter_response(response: Response, fault: Fault) -> Response:
+    """Return the response as the fault makes it."""
+    status, headers, content = response
+    if fault.replaces_response:
+        status = fault.status or status
+        headers, content = _build_replacement(status, fault.body)
+    if fault.patch and not isinstance(fault.body, str):
+        content = orjson.dumps(apply_patch(orjson.loads(content), fault.patch))
+    if fault.action == "truncate":
+        content = content[: len(content) // 2]
+    elif fault.action == "garbage":
+        content = _GARBAGE
+    added = {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
+    replaced = {b"content-length", *added}
+    headers = [*((name, value) for name, value in headers if name not in replaced), *added.items()]
+    if status in _STATUSES_WITHOUT_BODY:  # A client would read the body as the start of the next response.
+        return Response(status, [(name, value) for name, value in headers if name != b"content-type"], b"")
+    return Response(status, [*headers, (b"content-length", b"%d" % len(content))], content)
+
+
+def _build_replacement(status: int, body: Any) -> tuple[HeaderPairs, bytes]:
+    """Return the headers and content of a response with this body, or with the API's error body for the status."""
+    headers: HeaderPairs = []
+    if body is None:
+        body = RateLimitExceeded().body() if status == 429 else envelope(status, "This is a planned fault.")
+        if status == 401:
+            headers = [(name.lower().encode(), value.encode()) for name, value in Unauthorized("").headers.items()]
+    if isinstance(body, str):
+        return [*headers, (b"content-type", b"text/plain")], body.encode()
+    return [*headers, (b"content-type", b"application/json")], orjson.dumps(body)
