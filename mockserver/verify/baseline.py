@@ -1,7 +1,7 @@
-"""Deviations that are known and accepted for a time, in a file that the user keeps."""
+"""The baseline: a file of deviations that are known and accepted until a date."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ _FIELDS = ("case", "reason", "evidence", "expires")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One accepted case: why, how it is known, and until when (that day included)."""
+class BaselineEntry:
+    """One accepted case: the reason, the evidence, and the last day on which it is accepted."""
 
     case: str
     reason: str
@@ -23,51 +23,60 @@ class Entry:
     expires: date
 
 
-def load_baseline(path: Path) -> list[Entry]:
-    """The entries of a baseline: a YAML list of `case`, `reason`, `evidence` and `expires` (such as 2027-03-31).
+def load_baseline(path: Path) -> list[BaselineEntry]:
+    """Read a YAML list of entries with `case`, `reason`, `evidence` and `expires` (such as 2027-03-31).
 
     Raises:
-        UsageError: the file cannot be read, or an entry is not of that form; names the entry.
+        UsageError: the file cannot be read, or an entry is malformed; the message names the entry.
     """
     try:
         content = read_yaml(path)
     except DocumentError as error:
         raise UsageError(f"the baseline cannot be read: {error}") from error
     if not isinstance(content, list):
-        raise UsageError(f"{path}: a baseline is a list of entries with {', '.join(_FIELDS)}")
-    entries = [_entry(entry, f"{path}: entry {number}") for number, entry in enumerate(content, start=1)]
-    twice = {one.case for one in entries if [other.case for other in entries].count(one.case) > 1}
-    if twice:
-        raise UsageError(f"{path}: {', '.join(sorted(twice))} is there twice")
-    return entries
+        raise UsageError(f"{path}: must be a list of entries with {', '.join(_FIELDS)}")
+    entries: dict[str, BaselineEntry] = {}
+    for number, value in enumerate(content, start=1):
+        entry = _parse_entry(value, f"{path}: entry {number}")
+        if entry.case in entries:
+            raise UsageError(f"{path}: entry {number}: {entry.case} has an earlier entry; remove one of them")
+        entries[entry.case] = entry
+    return list(entries.values())
 
 
 def apply_baseline(
-    entries: Iterable[Entry], deviations: Iterable[Deviation], today: date, was_checked: Callable[[str], bool]
-) -> list[BaselineNote]:
-    """Mark the deviations that an entry accepts; returns what is to be said of the entries themselves."""
-    found = {deviation.case: deviation for deviation in deviations}
+    entries: Iterable[BaselineEntry],
+    deviations: Iterable[Deviation],
+    today: date,
+    was_checked: Callable[[str], bool],
+) -> tuple[list[Deviation], list[BaselineNote]]:
+    """Return the deviations, with those accepted that an entry lists, and the entries that need attention."""
+    entries, deviations = list(entries), list(deviations)
+    valid = {entry.case: entry for entry in entries if today <= entry.expires}
+    judged = [_accept(one, valid[one.case]) if one.case in valid else one for one in deviations]
+    found = {deviation.case for deviation in deviations}
     notes = []
     for entry in entries:
-        deviation = found.get(entry.case)
-        if deviation is None and was_checked(entry.case):
-            notes.append(BaselineNote(entry.case, "no longer occurs; take the entry out"))
-        elif deviation is not None and today > entry.expires:
-            notes.append(BaselineNote(entry.case, f"has expired on {entry.expires}, and still occurs"))
-        elif deviation is not None:
-            deviation.verdict = "accepted"
-            deviation.evidence = f"{entry.reason} ({entry.evidence}; until {entry.expires})"
-    return notes
+        if entry.case not in found and was_checked(entry.case):
+            notes.append(BaselineNote(entry.case, "not_found", str(entry.expires)))
+        elif entry.case in found and entry.case not in valid:
+            notes.append(BaselineNote(entry.case, "expired", str(entry.expires)))
+    return judged, notes
 
 
-def _entry(entry: Any, place: str) -> Entry:
-    if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
+def _accept(deviation: Deviation, entry: BaselineEntry) -> Deviation:
+    evidence = f"{entry.reason} ({entry.evidence}; until {entry.expires})"
+    return replace(deviation, verdict="accepted", evidence=evidence)
+
+
+def _parse_entry(value: Any, place: str) -> BaselineEntry:
+    if not isinstance(value, dict) or set(value) != set(_FIELDS):
         raise UsageError(f"{place}: must have exactly {', '.join(_FIELDS)}")
     for field in _FIELDS:
-        if not isinstance(entry[field], str) or not entry[field].strip():
-            raise UsageError(f"{place}: {field} must be text")
+        if not isinstance(value[field], str) or not value[field].strip():
+            raise UsageError(f"{place}: {field} must be a non-empty string")
     try:
-        expires = date.fromisoformat(entry["expires"])
+        expires = date.fromisoformat(value["expires"])
     except ValueError:
-        raise UsageError(f"{place}: expires must be a day such as 2027-03-31, not {entry['expires']}") from None
-    return Entry(entry["case"], entry["reason"], entry["evidence"], expires)
+        raise UsageError(f"{place}: expires must be a date such as 2027-03-31, not {value['expires']}") from None
+    return BaselineEntry(value["case"], value["reason"], value["evidence"], expires)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mockserver.conformance.catalogue import Behaviour
 from mockserver.conformance.client import ApiClient
@@ -20,7 +20,7 @@ from mockserver.conformance.scenario import (
     run,
 )
 from mockserver.contract.operations import Operations
-from mockserver.verify.report.model import BehaviourRow, Deviation, Suspect, Verdict
+from mockserver.verify.report.model import BehaviourRow, Deviation, Reason, Suspect, UncheckedReason, Verdict
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.transport import Transport, WireExchange
 
@@ -55,6 +55,8 @@ class _Ran:
     script: list[str]
     first_request: int
     operation: str | None
+    blocked_by: str | None = None
+    """The case of a missing operation that the scenario needs."""
 
 
 class Behaviours:
@@ -97,9 +99,8 @@ class Behaviours:
         ran = _Ran(outcome, [], before + 1, None)
         if missed is not None:
             # It failed for want of an operation; or passed, where a refusal may have been what it wanted.
-            ran = _Ran(
-                Outcome(scenario, Result.NOT_CHECKABLE, f"because of {self._missing[missed]}"), [], before + 1, None
-            )
+            outcome = Outcome(scenario, Result.NOT_CHECKABLE)
+            ran = _Ran(outcome, [], before + 1, None, blocked_by=self._missing[missed])
         elif outcome.result is Result.FAILED:
             ran = _Ran(outcome, self._log.script(exchanges), before + max(1, len(exchanges)), culprit)
         for behaviour in scenario.behaviours:
@@ -119,20 +120,15 @@ class Behaviours:
         Where several rules failed because a request that should succeed was refused in the same words, they are one
         deviation: the first of them, which names the others.
         """
-        found: list[Deviation] = []
-        by_cause: dict[tuple[str, ...], Deviation] = {}
+        failures: dict[tuple[str, ...], list[tuple[Behaviour, _Ran]]] = {}
         for behaviour in sorted(self._catalogue, key=lambda one: one.status == "assumed"):
             failed = next((ran for ran in self._ran[behaviour.id] if _result(ran, behaviour) is Result.FAILED), None)
-            if failed is None:
-                continue
-            cause = _cause(failed)
-            if cause is not None and cause in by_cause:
-                by_cause[cause].also.append(behaviour.id)
-                continue
-            deviation = _failed(behaviour, failed)
-            found.append(deviation)
-            if cause is not None:
-                by_cause[cause] = deviation
+            if failed is not None:
+                failures.setdefault(_cause(failed) or (behaviour.id,), []).append((behaviour, failed))
+        found = [
+            replace(_failed(*first), blocks=tuple(behaviour.id for behaviour, _ in others))
+            for first, *others in failures.values()
+        ]
         if reused_ids and _UNIQUE not in {deviation.case for deviation in found}:
             found.append(self._reused_id(reused_ids))
         order = [behaviour.id for behaviour in self._catalogue]
@@ -142,15 +138,18 @@ class Behaviours:
         behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == _UNIQUE)
         first = exchanges[0]
         deviation = _deviation(behaviour, first.number, "conversations.create", self._log.script([first]))
-        deviation.expected = "an id that no conversation of the run has had"
-        deviation.received = first.response.body.decode("utf-8", "replace")[:300] if first.response else ""
-        deviation.phases, deviation.count = [first.phase], len(exchanges)
-        return deviation
+        return replace(
+            deviation,
+            expected="an id that no conversation of the run has had",
+            received=first.response.body.decode("utf-8", "replace")[:300] if first.response else "",
+            phases=(first.phase,),
+            count=len(exchanges),
+        )
 
-    def rows(self, deviations: Iterable[Deviation], why_not: str) -> list[BehaviourRow]:
-        """One row for each behaviour; `why_not` says why those were not checked that no scenario came to."""
+    def rows(self, deviations: Iterable[Deviation], why_not: Reason) -> list[BehaviourRow]:
+        """Return one row for each behaviour; `why_not` is the reason for those that no scenario reached."""
         verdicts = {deviation.case: deviation for deviation in deviations}
-        causes = {behaviour: deviation for deviation in verdicts.values() for behaviour in deviation.also}
+        causes = {behaviour: deviation for deviation in verdicts.values() for behaviour in deviation.blocks}
         return [self._row(behaviour, verdicts, causes, why_not) for behaviour in self._catalogue]
 
     def _row(
@@ -158,28 +157,30 @@ class Behaviours:
         behaviour: Behaviour,
         verdicts: dict[str, Deviation],
         causes: dict[str, Deviation],
-        why_not: str,
+        why_not: Reason,
     ) -> BehaviourRow:
-        def row(verdict: Verdict, why: str = "") -> BehaviourRow:
+        def row(verdict: Verdict, why: Reason | None = None) -> BehaviourRow:
             return BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
 
         if behaviour.id in verdicts:
             return row(verdicts[behaviour.id].verdict)
         if behaviour.id in causes:
-            return row("unchecked", f"because of {causes[behaviour.id].case}")
+            return row("unchecked", Reason(UncheckedReason.BLOCKED, causes[behaviour.id].case))
         ran = self._ran[behaviour.id]
-        reasons = [
-            one.outcome.for_behaviour(behaviour.id)[1]
-            for one in ran
-            if _result(one, behaviour) is Result.NOT_CHECKABLE
-        ]
+        reasons = [_unchecked_reason(one, behaviour) for one in ran if _result(one, behaviour) is Result.NOT_CHECKABLE]
         if any(_result(one, behaviour) is Result.PASSED for one in ran):
-            return row("conforms", f"in part; for the rest: {reasons[0]}" if reasons else "")
+            return row("conforms", reasons[0] if reasons else None)
         return row("unchecked", reasons[0] if reasons else why_not)
 
 
 def _result(ran: _Ran, behaviour: Behaviour) -> Result:
     return ran.outcome.for_behaviour(behaviour.id)[0]
+
+
+def _unchecked_reason(ran: _Ran, behaviour: Behaviour) -> Reason:
+    if ran.blocked_by is not None:
+        return Reason(UncheckedReason.BLOCKED, ran.blocked_by)
+    return Reason(UncheckedReason.SCENARIO, ran.outcome.for_behaviour(behaviour.id)[1])
 
 
 _UNIQUE = "conversations.create.ids-are-unique"
@@ -203,11 +204,12 @@ def _cause(ran: _Ran) -> tuple[str, ...] | None:
 def _failed(behaviour: Behaviour, ran: _Ran) -> Deviation:
     deviation = _deviation(behaviour, ran.first_request, ran.operation, ran.script)
     failure = ran.outcome.failure
-    if failure is not None:
-        deviation.received = failure.received
-        if not isinstance(failure, ScenarioError):
-            deviation.place, deviation.expected = failure.subject, f"{failure.subject}: {failure.expected}"
-    return deviation
+    if failure is None:
+        return deviation
+    if isinstance(failure, ScenarioError):
+        return replace(deviation, received=failure.received)
+    expected = f"{failure.subject}: {failure.expected}"
+    return replace(deviation, place=failure.subject, expected=expected, received=failure.received)
 
 
 def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, script: list[str]) -> Deviation:
@@ -221,9 +223,9 @@ def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, 
         received="",
         suspect=suspect,
         reason=reason,
-        operations=[operation] if operation else [],
-        curl=script,
-        phases=["behaviours"],
+        operations=(operation,) if operation else (),
+        reproduction=tuple(script),
+        phases=("behaviours",),
         first_request=first_request,
     )
 

@@ -13,9 +13,9 @@ from mockserver.conformance.paths import PREFIX
 from mockserver.errors import UsageError
 from mockserver.settings import Rate, parse_rate
 from mockserver.verify.baseline import load_baseline
-from mockserver.verify.report.console import Progress, print_repeated, print_report
+from mockserver.verify.report.console import Progress, print_report, print_reproduction
 from mockserver.verify.report.model import Phase
-from mockserver.verify.report.writers import make_folder, write_reports
+from mockserver.verify.report.writers import create_directory, write_reports
 from mockserver.verify.run import Options
 from mockserver.verify.run import verify as run
 from mockserver.verify.transport import Limits
@@ -70,11 +70,11 @@ def verify(
         may_act_for_the_account=account_level,
     )
     if report_dir is not None:
-        make_folder(report_dir)  # Before a long run, not behind it.
+        create_directory(report_dir)  # Before a long run, not behind it.
     console, stderr = Console(), Console(stderr=True)
     speed = f"at most {limits.rate.limit} requests in {limits.rate.seconds} s" if limits.rate else "no rate limit"
 
-    def repeat_command(case: str, phase: str) -> str:
+    def reproduce_command(case: str, phase: str) -> str:
         words = ["mockserver", "verify", base_url, "--repeat", case, "--phases", phase, "--seed", str(options.seed)]
         for flag, value, usual in (
             ("--prefix", prefix, PREFIX),
@@ -91,10 +91,10 @@ def verify(
     with Progress(stderr, speed) as progress:
         report = run(options, progress)
     if repeat is not None:
-        return print_repeated(report, repeat, console, repeat_command=repeat_command)
-    print_report(report, console, verbose=verbose, repeat_command=repeat_command)
+        return print_reproduction(report, repeat, console, command=reproduce_command)
+    print_report(report, console, verbose=verbose, command=reproduce_command)
     if report_dir is not None:
-        for path in write_reports(report, report_dir, repeat_command):
+        for path in write_reports(report, report_dir, reproduce_command):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
     return report.exit_code
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from mockserver.contract.operations import Operation, Operations, Response, essence_of
 from mockserver.contract.responses import response_findings
 from mockserver.findings import Finding, shown, unescaped
-from mockserver.verify.report.model import PHASES, Deviation, Suspect, keep
+from mockserver.verify.report.model import PHASES, Deviation, Deviations, Suspect
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.sdk import PublishedSdk
 from mockserver.verify.transport import WireExchange, WireResponse
@@ -36,7 +37,7 @@ class ResponseChecks:
         self._reader = reader
         self.missing: dict[str, str] = {}
         """The operations that the target does not offer, and the case that tells of each."""
-        self.deviations: dict[str, Deviation] = {}
+        self.deviations = Deviations()
         self.counts: dict[tuple[str, str], int] = {}
         """How many answers were held to the document, by phase and operation."""
         self.successes: set[tuple[str, str]] = set()
@@ -55,10 +56,7 @@ class ResponseChecks:
             if response.status < 300:
                 self.successes.add(key)
         for deviation in self._deviations(exchange, operation, response):
-            if keep(self.deviations, deviation):
-                deviation.curl = self._log.script(self._log.steps_leading_to(exchange))
-            elif deviation.case == NULLS and deviation.received not in self.deviations[NULLS].received:
-                self.deviations[NULLS].received += f", {deviation.received}"
+            self.deviations.add(deviation, lambda: self._log.script(self._log.steps_leading_to(exchange)))
 
     def _operation(self, exchange: WireExchange, response: WireResponse) -> Operation | None:
         """The operation that a request is for; for a method that its path does not take, any of the path's."""
@@ -73,12 +71,14 @@ class ResponseChecks:
         operation, response = exchange.match.operation, exchange.response
         reason = "it does not offer the operation at all; what needs it cannot be checked"
         finding = Finding("response", "status", "", "missing_operation", "")
-        deviation = _deviation(exchange, operation, response, finding, ("target", reason))
-        deviation.case = self.missing[operation.id] = f"{operation.id}/missing"
-        deviation.statement = f"{operation.method} {operation.path} is there."
-        deviation.expected = "anything but 405, 501 or, for a list, 404"
-        deviation.curl = self._log.script([exchange])
-        self.deviations[deviation.case] = deviation
+        case = self.missing[operation.id] = f"{operation.id}/missing"
+        deviation = replace(
+            _deviation(exchange, operation, response, finding, ("target", reason)),
+            case=case,
+            statement=f"{operation.method} {operation.path} is there.",
+            expected="anything but 405, 501 or, for a list, 404",
+        )
+        self.deviations.add(deviation, lambda: self._log.script([exchange]))
 
     def _deviations(
         self, exchange: WireExchange, operation: Operation | None, response: WireResponse
@@ -172,9 +172,9 @@ def _deviation(
         received=f"{response.status} {_excerpt(response)}" if is_status else _value_at(response, finding),
         suspect=suspect[0],
         reason=suspect[1],
-        operations=[operation.id] if operation else [],
+        operations=(operation.id,) if operation else (),
         place=place,
-        phases=[exchange.phase],
+        phases=(exchange.phase,),
         first_request=exchange.number,
     )
 
@@ -191,28 +191,30 @@ def _null(
     suspect: tuple[Suspect, str],
 ) -> Deviation:
     deviation = _deviation(exchange, operation, response, finding, suspect)
-    deviation.received = f"null at {deviation.case}"
-    deviation.case = NULLS
-    deviation.statement = "An optional field that is not there is left out; null is something else."
-    deviation.expected = "no field, or a value that the document allows"
-    return deviation
+    return replace(
+        deviation,
+        case=NULLS,
+        fields=(deviation.case,),
+        statement="An absent optional field is left out of the object instead of being null.",
+        expected="no field, or a value that the document allows",
+    )
 
 
 def _drift(exchange: WireExchange, operation: Operation, response: WireResponse, finding: Finding) -> Deviation:
     reason = "the target has something new where the document expects to be outgrown"
-    deviation = _deviation(exchange, operation, response, finding, ("document", reason))
-    deviation.verdict = "drift"
-    return deviation
+    return replace(_deviation(exchange, operation, response, finding, ("document", reason)), verdict="drift")
 
 
 def _unreadable(exchange: WireExchange, operation: Operation, response: WireResponse, complaint: str) -> Deviation:
     reason = "the answer is as the document says, but meetkai-mka1 cannot read it"
     finding = Finding("response", "body", "", "unreadable_by_sdk", complaint)
     deviation = _deviation(exchange, operation, response, finding, ("SDK", reason))
-    deviation.case += " SDK"
-    deviation.statement = f"meetkai-mka1 reads the answers of {operation.id}."
-    deviation.source = "the models of meetkai-mka1"
-    return deviation
+    return replace(
+        deviation,
+        case=f"{deviation.case} SDK",
+        statement=f"meetkai-mka1 reads the responses of {operation.id}.",
+        source="the models of meetkai-mka1",
+    )
 
 
 def _case(name: str, declared: Response | None, response: WireResponse, finding: Finding) -> str:

@@ -19,7 +19,7 @@ from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operation, Operations
 from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
-from mockserver.verify.baseline import Entry, apply_baseline
+from mockserver.verify.baseline import BaselineEntry, apply_baseline
 from mockserver.verify.behaviours import Behaviours, Gateway
 from mockserver.verify.cleanup import Cleanup
 from mockserver.verify.document import allow_unknown_values, has_responses, relocate_document
@@ -27,14 +27,19 @@ from mockserver.verify.fuzzing.phases import SHARED_CHECKS, Fuzzing
 from mockserver.verify.preflight import PHASE, find_missing_operations
 from mockserver.verify.report.model import (
     PHASES,
+    VERDICTS,
+    BaselineNote,
+    BehaviourRow,
     Cell,
     Deviation,
     LeftOver,
     OperationRow,
     Phase,
     PhaseRow,
+    Reason,
     Report,
-    Verdict,
+    StopReason,
+    UncheckedReason,
 )
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.response_checks import NULLS, ResponseChecks
@@ -58,7 +63,7 @@ class Options:
     seed: int = 1
     max_examples: int | None = None
     strict: bool = False
-    baseline: tuple[Entry, ...] = ()
+    baseline: tuple[BaselineEntry, ...] = ()
     repeat: str | None = None
     include_responses: bool = False
     may_act_for_the_account: bool = False
@@ -158,7 +163,7 @@ class _Run:
         self._made.observe(exchange)
         self._answers.observe(exchange)
         if self._options.repeat is not None and self._options.repeat in self._answers.deviations:
-            self._transport.stopped = "the case was met again"
+            self._transport.stopped = StopReason.CASE_REPRODUCED
 
     def report(self) -> Report:
         started_at, started = datetime.now(UTC), time.monotonic()
@@ -169,6 +174,8 @@ class _Run:
                 self._run_phases()
             finally:
                 left_over, notes = self._clean_up()
+        phases = tuple(self._phase_row(phase) for phase in self._options.phases)
+        behaviours, deviations, baseline = self._judge(phases)
         report = Report(
             target=self._base_url + self._options.prefix,
             version=version("mka1-mockserver"),
@@ -177,12 +184,15 @@ class _Run:
             seconds=round(time.monotonic() - started, 1),
             requests=self._transport.total,
             strict=self._options.strict,
-            phases=[self._phase_row(phase) for phase in self._options.phases],
-            checks_off=self._fuzzing.checks_off() if set(self._options.phases) - {"behaviours"} else [],
-            left_over=left_over,
-            notes=[*self._notes, *notes],
+            phases=phases,
+            operations=tuple(self._operation_row(one, phases, deviations) for one in self._operations.values()),
+            behaviours=tuple(behaviours),
+            deviations=tuple(deviations),
+            checks_off=tuple(self._fuzzing.checks_off()) if set(self._options.phases) - {"behaviours"} else (),
+            left_over=tuple(left_over),
+            baseline=tuple(baseline),
+            notes=(*self._notes, *notes),
         )
-        self._judge(report)
         return report.masked(self._transport.masked)
 
     def _clean_up(self) -> tuple[list[LeftOver], list[str]]:
@@ -272,55 +282,58 @@ class _Run:
         self._phase = ""
 
     def _phase_row(self, phase: Phase) -> PhaseRow:
-        requests, why = self._transport.counts.get(phase, 0), self._transport.stopped or ""
+        requests, stopped = self._transport.counts.get(phase, 0), self._transport.stopped
+        seconds = self._seconds.get(phase, 0.0)
         if phase in self._errors:
-            return PhaseRow(phase, "crashed", requests, self._seconds.get(phase, 0.0), self._errors[phase])
+            return PhaseRow(phase, "crashed", requests, seconds, Reason(UncheckedReason.CRASHED, self._errors[phase]))
         if phase not in self._seconds:
-            return PhaseRow(phase, "skipped", 0, 0.0, why or "the phase before it crashed")
-        state: Literal["stopped", "done"] = "stopped" if phase == self._stopped_at else "done"
-        return PhaseRow(phase, state, requests, self._seconds[phase], why if state == "stopped" else "")
+            return PhaseRow(phase, "skipped", 0, 0.0, Reason(stopped or UncheckedReason.EARLIER_CRASH))
+        if stopped is not None and phase == self._stopped_at:
+            return PhaseRow(phase, "stopped", requests, seconds, Reason(stopped))
+        return PhaseRow(phase, "done", requests, seconds)
 
     # -- Verdict -------------------------------------------------------------------------------------------
 
-    def _judge(self, report: Report) -> None:
+    def _judge(self, phases: Sequence[PhaseRow]) -> tuple[list[BehaviourRow], list[Deviation], list[BaselineNote]]:
+        """Return the row of each behaviour, all deviations, and the remarks on the baseline."""
         found = [
             *self._behaviours.deviations(self._made.reused_ids),
-            *self._answers.deviations.values(),
-            *self._fuzzing.deviations.values(),
+            *self._answers.deviations.all(),
+            *self._fuzzing.deviations.all(),
         ]
-        report.deviations = sorted(found, key=lambda one: _ORDER.index(one.verdict))
-        complete = all(row.state == "done" for row in report.phases) and set(self._options.phases) == set(PHASES)
-        skipped = next((row.why for row in report.phases if row.phase == "behaviours"), "the phase was not asked for")
-        report.behaviours = self._behaviours.rows(report.deviations, skipped or "no scenario came to it")
-        unchecked = {row.id for row in report.behaviours if row.verdict == "unchecked"}
+        not_reached = Reason(UncheckedReason.NOT_REACHED)
+        skipped = {row.phase: row.why or not_reached for row in phases}
+        why_not = skipped.get("behaviours", Reason(UncheckedReason.NOT_SELECTED))
+        is_complete = all(row.state == "done" for row in phases) and set(self._options.phases) == set(PHASES)
+        unchecked = {row.id for row in self._behaviours.rows(found, why_not) if row.verdict == "unchecked"}
 
         def was_checked(case: str) -> bool:
-            return case not in unchecked if case in self._behaviours.ids else complete
+            return case not in unchecked if case in self._behaviours.ids else is_complete
 
-        report.baseline = apply_baseline(self._options.baseline, found, datetime.now(UTC).date(), was_checked)
-        if self._options.baseline:
-            report.behaviours = self._behaviours.rows(report.deviations, skipped)
-        report.operations = [self._operation_row(operation, report) for operation in self._operations.values()]
+        today = datetime.now(UTC).date()
+        judged, notes = apply_baseline(self._options.baseline, found, today, was_checked)
+        deviations = sorted(judged, key=lambda one: VERDICTS.index(one.verdict))
+        return self._behaviours.rows(deviations, why_not), deviations, notes
 
-    def _operation_row(self, operation: Operation, report: Report) -> OperationRow:
-        cells = {row.phase: self._cell(operation.id, row, report.deviations) for row in report.phases}
+    def _operation_row(
+        self, operation: Operation, phases: Sequence[PhaseRow], deviations: Sequence[Deviation]
+    ) -> OperationRow:
+        cells = {row.phase: self._cell(operation.id, row, deviations) for row in phases}
         return OperationRow(operation.id, operation.method, operation.path, cells)
 
     def _cell(self, operation: str, row: PhaseRow, deviations: Sequence[Deviation]) -> Cell:
-        answers = self._answers.counts.get((row.phase, operation), 0)
+        responses = self._answers.counts.get((row.phase, operation), 0)
         if operation in self._answers.missing:
-            return Cell("unchecked", 0, f"because of {self._answers.missing[operation]}")
+            blocked = Reason(UncheckedReason.BLOCKED, self._answers.missing[operation])
+            return Cell("unchecked", 0, blocked)
         met = [one for one in deviations if operation in one.operations and row.phase in one.phases]
         if met:
-            return Cell(met[0].verdict, answers, "", [one.case for one in met])
-        if not answers:
-            return Cell("unchecked", 0, row.why or "no request was made")
+            return Cell(met[0].verdict, responses, cases=tuple(one.case for one in met))
+        if not responses:
+            return Cell("unchecked", 0, row.why or Reason(UncheckedReason.NO_REQUEST))
         if (row.phase, operation) not in self._answers.successes:
-            return Cell("unchecked", answers, "no request succeeded, only refusals were seen")
-        return Cell("conforms", answers)
-
-
-_ORDER: tuple[Verdict, ...] = ("violates", "learned", "drift", "accepted")
+            return Cell("unchecked", responses, Reason(UncheckedReason.NO_SUCCESS))
+        return Cell("conforms", responses)
 
 
 def _origin(url: str) -> str:

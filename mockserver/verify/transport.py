@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from mockserver.contract.operations import Match, Operations
 from mockserver.retry_after import parse_retry_after
 from mockserver.settings import Rate
+from mockserver.verify.report.model import StopReason
 
 _LONGEST_WAIT = 120.0  # Seconds; a server that wants more is not waited for.
 _NAP = 0.1  # Seconds after which an interrupt is seen; a lock must not be waited for, signal handlers would take it.
@@ -119,7 +120,7 @@ class Transport:
         self._next = 0.0
         self._lock = Lock()
         self._interrupted = False
-        self.stopped: str | None = None
+        self.stopped: StopReason | None = None
         """Why there are no more requests, once there are none."""
         self.phase = ""
         self.counts: dict[str, int] = {}
@@ -131,7 +132,7 @@ class Transport:
 
     def interrupt(self) -> None:
         """Let nothing more through, but for the clean-up; ends every wait."""
-        self.stopped = self.stopped or "interrupted"
+        self.stopped = self.stopped or StopReason.INTERRUPTED
         self._interrupted = True
 
     @contextmanager
@@ -223,9 +224,9 @@ class Transport:
         limits = self._limits
         most = limits.max_requests
         if self.stopped is None and most is not None and self.total + self._pending() + _MOST_AT_ONCE > most:
-            self.stopped = f"{most} requests are used up"
+            self.stopped = StopReason.MAX_REQUESTS
         if self.stopped is None and self._is_too_late():
-            self.stopped = f"{limits.seconds:g} seconds are used up"
+            self.stopped = StopReason.MAX_TIME
         if self.stopped:
             raise Stopped(self.stopped)
 

@@ -1,4 +1,4 @@
-"""Known deviations: what a baseline accepts, for how long, and what it wants to be told."""
+"""The baseline: the deviations that it accepts, until when, and the entries that need attention."""
 
 from datetime import date
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from mockserver.errors import UsageError
 from mockserver.verify.baseline import apply_baseline, load_baseline
-from mockserver.verify.report.model import Deviation
+from mockserver.verify.report.model import BaselineNote, Deviation
 
 ENTRY = """
 - case: {case}
@@ -18,7 +18,7 @@ ENTRY = """
 
 
 @pytest.fixture
-def baseline(tmp_path: Path):
+def write_baseline(tmp_path: Path):
     def write(text: str) -> Path:
         path = tmp_path / "baseline.yaml"
         path.write_text(text)
@@ -27,53 +27,47 @@ def baseline(tmp_path: Path):
     return write
 
 
-def violation(case: str) -> Deviation:
-    return Deviation(case, "violates", "A.", "docs", "this", "that", "target", "because")
+KNOWN, OTHER = (Deviation(case, "violates", "A.", "docs", "this", "that", "target", "because") for case in "ab")
 
 
-def applied(path: Path, *deviations: Deviation, today: str = "2027-03-31", checked: bool = True):
-    return [
-        (note.case, note.note)
-        for note in apply_baseline(load_baseline(path), deviations, date.fromisoformat(today), lambda case: checked)
-    ]
-
-
-def test_a_known_violation_is_accepted_until_the_last_day(baseline) -> None:
-    known, other = violation("a/known"), violation("an/other")
-    assert applied(baseline(ENTRY.format(case="a/known", expires="2027-03-31")), known, other) == []
-    assert (known.verdict, other.verdict) == ("accepted", "violates")
-    assert known.evidence == "The gateway is older. (ticket GW-12; until 2027-03-31)"
-
-
-def test_an_expired_entry_accepts_nothing(baseline) -> None:
-    known = violation("a/known")
-    notes = applied(baseline(ENTRY.format(case="a/known", expires="2027-03-30")), known)
-    assert notes == [("a/known", "has expired on 2027-03-30, and still occurs")]
-    assert known.verdict == "violates"
-
-
-def test_an_entry_that_no_longer_occurs_is_reported_if_it_was_checked(baseline) -> None:
-    path = baseline(ENTRY.format(case="a/known", expires="2030-01-01"))
-    assert applied(path) == [("a/known", "no longer occurs; take the entry out")]
-    assert applied(path, checked=False) == []
+@pytest.mark.parametrize(
+    ("expires", "found", "was_checked", "verdicts", "notes"),
+    [
+        ("2027-03-31", [KNOWN, OTHER], True, ["accepted", "violates"], []),
+        ("2027-03-30", [KNOWN], True, ["violates"], [BaselineNote("a", "expired", "2027-03-30")]),
+        ("2027-03-31", [], True, [], [BaselineNote("a", "not_found", "2027-03-31")]),
+        ("2027-03-30", [OTHER], True, ["violates"], [BaselineNote("a", "not_found", "2027-03-30")]),
+        ("2027-03-31", [], False, [], []),
+    ],
+    ids=["accepted until the last day", "expired", "not found", "not found and expired", "not checked"],
+)
+def test_an_entry_accepts_its_deviation_or_needs_attention(
+    write_baseline, expires, found, was_checked, verdicts, notes
+) -> None:
+    entries = load_baseline(write_baseline(ENTRY.format(case="a", expires=expires)))
+    judged, attention = apply_baseline(entries, found, date(2027, 3, 31), lambda case: was_checked)
+    assert [deviation.verdict for deviation in judged] == verdicts
+    assert attention == notes
+    accepted = [deviation.evidence for deviation in judged if deviation.verdict == "accepted"]
+    assert accepted == ["The gateway is older. (ticket GW-12; until 2027-03-31)"] * len(accepted)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: b", "a baseline is a list of entries"),
+        ("a: b", "must be a list of entries"),
         ("- case: a", "entry 1: must have exactly case, reason, evidence, expires"),
-        (ENTRY.format(case="''", expires="2030-01-01"), "entry 1: case must be text"),
-        (ENTRY.format(case="a", expires="soon"), "entry 1: expires must be a day such as 2027-03-31, not soon"),
-        (ENTRY.format(case="a", expires="2030-01-01") * 2, "a is there twice"),
+        (ENTRY.format(case="''", expires="2030-01-01"), "entry 1: case must be a non-empty string"),
+        (ENTRY.format(case="a", expires="soon"), "entry 1: expires must be a date such as 2027-03-31, not soon"),
+        (ENTRY.format(case="a", expires="2030-01-01") * 2, "entry 2: a has an earlier entry"),
         ("[", "the baseline cannot be read"),
     ],
 )
-def test_a_broken_baseline_is_refused(baseline, text: str, problem: str) -> None:
+def test_a_malformed_baseline_is_a_usage_error(write_baseline, text: str, problem: str) -> None:
     with pytest.raises(UsageError, match=problem):
-        load_baseline(baseline(text))
+        load_baseline(write_baseline(text))
 
 
-def test_without_a_file() -> None:
+def test_a_missing_file_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load_baseline(Path("nowhere.yaml"))

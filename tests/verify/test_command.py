@@ -68,10 +68,10 @@ def test_a_violation_is_told_and_its_own_command_repeats_it(gateway, scenarios_o
     (command,) = re.findall(r"mockserver (verify .*ConversationListObject/object.*)", result.stdout)
     again = run(*command.split()[1:], MKA1_API_KEY=KEYS[0])
     assert again.exit_code == 1
-    assert "ConversationListObject/object was met again" in again.stdout
+    assert "ConversationListObject/object was reproduced (violates)." in again.stdout
     fixed = run(gateway().url, *command.split()[2:], MKA1_API_KEY=KEYS[0])
     assert fixed.exit_code == 0
-    assert "ConversationListObject/object was not met again." in fixed.stdout
+    assert "ConversationListObject/object was not reproduced." in fixed.stdout
 
 
 def test_a_baseline_makes_a_known_violation_acceptable(gateway, scenarios_of, tmp_path) -> None:
@@ -83,7 +83,7 @@ def test_a_baseline_makes_a_known_violation_acceptable(gateway, scenarios_of, tm
     )
     arguments = (gateway(SaysPage).url, "--phases", "behaviours", "--baseline", str(baseline))
     result = run(*arguments, MKA1_API_KEY=KEYS[0])
-    assert "conversations.delete.twice-is-404  no longer occurs; take the entry out" in result.stdout
+    assert "conversations.delete.twice-is-404  no longer occurs; remove the entry" in result.stdout
     assert "old (seen; until 2999-12-31)" in result.stdout
     others = re.findall(r"^\d+\. (\S+)$", result.stdout, re.M)
     assert "ConversationListObject/object" in others
@@ -105,7 +105,7 @@ def test_a_signal_ends_the_run_with_its_clean_up(gateway, number: int) -> None:
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 2, stderr
-    assert "The run did not get to its end" in stdout
+    assert "The run did not finish" in stdout
     assert "Traceback" not in stderr
     assert target.left() == []
 

@@ -31,4 +31,4 @@ def test_without_the_mutant_the_behaviour_holds(gateway, name: str) -> None:
     behaviour = published_behaviours(MUTANTS[name])[0]
     report = gateway(lambda app: MutatedApp(app, None)).verify(repeat=behaviour)
     assert [row.verdict for row in report.behaviours if row.id == behaviour] == ["conforms"]
-    assert report.deviations == []
+    assert report.deviations == ()

@@ -34,7 +34,7 @@ def deviations(
     sent = WireRequest(method, f"/api/v1/llm{path}", (), b"")
     match = OPERATIONS.match(method, sent.target)
     answers.observe(WireExchange("behaviours", 1, sent, WireResponse(status, tuple(headers.items()), content), match))
-    return [(one.case, one.verdict) for one in answers.deviations.values()]
+    return [(one.case, one.verdict) for one in answers.deviations.all()]
 
 
 def retrieved(**changes: Any):
@@ -93,9 +93,9 @@ def test_nulls_for_what_is_not_there_are_one_deviation() -> None:
     for nulls in ({"output": None}, {"output": None, "error": None}):
         response = WireResponse(200, (("content-type", "application/json"),), json.dumps(call | nulls).encode())
         answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
-    (deviation,) = answers.deviations.values()
+    (deviation,) = answers.deviations.all()
     assert (deviation.case, deviation.count) == ("null for absent fields", 3)
-    assert deviation.received == "null at MCPToolCall/output, null at MCPToolCall/error"
+    assert deviation.fields == ("MCPToolCall/output", "MCPToolCall/error")
 
 
 def test_something_else_altogether_is_one_deviation() -> None:
@@ -114,7 +114,7 @@ def suspect(body: Any) -> tuple[str, str]:
     sent = WireRequest("GET", "/api/v1/llm/conversations/c", (), b"")
     response = WireResponse(200, (("content-type", "application/json"),), json.dumps(body).encode())
     answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
-    (deviation,) = answers.deviations.values()
+    (deviation,) = answers.deviations.all()
     return deviation.suspect, deviation.reason
 
 

@@ -18,7 +18,8 @@ from mockserver.errors import UsageError
 from mockserver.settings import parse_rate
 from mockserver.verify import run as run_module
 from mockserver.verify import transport as transport_module
-from mockserver.verify.report.model import PHASES, Report
+from mockserver.verify.report.model import PHASES, Reason, Report, StopReason
+from mockserver.verify.report.text import reason_text
 from mockserver.verify.report.writers import write_reports
 from mockserver.verify.transport import Limits
 from tests.support.middleware import ApiMiddleware
@@ -38,7 +39,7 @@ def states(report: Report) -> dict[str, str]:
 
 
 def verdict_of(report: Report, behaviour: str) -> tuple[str, str]:
-    return next((row.verdict, row.why) for row in report.behaviours if row.id == behaviour)
+    return next((row.verdict, reason_text(row.why)) for row in report.behaviours if row.id == behaviour)
 
 
 # -- A sound target --------------------------------------------------------------------------------------------
@@ -49,21 +50,21 @@ def test_the_fake_conforms_and_is_left_as_it_was(gateway: Start) -> None:
     phases = tuple(phase for phase in PHASES if phase != "coverage")
     target = gateway()
     report = target.verify(phases=phases, seed=7, max_examples=10)
-    assert report.deviations == []
+    assert report.deviations == ()
     assert states(report) == dict.fromkeys(phases, "done")
     assert report.exit_code == 0
-    assert (report.left_over, target.left()) == ([], [])
+    assert (report.left_over, target.left()) == ((), [])
     for row in report.operations:
         assert row.cells["examples"].verdict == "conforms", row
-        assert row.cells["examples"].answers > 1, row
+        assert row.cells["examples"].responses > 1, row
 
 
 def test_the_fake_conforms_at_every_limit_of_an_operation(gateway: Start) -> None:
     report = gateway().verify(phases=("coverage",), repeat="conversations.items.list/200")
-    assert (report.deviations, states(report)) == ([], {"coverage": "done"})
-    answers = {row.id: row.cells["coverage"].answers for row in report.operations}
-    assert answers["conversations.items.list"] > 50
-    assert answers["conversations.update"] == 0
+    assert (report.deviations, states(report)) == ((), {"coverage": "done"})
+    responses = {row.id: row.cells["coverage"].responses for row in report.operations}
+    assert responses["conversations.items.list"] > 50
+    assert responses["conversations.update"] == 0
 
 
 def test_what_cannot_be_checked_is_said_with_its_reason(gateway: Start) -> None:
@@ -83,7 +84,7 @@ class UnderV1(ApiMiddleware):
 
 def test_a_target_may_lie_under_another_prefix(gateway: Start) -> None:
     report = gateway(UnderV1).verify(prefix="/v1", phases=("examples",))
-    assert report.deviations == []
+    assert report.deviations == ()
     assert report.target.endswith("/v1")
     assert {row.cells["examples"].verdict for row in report.operations} == {"conforms"}
 
@@ -98,10 +99,10 @@ class WithoutKeys(ApiMiddleware):
 
 def test_a_target_that_wants_no_key_is_not_asked_about_keys(gateway: Start) -> None:
     report = gateway(WithoutKeys).verify(api_key=None, second_key=None)
-    assert report.deviations == []
+    assert report.deviations == ()
     assert verdict_of(report, "auth.missing-key-is-refused") == ("unchecked", "the run has no API key")
     report = gateway(WithoutKeys).verify(api_key=None, second_key=None, phases=("examples",))
-    assert report.deviations == []
+    assert report.deviations == ()
     assert "ignored_auth" in {off.check for off in report.checks_off}
 
 
@@ -146,7 +147,7 @@ def test_what_was_made_without_an_answer_is_found_and_deleted(gateway: Start, sc
     target = gateway(LosesTheFirstAnswer)
     report = target.verify()
     assert LosesTheFirstAnswer.is_lost
-    assert (target.left(), report.left_over) == ([], [])
+    assert (target.left(), report.left_over) == ([], ())
 
 
 class DeletesNothing(ApiMiddleware):
@@ -176,10 +177,10 @@ def test_no_more_requests_than_allowed_are_made_and_all_is_cleaned_up(gateway: S
     target = gateway()
     report = target.verify(limits=Limits(max_requests=most), phases=("behaviours", "examples"))
     assert target.requests() == report.requests <= most
-    assert (target.left(), report.left_over) == ([], [])
+    assert (target.left(), report.left_over) == ([], ())
     assert states(report) == {"behaviours": "stopped", "examples": "skipped"}
     assert report.exit_code == 0
-    assert any(row.why == f"{most} requests are used up" for row in report.behaviours)
+    assert any(row.why == Reason(StopReason.MAX_REQUESTS) for row in report.behaviours)
 
 
 def test_examples_stop_at_the_limit_too(gateway: Start) -> None:
@@ -228,7 +229,7 @@ def test_the_rate_is_kept(gateway: Start, idle: Idle) -> None:
 def test_a_429_is_waited_out(gateway: Start) -> None:
     target = gateway(rate_limits=("60/s",))
     report = target.verify(repeat="conversations.list.gives-20-at-a-time", second_key=None)
-    assert report.deviations == []
+    assert report.deviations == ()
     assert verdict_of(report, "conversations.list.gives-20-at-a-time") == ("conforms", "")
 
 
@@ -253,7 +254,7 @@ def test_an_interrupted_run_cleans_up_and_reports(gateway: Start, phases: Any, s
     report = target.verify(InterruptedAt(step), phases=phases)
     assert target.left() == []
     assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
-    assert {row.why for row in report.phases} == {"interrupted"}
+    assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
     assert report.exit_code == 2
     assert report.requests > 10
 
@@ -275,7 +276,7 @@ def test_a_signal_within_a_request_leaves_nothing_behind(gateway: Start, number:
     target = gateway(SignalsOnceItIsMade)
     report = target.verify()
     assert target.left() == []
-    assert {row.why for row in report.phases} == {"interrupted"}
+    assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
 
 
 def test_a_phase_that_crashes_stops_neither_the_others_nor_the_clean_up(
@@ -288,7 +289,7 @@ def test_a_phase_that_crashes_stops_neither_the_others_nor_the_clean_up(
     target = gateway()
     report = target.verify(phases=("behaviours", "examples"))
     assert states(report) == {"behaviours": "crashed", "examples": "done"}
-    assert "RuntimeError: no such luck" in report.phases[0].why
+    assert "RuntimeError: no such luck" in reason_text(report.phases[0].why)
     assert (report.exit_code, target.left()) == (2, [])
 
 
@@ -334,7 +335,7 @@ def test_a_missing_operation_is_told_once(gateway: Start, scenarios_of: Themes) 
     assert cases(report) == ["conversations.list/missing"]
     assert verdict_of(report, "conversations.list.gives-20-at-a-time") == (
         "unchecked",
-        "because of conversations.list/missing",
+        "blocked by conversations.list/missing",
     )
     assert target.left() == []
     assert any("no list of conversations" in note for note in report.notes)
@@ -375,8 +376,8 @@ def test_one_cause_is_one_deviation_of_behaviour(gateway: Start, scenarios_of: T
     behaviours = {row.id for row in report.behaviours}
     told = [deviation for deviation in report.deviations if deviation.case in behaviours]
     assert len([one for one in told if one.expected.endswith(": 200")]) == 1
-    first = next(one for one in told if one.also)
-    assert "conversations.retrieve.answers-what-create-answered" in [first.case, *first.also]
+    first = next(one for one in told if one.blocks)
+    assert "conversations.retrieve.answers-what-create-answered" in [first.case, *first.blocks]
     assert "conversations.retrieve/500" in cases(report)
 
 

@@ -20,7 +20,7 @@ from schemathesis.generation.meta import negated_parameters
 
 from mockserver.verify.document import remove_security
 from mockserver.verify.fuzzing import hooks
-from mockserver.verify.report.model import PHASES, CheckOff, Deviation, Phase, keep
+from mockserver.verify.report.model import PHASES, CheckOff, Deviation, Deviations, Phase
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.transport import Transport, requests_through
 
@@ -68,7 +68,7 @@ class Fuzzing:
             for method, node in item.items()
             if isinstance(node, dict) and "operationId" in node
         }
-        self.deviations: dict[str, Deviation] = {}
+        self.deviations = Deviations()
         self.errors: dict[str, str] = {}
         """What kept a phase from running as it should, by phase."""
 
@@ -146,7 +146,7 @@ class Fuzzing:
             self.errors[self._transport.phase] = f"{event.label}: {event.info.title}: {event.info.message}"
             return
         operation = self._operations.get(event.label, event.label)
-        keep(self.deviations, Deviation(
+        self.deviations.add(Deviation(
             case=f"{operation}/no answer",
             verdict="violates",
             statement=f"{operation} answers every request.",
@@ -155,8 +155,8 @@ class Fuzzing:
             received=f"{event.info.title}: {event.info.message}",
             suspect="target",
             reason="it closed the connection, or answered with something that is not HTTP",
-            operations=[operation],
-            phases=[self._transport.phase],
+            operations=(operation,),
+            phases=(self._transport.phase,),
             first_request=self._transport.counts.get(self._transport.phase, 0),
         ))  # fmt: skip
 
@@ -177,14 +177,16 @@ class Fuzzing:
             received=f"{status}{failure.message}".strip(),
             suspect="target",
             reason="the document says otherwise",
-            operations=[operation] if operation else [],
+            operations=(operation,) if operation else (),
             place=subject or None,
-            curl=[code_sample],
-            phases=[self._transport.phase],
+            reproduction=(code_sample,),
+            phases=(self._transport.phase,),
             first_request=exchange.number if exchange else 0,
         )
-        if keep(self.deviations, deviation) and exchange is not None:
-            deviation.curl = self._log.script(self._log.steps_leading_to(exchange))
+        if exchange is None:
+            self.deviations.add(deviation)
+        else:
+            self.deviations.add(deviation, lambda: self._log.script(self._log.steps_leading_to(exchange)))
 
 
 def _subject(check: str, case: Case[Any] | None) -> str:

@@ -1,126 +1,190 @@
-"""What a run found, as values; everything that shows a verdict shows these."""
+"""The findings of a verification run as immutable values. Every form of the report is made from them."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from typing import Any, Literal
 
 Phase = Literal["behaviours", "examples", "coverage", "fuzzing", "stateful"]
 PHASES: tuple[Phase, ...] = ("behaviours", "examples", "coverage", "fuzzing", "stateful")
 
-Verdict = Literal["conforms", "violates", "learned", "drift", "accepted", "unchecked"]
+Verdict = Literal["violates", "learned", "drift", "accepted", "unchecked", "conforms"]
 """
-violates   what the document says, or a documented or observed behaviour, does not hold
-learned     an assumed behaviour does not hold: the target has shown what it really does
-drift      an answer has a field or a value that the document does not know, where it expects to be outgrown
-accepted   a violation that the baseline knows
-unchecked  could not be checked; the reason stands beside it
+violates   breaks the document, or a behaviour that is documented or observed
+learned    breaks an assumed behaviour: the target shows the real one
+drift      a response has a field or value that is newer than the document, at an extensible place
+accepted   a violation that the baseline lists
+unchecked  could not be checked; the row has the reason
 """
 
 VERDICTS: tuple[Verdict, ...] = ("violates", "learned", "drift", "accepted", "unchecked", "conforms")
-"""In the order in which a reader wants to hear of them."""
+"""All verdicts, the most important first."""
 
 Suspect = Literal["target", "document", "SDK"]
 
 
-@dataclass(slots=True)
+class StopReason(StrEnum):
+    """Why a run stopped sending requests."""
+
+    INTERRUPTED = "interrupted"
+    MAX_REQUESTS = "max_requests"
+    MAX_TIME = "max_time"
+    CASE_REPRODUCED = "case_reproduced"
+
+
+class UncheckedReason(StrEnum):
+    """Why a phase, an operation or a behaviour was not checked, or not to its end."""
+
+    CRASHED = "crashed"
+    EARLIER_CRASH = "earlier_crash"
+    NOT_SELECTED = "not_selected"
+    NOT_REACHED = "not_reached"
+    BLOCKED = "blocked"
+    NO_REQUEST = "no_request"
+    NO_SUCCESS = "no_success"
+    SCENARIO = "scenario"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code, and what it refers to: the error of a crash, the case that blocks, the words of the scenario."""
+
+    code: StopReason | UncheckedReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deviation:
-    """One thing that is not as it should be, told once however often it was met."""
+    """One difference between target and contract, reported once however often it occurred."""
 
     case: str
-    """Its name, the same in every run: the behaviour's id, or operation and place such as `conversations.list/418`."""
+    """The stable name: the id of a behaviour, or operation and place such as `conversations.list/418`."""
     verdict: Verdict
     statement: str
-    """The rule that is broken, as a sentence."""
+    """The broken rule, as a sentence."""
     source: str
-    """Where the rule is from."""
+    """Where the rule is written down."""
     expected: str
     received: str
     suspect: Suspect
     reason: str
-    """Why that one is probably wrong."""
-    operations: list[str] = field(default_factory=list)
+    """Why the suspect is probably at fault."""
+    operations: tuple[str, ...] = ()
     """The operations that showed it."""
     place: str | None = None
-    """Where in the answer, such as `body /data/0/id`."""
-    curl: list[str] = field(default_factory=list)
-    """Shell commands that repeat it, the key left to $MKA1_API_KEY; the last of them shows it."""
-    phases: list[str] = field(default_factory=list)
-    """Where it was met, first to last."""
+    """Where in the response, such as `body /data/0/id`."""
+    fields: tuple[str, ...] = ()
+    """The fields that showed it, for a case that covers many."""
+    reproduction: tuple[str, ...] = ()
+    """Shell commands that reproduce it, with $MKA1_API_KEY for the key; the last one shows it."""
+    phases: tuple[str, ...] = ()
+    """The phases that met it, in their order."""
     first_request: int = 0
-    """The number, within the first of its phases, of the request that showed it first."""
+    """The number of the first request that showed it, within the first of its phases."""
     count: int = 1
-    """How often it was met."""
-    also: list[str] = field(default_factory=list)
+    """How often it occurred."""
+    blocks: tuple[str, ...] = ()
     """Behaviours that could not be checked because of it."""
     evidence: str | None = None
-    """What the baseline says of it."""
-
-    def merge(self, other: "Deviation") -> None:
-        """Count another sighting of the same case."""
-        self.count += other.count
-        self.phases += [phase for phase in other.phases if phase not in self.phases]
-        self.operations += [operation for operation in other.operations if operation not in self.operations]
+    """The baseline's reason for accepting it."""
 
 
-def keep(found: dict[str, Deviation], deviation: Deviation) -> bool:
-    """Put a deviation with those that were found, by case; returns whether it is a new one, or one more sighting."""
-    known = found.setdefault(deviation.case, deviation)
-    if known is not deviation:
-        known.merge(deviation)
-    return known is deviation
+class Deviations:
+    """The deviations of a run: the first of each case, with all of its occurrences counted."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Deviation] = {}
+        self._counts: Counter[str] = Counter()
+        self._operations: dict[str, dict[str, None]] = {}
+        self._fields: dict[str, dict[str, None]] = {}
+        self._phases: dict[str, dict[str, None]] = {}
+
+    def __contains__(self, case: str) -> bool:
+        return case in self._first
+
+    def add(self, deviation: Deviation, reproduction: Callable[[], Iterable[str]] | None = None) -> None:
+        """Count an occurrence. Only the first one of a case calls `reproduction`, which is expensive."""
+        case = deviation.case
+        if case not in self._first:
+            commands = deviation.reproduction if reproduction is None else tuple(reproduction())
+            self._first[case] = replace(deviation, reproduction=commands)
+        self._counts[case] += deviation.count
+        self._operations.setdefault(case, {}).update(dict.fromkeys(deviation.operations))
+        self._fields.setdefault(case, {}).update(dict.fromkeys(deviation.fields))
+        self._phases.setdefault(case, {}).update(dict.fromkeys(deviation.phases))
+
+    def all(self) -> list[Deviation]:
+        """Return one deviation for each case, in the order of their first occurrence."""
+        return [
+            replace(
+                first,
+                count=self._counts[case],
+                operations=tuple(self._operations[case]),
+                fields=tuple(self._fields[case]),
+                phases=tuple(self._phases[case]),
+            )
+            for case, first in self._first.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviourRow:
-    """What came out for one behaviour of the catalogue."""
+    """The result for one behaviour of the catalogue."""
 
     id: str
     statement: str
     source: str
     status: str
     verdict: Verdict
-    why: str = ""
-    """Why it could not be checked, in whole or in part; what does not hold is told by the deviation of its id."""
+    why: Reason | None = None
+    """Why it was not checked, or not in all its scenarios."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """What came out for one operation in one phase."""
+    """The result for one operation in one phase."""
 
     verdict: Verdict
-    answers: int = 0
-    """Answers of the operation that were held to the document."""
-    why: str = ""
-    cases: list[str] = field(default_factory=list)
+    responses: int = 0
+    """The number of validated responses."""
+    why: Reason | None = None
+    cases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
+    """The results for one operation, by phase."""
+
     id: str
     method: str
     path: str
     cells: dict[Phase, Cell]
 
 
+PhaseState = Literal["done", "stopped", "crashed", "skipped"]
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """How a phase went: `state` is done, stopped (by a limit or by hand), crashed, or skipped, and why."""
+    """How one phase ended."""
 
     phase: Phase
-    state: Literal["done", "stopped", "crashed", "skipped"]
+    state: PhaseState
     requests: int
     seconds: float
-    why: str = ""
+    why: Reason | None = None
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it ended as nobody wanted; a limit that was reached is a wish."""
-        return self.state == "crashed" or self.why == "interrupted"
+        """Whether the phase ended by accident. Reaching a limit is no accident."""
+        is_interrupted = self.why is not None and self.why.code == StopReason.INTERRUPTED
+        return self.state == "crashed" or is_interrupted
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOff:
-    """A check of Schemathesis that is switched off; on `operations` alone, where there are any."""
+    """A Schemathesis check that is disabled; for `operations` alone, if there are any."""
 
     check: str
     operations: tuple[str, ...]
@@ -138,67 +202,73 @@ class LeftOver:
 
 @dataclass(frozen=True, slots=True)
 class BaselineNote:
-    """An entry of the baseline that wants attention: it has expired, or no longer occurs."""
+    """A baseline entry that needs attention: it has expired, or its deviation no longer occurs."""
 
     case: str
-    note: str
+    problem: Literal["expired", "not_found"]
+    expires: str
+    """The last day of the entry, ISO 8601."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict of one run."""
+    """The result of one run."""
 
     target: str
     version: str
-    """Of mka1-mockserver."""
+    """The version of mka1-mockserver."""
     seed: int
     started_at: str
     """ISO 8601, UTC."""
     seconds: float = 0.0
     requests: int = 0
-    """All of them, clean-up included."""
+    """The number of all requests, cleanup included."""
     strict: bool = False
-    phases: list[PhaseRow] = field(default_factory=list)
-    operations: list[OperationRow] = field(default_factory=list)
-    behaviours: list[BehaviourRow] = field(default_factory=list)
-    deviations: list[Deviation] = field(default_factory=list)
-    checks_off: list[CheckOff] = field(default_factory=list)
-    left_over: list[LeftOver] = field(default_factory=list)
-    baseline: list[BaselineNote] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What else the reader should know, such as that there was no second key."""
+    phases: tuple[PhaseRow, ...] = ()
+    operations: tuple[OperationRow, ...] = ()
+    behaviours: tuple[BehaviourRow, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    """Sorted by verdict, the most important first."""
+    checks_off: tuple[CheckOff, ...] = ()
+    left_over: tuple[LeftOver, ...] = ()
+    baseline: tuple[BaselineNote, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Further remarks for the reader, such as that there was no second key."""
 
     def of(self, verdict: Verdict) -> list[Deviation]:
+        """Return the deviations with this verdict."""
         return [deviation for deviation in self.deviations if deviation.verdict == verdict]
 
     def fails(self, verdict: Verdict) -> bool:
-        """Whether one deviation of this verdict makes the target fail; in a strict run, all but accepted ones do."""
+        """Return whether a deviation with this verdict fails the run."""
         return verdict == "violates" or (self.strict and verdict in ("learned", "drift"))
 
     @property
     def exit_code(self) -> int:
-        """0 it conforms, 1 it does not, 2 the run did not get to its end and found nothing until then."""
+        """0: the target conforms; 1: it does not; 2: the run is unfinished and found nothing so far."""
         if any(self.fails(deviation.verdict) for deviation in self.deviations) or (self.strict and self.baseline):
             return 1
         return 2 if any(row.is_unfinished for row in self.phases) else 0
 
     def masked(self, mask: Callable[[str], str]) -> "Report":
-        """A copy in which every text has gone through `mask`."""
-        copy: Report = _masked(self, mask)
+        """Return a copy with `mask` applied to every text."""
+        copy: Report = _map_texts(self, mask)
         return copy
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in report.json."""
+        """Return the content of report.json."""
         return {"exit_code": self.exit_code, **asdict(self)}
 
 
-def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, StrEnum):
+        return value
     if isinstance(value, str):
-        return mask(value)
+        return change(value)
     if isinstance(value, list | tuple):
-        return type(value)(_masked(child, mask) for child in value)
+        return type(value)(_map_texts(child, change) for child in value)
     if isinstance(value, dict):
-        return {name: _masked(child, mask) for name, child in value.items()}
+        return {name: _map_texts(child, change) for name, child in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _masked(getattr(value, one.name), mask) for one in fields(value)})
+        return replace(value, **{one.name: _map_texts(getattr(value, one.name), change) for one in fields(value)})
     return value

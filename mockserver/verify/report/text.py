@@ -1,47 +1,68 @@
-"""A verdict in words, for whatever shows it.
+"""The wording of a report: the sentences, labels and tables that its forms share.
 
-What a target said is shown, never obeyed: no markup, no control character and no line end of its own takes effect.
+Text of the target is shown as it is and never takes effect: markup, control characters and line ends are escaped.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mockserver.verify.report.model import (
     PHASES,
     VERDICTS,
+    BaselineNote,
     BehaviourRow,
     Cell,
     Deviation,
     OperationRow,
     Phase,
+    PhaseRow,
+    Reason,
     Report,
+    StopReason,
+    UncheckedReason,
+    Verdict,
 )
 
-RepeatCommand = Callable[[str, str], str]
-"""Gives the command that repeats a case in a phase."""
+ReproduceCommand = Callable[[str, str], str]
+"""Returns the command that reproduces a case in a phase."""
+
+_REASONS: Mapping[StopReason | UncheckedReason, str] = {
+    StopReason.INTERRUPTED: "interrupted",
+    StopReason.MAX_REQUESTS: "the request limit was reached",
+    StopReason.MAX_TIME: "the time limit was reached",
+    StopReason.CASE_REPRODUCED: "the case was reproduced",
+    UncheckedReason.EARLIER_CRASH: "an earlier phase crashed",
+    UncheckedReason.NOT_SELECTED: "the phase was not selected",
+    UncheckedReason.NOT_REACHED: "no scenario reached it",
+    UncheckedReason.NO_REQUEST: "no request was sent",
+    UncheckedReason.NO_SUCCESS: "no request succeeded",
+}
+_COUNTED: tuple[Verdict, ...] = ("learned", "drift", "accepted")
 
 
-# -- Texts of others -------------------------------------------------------------------------------------------
+# -- Escaping --------------------------------------------------------------------------------------------------
 
 
-def printable(text: str, *, lines: bool = False, encoding: str = "utf-8") -> str:
-    """`text`, what cannot be seen of it written as an escape such as `\\x1b`; with `lines`, line ends are kept."""
+def make_printable(text: str, *, lines: bool = False, encoding: str = "utf-8") -> str:
+    """Replace invisible characters by escapes such as `\\x1b`; with `lines`, keep line ends."""
     if lines:
-        return "\n".join(printable(line, encoding=encoding) for line in text.replace("\r\n", "\n").split("\n"))
-    shown = "".join(_escape(character) if _is_hidden(character) else character for character in text)
+        return "\n".join(make_printable(line, encoding=encoding) for line in text.replace("\r\n", "\n").split("\n"))
+    shown = "".join(character if character.isprintable() else _escape(character) for character in text)
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def shell_line(command: str, *, encoding: str = "utf-8") -> str:
-    """A shell command as one line that can be seen whole and does the same when it is pasted into bash or zsh.
+    """Return a shell command as one visible line that does the same in bash and zsh.
 
-    It is verbatim, but for characters in quotes that cannot be shown: those become `$'...'`.
+    Invisible characters become `$'...'`; everything else is verbatim.
     """
-    if not any(_is_hidden(character) or not _fits(character, encoding) for character in command):
+    if all(_is_visible(character, encoding) for character in command):
         return command
     shown, quote, is_escaped = "", "", False
     for character in command:
-        if _is_hidden(character) or not _fits(character, encoding):
+        if not _is_visible(character, encoding):
             literal = "\\" if is_escaped else ""  # In double quotes, a backslash before anything else is itself.
             shown += f"{literal}{quote}$'{_escape(character)}'{quote}"
         else:
@@ -54,12 +75,8 @@ def shell_line(command: str, *, encoding: str = "utf-8") -> str:
     return shown
 
 
-def _is_hidden(character: str) -> bool:
-    return not character.isprintable()
-
-
-def _fits(character: str, encoding: str) -> bool:
-    return character.isascii() or character.encode(encoding, "ignore") != b""
+def _is_visible(character: str, encoding: str) -> bool:
+    return character.isprintable() and (character.isascii() or character.encode(encoding, "ignore") != b"")
 
 
 def _escape(character: str) -> str:
@@ -69,167 +86,215 @@ def _escape(character: str) -> str:
     return f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-# -- Words that every form of the report shares ----------------------------------------------------------------
+# -- Sentences -------------------------------------------------------------------------------------------------
 
 
 def headline(report: Report) -> str:
-    """The verdict, as one sentence."""
-    target = printable(report.target)
+    """Return the result as one sentence."""
+    target = make_printable(report.target)
     if report.of("violates"):
         return f"{target} does not conform."
     if report.exit_code == 1:
-        return f"{target} is not exactly as assumed, and this run is strict."
+        return f"{target} does not conform in strict mode."
     if report.exit_code == 2:
-        return "The run did not get to its end, and found no violation until then."
-    if not was_anything_checked(report):
+        return "The run did not finish. It found no violation."
+    results = [row.verdict for row in report.behaviours]
+    results += [cell.verdict for row in report.operations for cell in row.cells.values()]
+    if all(verdict == "unchecked" for verdict in results):
         return "Nothing was checked."
-    is_whole = all(row.state == "done" for row in report.phases) and all(
+    is_complete = all(row.state == "done" for row in report.phases) and all(
         row.verdict != "unchecked" for row in report.behaviours
     )
-    return f"{target} conforms." if is_whole else f"{target} conforms, as far as it was checked."
+    return f"{target} conforms." if is_complete else f"{target} conforms, as far as it was checked."
 
 
 def summary(report: Report) -> str:
-    """What was found, counted apart: no number stands for different things."""
+    """Return the counts: deviations by verdict, behaviours, phases that did not finish, requests."""
     violations = len(report.of("violates"))
-    parts = [counted(violations, "violation") if violations else "no violation"]
-    for verdict, word in (("learned", "learned"), ("drift", "drifted"), ("accepted", "accepted")):
-        if number := sum(deviation.verdict == verdict for deviation in report.deviations):
-            parts.append(f"{number} {word}")
-    conform = sum(row.verdict == "conforms" for row in report.behaviours)
+    parts = [quantity(violations, "violation") if violations else "no violations"]
+    parts += [f"{number} {verdict}" for verdict in _COUNTED if (number := len(report.of(verdict)))]
     if report.behaviours:
-        parts.append(f"{counted(conform, 'behaviour')} {'conforms' if conform == 1 else 'conform'}")
+        conforming = sum(row.verdict == "conforms" for row in report.behaviours)
+        parts.append(f"{quantity(conforming, 'behaviour')} {'conforms' if conforming == 1 else 'conform'}")
     if unchecked := sum(row.verdict == "unchecked" for row in report.behaviours):
         parts.append(f"{unchecked} could not be checked")
     sentences = [", ".join(parts)]
     for row in report.phases:
         if row.state in ("stopped", "crashed"):
-            state = "was stopped" if row.state == "stopped" else row.state
-            sentences.append(f"{row.phase} {state}{': ' if row.why else ''}{printable(row.why)}")
+            sentences.append(make_printable(f"{row.phase} {phase_state(row)}"))
     if report.left_over:
-        sentences.append(f"{counted(len(report.left_over), 'conversation')} could not be deleted")
-    sentences.append(f"{counted(report.requests, 'request')} in {duration(report.seconds)}, seed {report.seed}")
+        sentences.append(f"{quantity(len(report.left_over), 'conversation')} could not be deleted")
+    sentences.append(cost(report))
     return " ".join(sentence[:1].upper() + sentence[1:].rstrip(".") + "." for sentence in sentences)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 request`, `4,211 requests`."""
+def cost(report: Report) -> str:
+    """Return the requests, the time and the seed of the run."""
+    return f"{quantity(report.requests, 'request')} in {duration(report.seconds)}, seed {report.seed}"
+
+
+def quantity(number: int, noun: str) -> str:
+    """Return such as `1 request` or `4,211 requests`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
+    """Return such as `1.2 s` or `63 s`."""
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 
-def cell_words(cell: Cell | None, report: Report) -> str:
-    """What came out for one operation in one phase; None is an operation that the phase did not come to."""
+def reason_text(reason: Reason | None) -> str:
+    """Return the text of a reason; empty without one."""
+    if reason is None:
+        return ""
+    if reason.code == UncheckedReason.BLOCKED:
+        return f"blocked by {reason.detail}"
+    return _REASONS.get(reason.code, reason.detail)
+
+
+def phase_state(row: PhaseRow) -> str:
+    """Return how a phase ended, with the reason."""
+    return f"{row.state}: {reason_text(row.why)}" if row.why else row.state
+
+
+def behaviour_remark(row: BehaviourRow) -> str:
+    """Return why a behaviour was not checked, or not in full; else nothing."""
+    partly = "checked in part; for the rest: " if row.why and row.verdict == "conforms" else ""
+    return partly + reason_text(row.why)
+
+
+def cell_text(cell: Cell | None, report: Report) -> str:
+    """Return the result for one operation in one phase; None if the phase did not reach the operation."""
     if cell is None:
         return "-"
     if cell.verdict == "conforms":
-        return f"conforms ({counted(cell.answers, 'answer')})"
+        return f"conforms ({quantity(cell.responses, 'response')})"
     if cell.verdict == "unchecked":
-        return f"unchecked: {cell.why}" if cell.why else "unchecked"
-    known = {deviation.case: deviation.verdict for deviation in report.deviations}
-    found = [known.get(case, cell.verdict) for case in cell.cases] or [cell.verdict]
-    return ", ".join(f"{verdict}: {found.count(verdict)}" for verdict in VERDICTS if verdict in found)
+        return f"unchecked: {reason_text(cell.why)}" if cell.why else "unchecked"
+    verdicts = Counter(deviation.verdict for deviation in report.deviations if deviation.case in cell.cases)
+    return ", ".join(f"{verdict}: {verdicts[verdict]}" for verdict in VERDICTS if verdict in verdicts)
 
 
-def shown_phases(report: Report) -> list[Phase]:
-    """The phases that have something to say of operations."""
+# -- Lists and tables ------------------------------------------------------------------------------------------
+
+
+def phases_with_results(report: Report) -> list[Phase]:
+    """Return the phases with a result for any operation."""
     return [phase for phase in PHASES if any(phase in row.cells for row in report.operations)]
 
 
-def path_of(row: OperationRow, report: Report) -> str:
-    """The path of an operation below that of the target."""
+def relative_path(row: OperationRow, report: Report) -> str:
+    """Return the path of an operation below that of the target."""
     return row.path.removeprefix(urlsplit(report.target).path.rstrip("/"))
 
 
-def themes(behaviours: Iterable[BehaviourRow]) -> dict[str, list[BehaviourRow]]:
-    """The behaviours by their id without its last part, in the order of the catalogue."""
-    found: dict[str, list[BehaviourRow]] = {}
+def theme_of(behaviour: str) -> str:
+    """Return the id of a behaviour without its last part."""
+    return behaviour.rpartition(".")[0] or behaviour
+
+
+def group_by_theme(behaviours: Iterable[BehaviourRow]) -> dict[str, list[BehaviourRow]]:
+    """Group behaviours by theme, in the order of the catalogue."""
+    groups: dict[str, list[BehaviourRow]] = {}
     for row in behaviours:
-        found.setdefault(row.id.rpartition(".")[0] or row.id, []).append(row)
-    return found
+        groups.setdefault(theme_of(row.id), []).append(row)
+    return groups
 
 
-def unchecked_by_reason(report: Report) -> dict[str, list[str]]:
-    """The behaviours that could not be checked, by why; where all of a theme are among them, the theme alone."""
-    found: dict[str, list[str]] = {}
-    for theme, rows in themes(report.behaviours).items():
-        reasons = {row.why for row in rows}
-        if len(rows) > 1 and len(reasons) == 1 and all(row.verdict == "unchecked" for row in rows):
-            found.setdefault(rows[0].why, []).append(f"{theme} (all {len(rows)})")
+def group_unchecked(report: Report) -> dict[str, list[str]]:
+    """Group the unchecked behaviours by reason; a theme that shares one reason is named as a whole."""
+    groups: dict[str, list[str]] = {}
+    for theme, rows in group_by_theme(report.behaviours).items():
+        unchecked = [row for row in rows if row.verdict == "unchecked"]
+        if len(unchecked) == len(rows) > 1 and len({row.why for row in rows}) == 1:
+            groups.setdefault(reason_text(rows[0].why), []).append(f"{theme} (all {len(rows)})")
             continue
-        for row in rows:
-            if row.verdict == "unchecked":
-                found.setdefault(row.why, []).append(row.id)
-    return found
+        for row in unchecked:
+            groups.setdefault(reason_text(row.why), []).append(row.id)
+    return groups
 
 
-def facts(deviation: Deviation) -> list[tuple[str, str]]:
-    """Everything to be said of a deviation but its case, its statement and how to repeat it."""
+class Fact(NamedTuple):
+    """One labelled property of a deviation: a text, or a list of names."""
+
+    label: str
+    text: str
+    names: tuple[str, ...] = ()
+    is_literal: bool = False
+    """Whether it quotes requests or responses."""
+
+
+def list_facts(deviation: Deviation) -> list[Fact]:
+    """Return the properties of a deviation, except its case, its statement and its reproduction."""
+    expected = "assumed" if deviation.verdict == "learned" else "expected"
+    facts = [
+        Fact("source", deviation.source),
+        Fact(expected, deviation.expected, is_literal=True),
+        Fact("received", deviation.received, is_literal=True),
+        Fact("place", deviation.place or "", is_literal=True),
+        _names("fields", deviation.fields),
+        _names("operations", deviation.operations),
+        Fact("suspect", f"{deviation.suspect}: {deviation.reason}"),
+        Fact("seen", _occurrences(deviation)),
+        _names("blocks", deviation.blocks),
+        Fact("accepted", deviation.evidence or ""),
+    ]
+    return [fact for fact in facts if fact.text]
+
+
+def _names(label: str, names: tuple[str, ...]) -> Fact:
+    return Fact(label, ", ".join(names), names)
+
+
+def _occurrences(deviation: Deviation) -> str:
     where = f" in {', '.join(deviation.phases)}" if deviation.phases else ""
-    first = f"by request {deviation.first_request:,}{f' of {deviation.phases[0]}' if where else ''}"
+    first = f"request {deviation.first_request:,}{f' of {deviation.phases[0]}' if where else ''}"
     if deviation.count == 1:
-        met = f"once, {first}" if deviation.first_request else f"once{where}"
-    else:
-        met = f"{deviation.count:,} times{where}{f', first {first}' if deviation.first_request else ''}"
-    told = [
-        ("source", deviation.source),
-        ("assumed" if deviation.verdict == "learned" else "expected", deviation.expected),
-        ("received", deviation.received),
-        ("place", deviation.place or ""),
-        ("operations", ", ".join(deviation.operations)),
-        ("suspect", f"{deviation.suspect}: {deviation.reason}"),
-        ("met", met),
-        ("unchecked", f"because of this: {', '.join(deviation.also)}" if deviation.also else ""),
-        ("accepted", deviation.evidence or ""),
+        return f"once, in {first}" if deviation.first_request else f"once{where}"
+    return f"{deviation.count:,} times{where}{f', first in {first}' if deviation.first_request else ''}"
+
+
+def reproduction(deviation: Deviation, command: ReproduceCommand) -> list[str]:
+    """Return the commands that reproduce a deviation by hand, then the `mockserver` command."""
+    return [*deviation.reproduction, command(deviation.case, next(iter(deviation.phases), PHASES[0]))]
+
+
+def full_text(deviation: Deviation, command: ReproduceCommand) -> str:
+    """Return everything about a deviation as plain text."""
+    lines = [make_printable(deviation.case), make_printable(deviation.statement, lines=True)]
+    for fact in list_facts(deviation):
+        first, *more = make_printable(fact.text, lines=True).split("\n")
+        lines += [f"{fact.label:<10} {first}", *(" " * 11 + line for line in more)]
+    return "\n".join([*lines, "reproduce with", *map(shell_line, reproduction(deviation, command))])
+
+
+def baseline_text(note: BaselineNote) -> str:
+    """Return the problem of a baseline entry, and how to solve it."""
+    if note.problem == "expired":
+        return f"expired on {note.expires}, and the deviation still occurs; fix it or extend the entry"
+    return "no longer occurs; remove the entry"
+
+
+class Table(NamedTuple):
+    """A table of the report's last part."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def list_tables(report: Report) -> list[Table]:
+    """Return the tables that follow the deviations, without empty ones."""
+    off = [(one.check, ", ".join(one.operations) or "all operations", one.reason) for one in report.checks_off]
+    left = [(one.conversation, one.end_user or "-", one.why) for one in report.left_over]
+    phases = [
+        (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), reason_text(row.why) or "-")
+        for row in report.phases
     ]
-    return [(name, value) for name, value in told if value]
-
-
-def repeated(deviation: Deviation, repeat_command: RepeatCommand) -> str:
-    """The command that looks for a deviation again, in the phase that met it first."""
-    return repeat_command(deviation.case, next(iter(deviation.phases), PHASES[0]))
-
-
-def in_full(deviation: Deviation, repeat_command: RepeatCommand) -> str:
-    """All of a deviation as plain text, as it stands in a test report."""
-    lines = [printable(deviation.case), printable(deviation.statement, lines=True)]
-    for name, value in facts(deviation):
-        first, *more = printable(value, lines=True).split("\n")
-        lines += [f"{name:<10} {first}", *(" " * 11 + line for line in more)]
-    commands = [*deviation.curl, repeated(deviation, repeat_command)]
-    return "\n".join([*lines, "repeat it with", *(shell_line(command) for command in commands)])
-
-
-def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
-    """What stands at the end of a report: title, header and rows of every table that has any."""
-    found: list[tuple[str, Sequence[str], list[Sequence[str]]]] = [
-        ("Baseline", ("case", "note"), [(entry.case, entry.note) for entry in report.baseline]),
-        (
-            "Checks that are off",
-            ("check", "on", "because"),
-            [(off.check, ", ".join(off.operations) or "all operations", off.reason) for off in report.checks_off],
-        ),
-        (
-            "Left over on the target",
-            ("conversation", "end user", "because"),
-            [(left.conversation, left.end_user or "-", left.why) for left in report.left_over],
-        ),
-        (
-            "Phases",
-            ("phase", "state", "requests", "time", "because"),
-            [
-                (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), row.why or "-")
-                for row in report.phases
-            ],
-        ),
+    tables = [
+        Table("Baseline", ("case", "note"), [(note.case, baseline_text(note)) for note in report.baseline]),
+        Table("Disabled checks", ("check", "for", "reason"), off),
+        Table("Left on the target", ("conversation", "end user", "reason"), left),
+        Table("Phases", ("phase", "state", "requests", "time", "reason"), phases),
     ]
-    return (table for table in found if table[2])
-
-
-def was_anything_checked(report: Report) -> bool:
-    rows = [row.verdict for row in report.behaviours]
-    rows += [cell.verdict for row in report.operations for cell in row.cells.values()]
-    return any(verdict != "unchecked" for verdict in rows)
+    return [table for table in tables if table.rows]

@@ -1,192 +1,193 @@
-"""A verdict as files: for people, for a CI server, and for programs."""
+"""The report as files: report.html, junit.xml and report.json."""
 
+import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from xml.etree import ElementTree as ET
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from mockserver.errors import UsageError
-from mockserver.verify.report.html import page
-from mockserver.verify.report.model import PHASES, BehaviourRow, Deviation, Phase, PhaseRow, Report, Verdict
-from mockserver.verify.report.text import RepeatCommand, headline, in_full, printable, summary
+from mockserver.verify.report.html import render_html
+from mockserver.verify.report.model import PHASES, Deviation, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.report.text import (
+    ReproduceCommand,
+    baseline_text,
+    behaviour_remark,
+    full_text,
+    headline,
+    make_printable,
+    phase_state,
+    reason_text,
+    summary,
+    theme_of,
+)
 
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE = 300
 
 
-def write_reports(report: Report, directory: Path, repeat_command: RepeatCommand) -> list[Path]:
-    """Write `report.html`, `junit.xml` and `report.json` into the directory, made if need be; says where they are.
+def write_reports(report: Report, directory: Path, command: ReproduceCommand) -> list[Path]:
+    """Write all files into the directory, which is created if it is missing, and return their paths.
 
-    Each is put in its place whole: whoever looks sees the one of this run or the one of an earlier run.
+    Each file is replaced as a whole: a reader sees this run's file or an earlier one.
 
     Raises:
-        UsageError: the directory cannot be written.
+        UsageError: the directory is not writable.
     """
     contents = {
-        "report.html": page(report, repeat_command).encode(),
-        "junit.xml": junit(report, repeat_command),
-        "report.json": as_json(report),
+        "report.html": render_html(report, command).encode(),
+        "junit.xml": render_junit(report, command),
+        "report.json": render_json(report),
     }
-    with _writing_to(directory):
-        return [_put(directory / name, content) for name, content in contents.items()]
+    with _convert_os_errors(directory):
+        return [_replace_file(directory / name, content) for name, content in contents.items()]
 
 
-def make_folder(directory: Path) -> None:
-    """Make the directory for reports, and see that it can be written.
+def create_directory(directory: Path) -> None:
+    """Create the directory for reports, and test that it is writable.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it is not.
     """
-    with _writing_to(directory):
-        _put(directory / ".writable", b"").unlink()
+    with _convert_os_errors(directory):
+        _replace_file(directory / ".writable", b"").unlink()
 
 
 @contextmanager
-def _writing_to(directory: Path) -> Iterator[None]:
+def _convert_os_errors(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(
-            f"cannot write reports to {directory}: {reason}; name a folder that can be written"
-        ) from error
+        raise UsageError(f"cannot write reports to {directory}: {reason}; name a writable directory") from error
 
 
-def as_json(report: Report) -> bytes:
-    """The report as UTF-8 JSON, its deviations by case, so that two runs can be compared line by line."""
-    told = report.as_dict()
-    told["deviations"].sort(key=lambda one: (one["case"], one["verdict"]))
-    # Half a surrogate pair is none of UTF-8's characters; replaced with a backslash it is JSON's own escape.
-    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+def _replace_file(path: Path, content: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
-def junit(report: Report, repeat_command: RepeatCommand) -> bytes:
-    """The report as JUnit XML, as Jenkins takes it (junit-10.xsd of its xUnit plugin).
+def render_json(report: Report) -> bytes:
+    """Return the report as UTF-8 JSON, with deviations sorted by case so that two runs can be compared."""
+    content = report.as_dict()
+    content["deviations"] = sorted(content["deviations"], key=lambda one: (one["case"], one["verdict"]))
+    # A lone surrogate has no UTF-8 form; the backslash replacement is its escape in JSON, too.
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
-    A suite for each phase: a test for each behaviour, or for each operation; one for the phase itself if it did not
-    get to its end; and one for each deviation that none of these tells of. A test fails if it makes the run fail.
+
+def render_junit(report: Report, command: ReproduceCommand) -> bytes:
+    """Return the report as JUnit XML, in the form that Jenkins accepts (junit-10.xsd of its xUnit plugin).
+
+    There is a suite for each phase. Its tests are the behaviours or operations, the phase itself if it did not
+    finish, and each deviation that belongs to no other test. A test fails if it fails the run.
     """
-    suites = [_Suite(report, phase, repeat_command) for phase in PHASES if _is_told(report, phase)]
-    elements = [suite.element() for suite in suites]
+    xml = JUnitXml("mockserver verify")
+    seconds = {row.phase: row.seconds for row in report.phases}
+    for phase in PHASES:
+        suite = _PhaseSuite(report, phase, command)
+        if suite.tests or phase in seconds:
+            xml.append(_suite(phase, suite.tests, report))
     if report.baseline:
-        elements.append(_baseline(report))
-    root = ET.Element("testsuites", name="mockserver verify", time=f"{report.seconds:.3f}")
-    for name in ("tests", "failures", "errors"):
-        root.set(name, str(sum(int(element.get(name, "0")) for element in elements)))
-    root.extend(elements)
-    ET.indent(root)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written + b"\n"
+        xml.append(_suite("baseline", _baseline_tests(report), report))
+    xml.update_statistics()
+    for element in xml:  # The statistics include the sum of the tests' times, which are unknown.
+        element.time = seconds.get(element.name, 0.0)
+    xml.time = report.seconds
+    content = io.BytesIO()
+    xml.write(content, pretty=True)
+    return content.getvalue()
 
 
-class _Suite:
+class _PhaseSuite:
     """The tests of one phase."""
 
-    def __init__(self, report: Report, phase: Phase, repeat_command: RepeatCommand) -> None:
+    def __init__(self, report: Report, phase: Phase, command: ReproduceCommand) -> None:
         self._report = report
         self._phase = phase
-        self._repeat_command = repeat_command
-        self._by_case = {deviation.case: deviation for deviation in report.deviations}
-        self._told: set[str] = set()
-        self._tests: list[ET.Element] = []
+        self._command = command
+        self._reported: set[str] = set()
+        self.tests: list[TestCase] = []
+        if phase == "behaviours":
+            for row in report.behaviours:
+                self._add_test(theme_of(row.id), row.id, row.verdict, [row.id], behaviour_remark(row))
+        else:
+            for operation in report.operations:
+                if cell := operation.cells.get(phase):
+                    name = f"{operation.method} {operation.path}"
+                    self._add_test(operation.id, name, cell.verdict, cell.cases, reason_text(cell.why))
+        for deviation in report.deviations:
+            if deviation.case not in self._reported and phase == next(iter(deviation.phases), PHASES[0]):
+                self._add_test("cases", deviation.case, deviation.verdict, [deviation.case], "")
+        for run in report.phases:
+            if run.phase == phase and run.state != "done":
+                self._add_unfinished(run)
 
-    def element(self) -> ET.Element:
-        if self._phase == "behaviours":
-            for row in self._report.behaviours:
-                self._behaviour(row)
-        for operation in self._report.operations:
-            cell = operation.cells.get(self._phase)
-            if cell is not None and self._phase != "behaviours":
-                test = self._test(operation.id, f"{operation.method} {operation.path}")
-                self._judge(test, cell.verdict, cell.cases, cell.why)
-        for deviation in self._report.deviations:
-            if deviation.case not in self._told and self._phase == _first_phase(deviation):
-                self._judge(self._test("cases", deviation.case), deviation.verdict, [deviation.case], "")
-        run = next((row for row in self._report.phases if row.phase == self._phase), None)
-        if run is not None and run.state != "done":
-            self._not_done(run)
-        return _suite(self._phase, self._tests, self._report, run.seconds if run else 0.0)
-
-    def _behaviour(self, row: BehaviourRow) -> None:
-        test = self._test(row.id.rpartition(".")[0] or row.id, row.id)
-        self._judge(test, row.verdict, [row.id], row.why)
-
-    def _not_done(self, run: PhaseRow) -> None:
-        test = self._test("phase", f"{run.phase} gets to its end")
-        kind = "error" if run.is_unfinished else "skipped"
-        _add(test, kind, run.state, f"{run.state}: {run.why}" if run.why else run.state)
-
-    def _test(self, group: str, name: str) -> ET.Element:
-        test = ET.Element("testcase", classname=printable(f"{self._phase}.{group}"), name=printable(name))
-        self._tests.append(test)
-        return test
-
-    def _judge(self, test: ET.Element, verdict: Verdict, cases: Iterable[str], why: str) -> None:
-        found = [self._by_case[case] for case in cases if case in self._by_case]
-        self._told.update(deviation.case for deviation in found)
-        text = "\n\n".join(in_full(deviation, self._repeat_command) for deviation in found)
-        message = "; ".join(f"{deviation.statement} Received: {deviation.received}" for deviation in found) or why
-        failing = next(
-            (one for one in (verdict, *(deviation.verdict for deviation in found)) if self._report.fails(one)), None
-        )
+    def _add_test(self, group: str, name: str, verdict: Verdict, cases: Sequence[str], remark: str) -> None:
+        deviations = [one for one in self._report.deviations if one.case in cases]
+        self._reported.update(cases)
+        verdicts = [verdict, *(deviation.verdict for deviation in deviations)]
+        failing = next((one for one in verdicts if self._report.fails(one)), None)
+        message = "; ".join(map(_short_text, deviations)) or remark
+        text = "\n\n".join(full_text(one, self._command) for one in deviations) or make_printable(remark, lines=True)
+        test = _test(f"{self._phase}.{group}", name)
         if failing is not None:
-            _add(test, "failure", failing, message, text)
+            test.result = [_result(Failure, failing, message, text)]
         elif verdict in ("learned", "accepted", "unchecked"):
-            _add(test, "skipped", verdict, f"{verdict}: {message}", text)
-        elif text or why:
-            ET.SubElement(test, "system-out").text = text or printable(why, lines=True)
+            test.result = [_result(Skipped, verdict, f"{verdict}: {message}", text)]
+        elif text:
+            test.system_out = text
+        self.tests.append(test)
+
+    def _add_unfinished(self, run: PhaseRow) -> None:
+        test = _test(f"{self._phase}.phase", f"{run.phase} finishes")
+        test.result = [_result(Error if run.is_unfinished else Skipped, run.state, phase_state(run))]
+        self.tests.append(test)
 
 
-def _baseline(report: Report) -> ET.Element:
-    tests = []
-    for entry in report.baseline:
-        test = ET.Element("testcase", classname="baseline", name=printable(entry.case))
-        _add(test, "failure" if report.strict else "skipped", "baseline", entry.note)
-        tests.append(test)
-    return _suite("baseline", tests, report, 0.0)
+def _baseline_tests(report: Report) -> Iterator[TestCase]:
+    for note in report.baseline:
+        test = _test("baseline", note.case)
+        test.result = [_result(Failure if report.strict else Skipped, note.problem, baseline_text(note))]
+        yield test
 
 
-def _suite(name: str, tests: list[ET.Element], report: Report, seconds: float) -> ET.Element:
-    suite = ET.Element("testsuite", name=name, tests=str(len(tests)), time=f"{seconds:.3f}")
-    for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(attribute, str(sum(test.find(kind) is not None for test in tests)))
-    suite.set("timestamp", printable(report.started_at.partition(".")[0].removesuffix("Z").partition("+")[0]))
-    properties = ET.SubElement(suite, "properties")
-    known = {"target": report.target, "version": report.version, "seed": report.seed}
-    for key, value in {**known, "verdict": headline(report), "summary": summary(report)}.items():
-        ET.SubElement(properties, "property", name=key, value=printable(str(value)))
+def _suite(name: str, tests: Sequence[TestCase] | Iterator[TestCase], report: Report) -> TestSuite:
+    suite = TestSuite(name)
+    suite.timestamp = make_printable(report.started_at.partition(".")[0].removesuffix("Z").partition("+")[0])
+    for key, value in (
+        ("target", report.target),
+        ("version", report.version),
+        ("seed", str(report.seed)),
+        ("verdict", headline(report)),
+        ("summary", summary(report)),
+    ):
+        suite.add_property(key, make_printable(value))
     suite.extend(tests)
     return suite
 
 
-def _add(test: ET.Element, kind: str, verdict: str, message: str, text: str = "") -> None:
-    shown = printable(message)
-    if len(shown) > _LONGEST_MESSAGE:
-        shown = shown[: _LONGEST_MESSAGE - 3] + "..."
-    ET.SubElement(test, kind, type=verdict, message=shown).text = text or printable(message, lines=True)
+def _test(class_name: str, name: str) -> TestCase:
+    return TestCase(make_printable(name), make_printable(class_name))
 
 
-def _is_told(report: Report, phase: Phase) -> bool:
-    return (
-        any(row.phase == phase for row in report.phases)
-        or any(phase in row.cells for row in report.operations)
-        or any(_first_phase(deviation) == phase for deviation in report.deviations)
-        or (phase == "behaviours" and bool(report.behaviours))
-    )
+def _result(
+    kind: type[Failure | Error | Skipped], type_: str, message: str, text: str | None = None
+) -> Failure | Error | Skipped:
+    shown = make_printable(message)
+    if len(shown) > _MAX_MESSAGE:
+        shown = shown[: _MAX_MESSAGE - 3] + "..."
+    result = kind(shown, type_)
+    result.text = make_printable(message, lines=True) if text is None else text
+    return result
 
 
-def _first_phase(deviation: Deviation) -> str:
-    """The suite that must tell of a deviation, if no test of it does."""
-    return next((phase for phase in deviation.phases if phase in PHASES), PHASES[0])
-
-
-def _put(path: Path, content: bytes) -> Path:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+def _short_text(deviation: Deviation) -> str:
+    return f"{deviation.statement} Received: {deviation.received}"
