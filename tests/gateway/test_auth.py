@@ -3,13 +3,13 @@ import hashlib
 import pytest
 
 
-def test_any_key_is_let_in_unless_some_are_listed(make_client):
+def test_every_key_is_accepted_by_default(make_client):
     client = make_client()
     for key in ("a", "mka1-test-key", "ey.J0.x", "!"):
         assert client.get("/conversations", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 
-def test_only_listed_keys_are_let_in(make_client):
+def test_only_listed_keys_are_accepted(make_client):
     client = make_client(api_keys=("first", "second=acme"))
     statuses = [
         client.get("/conversations", headers={"Authorization": f"Bearer {key}"}).status_code
@@ -29,21 +29,21 @@ def test_only_listed_keys_are_let_in(make_client):
         ([("Authorization", "Bearer a"), ("Authorization", "Bearer a")], "was sent more than once"),
     ],
 )
-def test_what_is_no_bearer_key_is_refused(make_client, headers, message):
+def test_other_authorization_headers_are_rejected(make_client, headers, message):
     client = make_client()
     del client.headers["Authorization"]
-    answer = client.get("/conversations", headers=headers)
-    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert answer.json()["error"]["type"] == "authentication_error"
-    assert message in answer.json()["error"]["message"]
+    response = client.get("/conversations", headers=headers)
+    assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert response.json()["error"]["type"] == "authentication_error"
+    assert message in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer  "])
-def test_the_scheme_is_read_in_any_case(make_client, scheme):
+def test_the_scheme_is_case_insensitive(make_client, scheme):
     assert make_client().get("/conversations", headers={"Authorization": f"{scheme} key"}).status_code == 200
 
 
-def test_an_account_is_shared_by_its_keys_and_by_no_other(make_client):
+def test_only_the_keys_of_an_account_share_it(make_client):
     client = make_client(api_keys=("one=acme", "two=acme", "three"))
     created = client.post("/conversations", json={}, headers={"Authorization": "Bearer one"}).json()
     statuses = [
@@ -57,12 +57,12 @@ def test_an_account_is_shared_by_its_keys_and_by_no_other(make_client):
     ("end_user", "owner"),
     [({}, "acme:"), ({"X-On-Behalf-Of": ""}, "acme:"), ({"X-On-Behalf-Of": "ada"}, "acme:ada")],
 )
-def test_identity_is_the_owner_or_its_hash(make_client, end_user, owner):
+def test_the_identity_is_the_owner_or_its_hash(make_client, end_user, owner):
     for mode, expected in (("raw", owner), ("sha256", hashlib.sha256(owner.encode()).hexdigest())):
         client = make_client(api_keys=("mka1-test-key=acme",), identity_mode=mode)
         assert client.post("/conversations", json={}, headers=end_user).json()["identity"] == expected
 
 
-def test_a_key_shows_in_no_identity(make_client):
+def test_an_identity_does_not_contain_the_key(make_client):
     client = make_client(identity_mode="raw")
     assert "mka1-test-key" not in client.post("/conversations", json={}).text

@@ -313,7 +313,8 @@ def test_close_sends_no_response(server, remote, caplog, commit):
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         remote.create()
     assert remote.count_stored() == 2 * commit
-    assert [(entry["status"], entry["response"]) for entry in remote.list_entries()] == [(0, None)] * 2
+    entries = [(entry["status"], entry["request"], entry["response"]) for entry in remote.list_entries()]
+    assert entries == [(0, {}, None)] * 2
     assert caplog.records == [], "uvicorn logged an error"
 
 
