@@ -9,7 +9,7 @@ import orjson
 import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.asgi import send_error, send_whole
+from mockserver.asgi import send_error, send_response
 from mockserver.context import CONTEXT, Context
 from mockserver.contract.contract import Contract
 from mockserver.contract.document import DocumentError, data_path
@@ -161,7 +161,7 @@ class Endpoint:
             content = self._handlers[context.operation_id](context)
         except ApiError as error:
             return send_error(send, error)
-        return send_whole(send, 200, content)
+        return send_response(send, 200, content)
 
 
 class DocumentRoutes:
@@ -178,8 +178,8 @@ class DocumentRoutes:
         if scope["method"] not in ("GET", "HEAD"):
             return send_error(send, MethodNotAllowed(scope["method"], scope["path"], ["GET", "HEAD"]))
         if scope["path"].endswith(".json"):
-            return send_whole(send, 200, self._json)
-        return send_whole(send, 200, self._yaml, media_type=b"application/yaml")
+            return send_response(send, 200, self._json)
+        return send_response(send, 200, self._yaml, media_type=b"application/yaml")
 
     @cached_property
     def _json(self) -> bytes:

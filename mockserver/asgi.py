@@ -20,14 +20,14 @@ class Headers(dict[bytes, bytes]):
         super().__init__(reversed(pairs))
         self._pairs = pairs
 
-    def all(self, name: bytes) -> list[bytes]:
+    def get_all(self, name: bytes) -> list[bytes]:
         """All values of a header."""
         if len(self) < len(self._pairs):
             return [value for key, value in self._pairs if key == name]
         return [self[name]] if name in self else []
 
 
-async def send_whole(
+async def send_response(
     send: Send,
     status: int,
     content: bytes,
@@ -49,4 +49,4 @@ async def send_whole(
 
 async def send_error(send: Send, error: ApiError) -> None:
     headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
-    await send_whole(send, error.status, orjson.dumps(error.body()), headers)
+    await send_response(send, error.status, orjson.dumps(error.body()), headers)

@@ -54,7 +54,7 @@ class Context:
     fault: dict[str, Any] | None = field(default=None, init=False)
     bypasses_contract: bool = field(default=False, init=False)
     status: int = field(default=0, init=False)
-    answer: bytes = field(default=b"", init=False)
+    response_content: bytes = field(default=b"", init=False)
     findings: tuple[Finding, ...] = field(default=(), init=False)
     notes: tuple[Finding, ...] = field(default=(), init=False)
 
@@ -66,7 +66,7 @@ class Context:
         return self.tenant
 
 
-def context_of(scope: Mapping[str, Any]) -> Context | None:
+def get_context(scope: Mapping[str, Any]) -> Context | None:
     """Return the context of a request, or None before `ResponseGuard` has created it."""
     context: Context | None = scope.get(CONTEXT)
     return context

@@ -163,7 +163,7 @@ class ControlToken:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context: Context = scope[CONTEXT]
         if self._token is not None:
-            scheme, _, sent = b", ".join(context.headers.all(b"authorization")).partition(b" ")
+            scheme, _, sent = b", ".join(context.headers.get_all(b"authorization")).partition(b" ")
             if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._token.encode()):
                 await send_error(send, Unauthorized("Send `Authorization: Bearer <control token>`."))
                 return

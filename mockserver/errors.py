@@ -22,7 +22,7 @@ ApiError
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from mockserver.findings import Finding
+from mockserver.findings import Finding, describe
 
 
 class UsageError(Exception):
@@ -72,7 +72,7 @@ class InvalidRequest(ApiError):
 
 class UnknownCursor(InvalidRequest):
     def __init__(self, after: str) -> None:
-        message = f"{quoted(after)} is not an id of this list"
+        message = f"{describe(after)} is not an id of this list"
         super().__init__([Finding("request", "query", "/after", "unknown_cursor", message)])
 
 
@@ -80,13 +80,13 @@ class ItemIdInUse(InvalidRequest):
     """A client-chosen id that is taken; `index` is the item's place in the request."""
 
     def __init__(self, item_id: str, index: int) -> None:
-        message = f"the id {quoted(item_id)} is already in use"
+        message = f"the id {describe(item_id)} is already in use"
         super().__init__([Finding("request", "body", f"/items/{index}/id", "id_in_use", message)])
 
 
 class ReferenceWithinConversation(InvalidRequest):
     def __init__(self, item_id: str, index: int) -> None:
-        message = f"the item {quoted(item_id)} is already in this conversation, so it cannot be referenced here"
+        message = f"the item {describe(item_id)} is already in this conversation, so it cannot be referenced here"
         super().__init__([Finding("request", "body", f"/items/{index}/id", "reference_within_conversation", message)])
 
 
@@ -103,19 +103,19 @@ class NotFound(ApiError):
 
 class OperationNotFound(NotFound):
     def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"No operation has the path {quoted(path)} ({quoted(method)}).")
+        super().__init__(f"No operation has the path {describe(path)} ({describe(method)}).")
 
 
 class ConversationNotFound(NotFound):
     def __init__(self, conversation_id: str) -> None:
-        super().__init__(f"No conversation has the id {quoted(conversation_id)}.", param="conversation_id")
+        super().__init__(f"No conversation has the id {describe(conversation_id)}.", param="conversation_id")
 
 
 class ItemNotFound(NotFound):
     """`param` is where the request named the item."""
 
     def __init__(self, item_id: str, *, param: str = "item_id") -> None:
-        super().__init__(f"No item has the id {quoted(item_id)}.", param=param)
+        super().__init__(f"No item has the id {describe(item_id)}.", param=param)
 
 
 class MethodNotAllowed(ApiError):
@@ -123,7 +123,9 @@ class MethodNotAllowed(ApiError):
 
     def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
         allow = ", ".join(allowed)
-        super().__init__(f"{quoted(path)} does not take {quoted(method)}; it takes {allow}.", headers={"Allow": allow})
+        super().__init__(
+            f"{describe(path)} does not take {describe(method)}; it takes {allow}.", headers={"Allow": allow}
+        )
 
 
 class BodyTooLarge(ApiError):
@@ -137,7 +139,7 @@ class UnsupportedMediaType(ApiError):
     status = 415
 
     def __init__(self, received: str | None, supported: Sequence[str]) -> None:
-        got = f"not {quoted(received)}" if received else "and the request has no Content-Type"
+        got = f"not {describe(received)}" if received else "and the request has no Content-Type"
         super().__init__(f"The request body must be {' or '.join(supported)}, {got}.")
 
 
@@ -173,9 +175,3 @@ def parameter_name(location: str, pointer: str) -> str | None:
         else:
             name += f".{token}" if name else token
     return name or None
-
-
-def quoted(value: str, limit: int = 80) -> str:
-    """`value` as it may stand in a message: cut, printable, on one line."""
-    cut = value if len(value) <= limit else value[: limit - 3] + "..."
-    return ascii(cut) if not cut.isprintable() else f"'{cut}'"

@@ -48,19 +48,19 @@ class Finding(NamedTuple):
 
 def json_pointer(path: Iterable[str | int]) -> str:
     """RFC 6901."""
-    return "".join(f"/{escaped(str(token))}" for token in path)
+    return "".join(f"/{escape_token(str(token))}" for token in path)
 
 
-def escaped(token: str) -> str:
+def escape_token(token: str) -> str:
     """A name as it stands in a JSON pointer."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
-def unescaped(token: str) -> str:
+def unescape_token(token: str) -> str:
     return token.replace("~1", "/").replace("~0", "~")
 
 
-def shown(value: Any, limit: int = 60) -> str:
+def describe(value: Any, limit: int = 60) -> str:
     """A value as a message may show it: on one line, cut."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"

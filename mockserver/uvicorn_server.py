@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.context import TRANSPORT, context_of
+from mockserver.context import TRANSPORT, get_context
 
 if sys.platform == "win32":
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
@@ -57,7 +57,7 @@ class Connection(HttpProtocol):
     def abort_faulty_response(self) -> None:
         """Abort a response that a fault has not yet let through."""
         if self.cycle is not None and not self.cycle.response_complete:
-            context = context_of(self.cycle.scope)
+            context = get_context(self.cycle.scope)
             if context is not None and context.fault is not None:
                 self.transport.abort()
 

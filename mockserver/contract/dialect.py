@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from mockserver.contract.document import DocumentError, is_literal, is_map
-from mockserver.findings import escaped, unescaped
+from mockserver.findings import escape_token, unescape_token
 
 Side = Literal["request", "response"]
 
@@ -24,7 +24,7 @@ _UNKNOWN_TO_3_0 = frozenset(
 ) | {"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties"}
 
 
-def in_2020_12(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def check_support(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document with its schemas as JSON Schema 2020-12 means them: for requests, and for responses.
 
     The two are one and the same, unless a 3.0 document has fields that are read-only or write-only.
@@ -55,7 +55,7 @@ def _check(node: Any, at: str, *, names: bool) -> None:
     if not isinstance(node, dict):
         return
     for key, child in node.items():
-        here = f"{at}/{escaped(str(key))}"
+        here = f"{at}/{escape_token(str(key))}"
         if names:
             _check(child, here, names=False)
             continue
@@ -84,7 +84,7 @@ class _Reader30:
             return node
         copy = {}
         for key, child in node.items():
-            here = f"{at}/{escaped(str(key))}"
+            here = f"{at}/{escape_token(str(key))}"
             if at == "/components/schemas" or (key == "schema" and not names):
                 copy[key] = self._schema(child, here)
             elif not names and is_literal(str(key), child):
@@ -121,7 +121,7 @@ class _Reader30:
     def _keyword(self, key: str, child: Any, at: str) -> Any:
         read: Callable[[Any, str], Any] = self._schema
         if key == "properties":
-            return {name: read(schema, f"{at}/{escaped(name)}") for name, schema in child.items()}
+            return {name: read(schema, f"{at}/{escape_token(name)}") for name, schema in child.items()}
         if key in ("allOf", "anyOf", "oneOf"):
             return [read(schema, f"{at}/{index}") for index, schema in enumerate(child)]
         return read(child, at) if key in ("items", "not", "additionalProperties") else child
@@ -135,7 +135,7 @@ class _Reader30:
     def _node(self, reference: str) -> Any:
         node: Any = self._source
         for token in reference.removeprefix("#/").split("/"):
-            key = unescaped(token)
+            key = unescape_token(token)
             try:
                 node = node[int(key)] if isinstance(node, list) else node[key]
             except (KeyError, IndexError, ValueError, TypeError) as error:

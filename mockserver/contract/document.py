@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from mockserver.findings import escaped
+from mockserver.findings import escape_token
 
 _LITERALS = frozenset({"const", "default", "enum", "example", "value"})
 _MAPS = (
@@ -88,7 +88,7 @@ def _not_json(node: Any, at: str) -> Iterator[tuple[str, Any]]:
         for name, child in node.items():
             if not isinstance(name, str):
                 yield at, name
-            yield from _not_json(child, f"{at}/{escaped(name)}")
+            yield from _not_json(child, f"{at}/{escape_token(name)}")
     elif isinstance(node, list):
         for index, child in enumerate(node):
             yield from _not_json(child, f"{at}/{index}")

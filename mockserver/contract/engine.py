@@ -5,31 +5,31 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from mockserver.contract.operations import Operation
-from mockserver.contract.requests import Parameters, RequestChecker
-from mockserver.contract.responses import response_findings
+from mockserver.contract.requests import CompiledRequestValidator, Parameters
+from mockserver.contract.responses import validate_response
 from mockserver.errors import UsageError
 from mockserver.findings import Finding
 from mockserver.settings import EngineName
 
 
-class Checker(Protocol):
-    """What one operation asks of a request; `RequestChecker` describes the methods."""
+class RequestValidator(Protocol):
+    """What one operation asks of a request; `CompiledRequestValidator` describes the methods."""
 
-    def media_type(self, content_type: str) -> str | None: ...
+    def match_media_type(self, content_type: str) -> str | None: ...
 
-    def parameters(
+    def validate_parameters(
         self, raw_path: Mapping[str, str], query_string: bytes, headers: Callable[[bytes], list[bytes]]
     ) -> tuple[Parameters, list[Finding]]: ...
 
-    def body(self, content: bytes, media_type: str = ...) -> tuple[Any, list[Finding]]: ...
+    def validate_body(self, content: bytes, media_type: str = ...) -> tuple[Any, list[Finding]]: ...
 
-    def unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]: ...
+    def find_unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]: ...
 
 
 class Engine(Protocol):
-    def checker(self, operation: Operation) -> Checker: ...
+    def request_validator(self, operation: Operation) -> RequestValidator: ...
 
-    def response_findings(
+    def validate_response(
         self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
     ) -> list[Finding]: ...
 
@@ -37,10 +37,10 @@ class Engine(Protocol):
 class CompiledEngine:
     """The fast one, on schemas compiled at start."""
 
-    def checker(self, operation: Operation) -> Checker:
-        return RequestChecker(operation)
+    def request_validator(self, operation: Operation) -> RequestValidator:
+        return CompiledRequestValidator(operation)
 
-    response_findings = staticmethod(response_findings)
+    validate_response = staticmethod(validate_response)
 
 
 def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:

@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import Headers, send_error
 from mockserver.context import CONTEXT, RECORD, Context
-from mockserver.contract.engine import Checker, CompiledEngine, Engine
+from mockserver.contract.engine import CompiledEngine, Engine, RequestValidator
 from mockserver.contract.operations import Operation, Operations
-from mockserver.contract.requests import drop
+from mockserver.contract.requests import drop_fields
 from mockserver.errors import (
     ApiError,
     BodyTooLarge,
@@ -61,7 +61,7 @@ class ResponseGuard:
 
     def _no_operation(self, method: str, raw_path: str) -> tuple[ApiError, Operation]:
         """The refusal, and an operation whose document declares it."""
-        on_path = self._operations.allowed(raw_path)
+        on_path = self._operations.operations_at(raw_path)
         if on_path:
             allowed = sorted(operation.method for operation in on_path)
             return MethodNotAllowed(method, raw_path, allowed), on_path[0]
@@ -99,14 +99,14 @@ class _HeldResponse:
                 return
             content = b"".join(self._chunks)
         start = self._start
-        findings = self._engine.response_findings(self._operation, start["status"], start["headers"], content)
+        findings = self._engine.validate_response(self._operation, start["status"], start["headers"], content)
         self._is_sent = True
         context = self._context
         if context.bypasses_contract:
-            context.status, context.answer = start["status"], content
+            context.status, context.response_content = start["status"], content
             context.notes += tuple(findings)
         elif not findings:
-            context.status, context.answer = start["status"], content
+            context.status, context.response_content = start["status"], content
             await self._send(start)
             await self._send({"type": "http.response.body", "body": content})
         else:
@@ -121,7 +121,7 @@ class _HeldResponse:
             await self._fail(InternalError(message))
 
     async def _fail(self, error: InternalError) -> None:
-        self._context.status, self._context.answer = error.status, orjson.dumps(error.body())
+        self._context.status, self._context.response_content = error.status, orjson.dumps(error.body())
         await send_error(self._send, error)
 
 
@@ -152,7 +152,7 @@ class RequestGuard:
     ) -> None:
         engine = engine or CompiledEngine()
         self._app = app
-        self._checkers = {operation.id: engine.checker(operation) for operation in operations.values()}
+        self._validators = {operation.id: engine.request_validator(operation) for operation in operations.values()}
         self._body_content = {operation.id: operation.body_content for operation in operations.values()}
         self._unknown_fields = unknown_fields
         self._max_body = max_body
@@ -172,28 +172,28 @@ class RequestGuard:
         await self._app(scope, receive, send)
 
     def _check(self, context: Context, query_string: bytes, content: bytes) -> None:
-        checker = self._checkers[context.operation_id]
-        media_type = self._media_type(context, checker) if content else ""
-        parameters, findings = checker.parameters(context.raw_path, query_string, context.headers.all)
+        validator = self._validators[context.operation_id]
+        media_type = self._media_type(context, validator) if content else ""
+        parameters, findings = validator.validate_parameters(context.raw_path, query_string, context.headers.get_all)
         context.path, context.query, context.header, context.undeclared_query = parameters
         if self._body_content[context.operation_id]:
-            context.body, body_findings = checker.body(content, media_type)
+            context.body, body_findings = validator.validate_body(content, media_type)
             findings += body_findings
         if not findings and context.body is not None:
-            unknown = checker.unknown_fields(context.body, media_type)
+            unknown = validator.find_unknown_fields(context.body, media_type)
             if unknown and self._unknown_fields == "reject":
                 findings = unknown
             elif unknown:
                 context.notes += tuple(unknown)
-                drop(context.body, unknown)
+                drop_fields(context.body, unknown)
         if findings:
             context.findings += tuple(findings)
             raise InvalidRequest(findings)
 
-    def _media_type(self, context: Context, checker: Checker) -> str:
+    def _media_type(self, context: Context, validator: RequestValidator) -> str:
         sent = context.headers.get(b"content-type")
         content_type = None if sent is None else sent.decode("latin-1")
-        media_type = None if content_type is None else checker.media_type(content_type)
+        media_type = None if content_type is None else validator.match_media_type(content_type)
         if media_type is None:
             raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
         return media_type

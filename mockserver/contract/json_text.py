@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jiter
 import orjson
 
-from mockserver.findings import Code, json_pointer, shown
+from mockserver.findings import Code, describe, json_pointer
 
-MOST_LEVELS = 200  # About as deep as jiter goes.
+MAX_DEPTH = 200  # About as deep as jiter goes.
 
 
 class JsonError(Exception):
@@ -22,7 +22,7 @@ class JsonError(Exception):
         self.message = message
 
 
-def parse_answer(text: bytes) -> Any:
+def parse_response(text: bytes) -> Any:
     """The value of a JSON text from a server: by RFC 8259 alone, which is fast.
 
     Raises:
@@ -73,7 +73,7 @@ def _explained(text: bytes, reason: str) -> JsonError:
     except json.JSONDecodeError as error:
         return JsonError("", "invalid_json", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
     except RecursionError:
-        return JsonError("", "nested_too_deeply", f"is nested deeper than {MOST_LEVELS} levels")
+        return JsonError("", "nested_too_deeply", f"is nested deeper than {MAX_DEPTH} levels")
     except ValueError:  # More digits than Python turns into an integer.
         return JsonError("", "number_too_large", "has a number that is too large")
     for path, code, message in _faults(value):
@@ -103,9 +103,9 @@ def _faults(root: Any) -> Iterator[tuple[list[str | int], Code, str]]:
             case str() if not _is_text(value):
                 yield path, "lone_surrogate", "has half a surrogate pair"
             case int() | float() if not isinstance(value, bool) and not _fits(value):
-                yield path, "number_too_large", f"is a number that is too large: {shown(value)}"
-            case dict() | list() if len(path) >= MOST_LEVELS:
-                yield [], "nested_too_deeply", f"is nested deeper than {MOST_LEVELS} levels"
+                yield path, "number_too_large", f"is a number that is too large: {describe(value)}"
+            case dict() | list() if len(path) >= MAX_DEPTH:
+                yield [], "nested_too_deeply", f"is nested deeper than {MAX_DEPTH} levels"
             case dict():
                 for name in value:
                     if not _is_text(name):

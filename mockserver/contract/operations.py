@@ -7,10 +7,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from mockserver.contract.dialect import in_2020_12
+from mockserver.contract.dialect import check_support
 from mockserver.contract.document import DocumentError
 from mockserver.contract.schemas import Schema, Schemas
-from mockserver.findings import escaped
+from mockserver.findings import Code, Finding, Location, Side, escape_token, json_pointer
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -32,13 +32,22 @@ class Parameter:
     """A parameter of a request, or a header of a response."""
 
     name: str
-    location: str
+    location: Location
     required: bool
     style: str
     explode: bool
     schema: Schema
     has_default: bool
     default: Any
+
+    @property
+    def pointer(self) -> str:
+        """The JSON pointer of findings about the parameter."""
+        return json_pointer([self.name])
+
+    def finding(self, code: Code, message: str, side: Side = "request") -> Finding:
+        """Return a finding about the parameter as a whole."""
+        return Finding(side, self.location, self.pointer, code, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class Operations(Mapping[str, Operation]):
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
-        requests, responses = in_2020_12(document)
+        requests, responses = check_support(document)
         self.schemas = Schemas(requests)
         response_schemas = self.schemas if responses is requests else Schemas(responses)
         self._by_id: dict[str, Operation] = {}
@@ -90,7 +99,7 @@ class Operations(Mapping[str, Operation]):
         for path in document.get("paths") or {}:
             if path.startswith("x-"):
                 continue
-            pointer = resolved(self.schemas, f"/paths/{escaped(path)}")
+            pointer = resolve(self.schemas, f"/paths/{escape_token(path)}")
             item = self.schemas.node(pointer)
             operations = [
                 _Reader(self.schemas, response_schemas, pointer, method).read(path)
@@ -127,7 +136,7 @@ class Operations(Mapping[str, Operation]):
         operation = path and path.operations.get(method)
         return Match(operation, values) if operation else None
 
-    def allowed(self, raw_path: str) -> list[Operation]:
+    def operations_at(self, raw_path: str) -> list[Operation]:
         """The operations that a path has, whatever their method."""
         path, _ = self._find(raw_path)
         return list(path.operations.values()) if path else []
@@ -235,7 +244,7 @@ class _Reader:
         pointers += [f"{self._path_pointer}/parameters/{index}" for index in range(len(shared))]
         parameters: dict[tuple[str, str], Parameter] = {}
         for pointer in pointers:
-            at = resolved(self._requests, pointer)
+            at = resolve(self._requests, pointer)
             declared = self._requests.node(at)
             if declared["in"] == "header" and declared["name"].lower() in _IGNORED_HEADERS:
                 continue
@@ -246,22 +255,22 @@ class _Reader:
     def _body(self, node: Mapping[str, Any]) -> tuple[bool, Mapping[str, Schema | None]]:
         if "requestBody" not in node:
             return False, {}
-        pointer = resolved(self._requests, f"{self._pointer}/requestBody")
+        pointer = resolve(self._requests, f"{self._pointer}/requestBody")
         return self._requests.node(pointer).get("required", False), _content(self._requests, pointer)
 
     def _response(self, pointer: str) -> Response:
         if not _STATUS.fullmatch(pointer.rpartition("/")[2]):
             raise DocumentError(f"#{pointer}: is no status such as 200, 4XX or default")
-        pointer = resolved(self._responses, pointer)
+        pointer = resolve(self._responses, pointer)
         names = [name for name in self._responses.node(pointer).get("headers", {}) if name.lower() != "content-type"]
-        places = [resolved(self._responses, f"{pointer}/headers/{escaped(name)}") for name in names]
+        places = [resolve(self._responses, f"{pointer}/headers/{escape_token(name)}") for name in names]
         headers = [_parameter(self._responses, at, name, "header") for at, name in zip(places, names, strict=True)]
         # The answer to HEAD has no content, whatever is declared.
         content = {} if self._method == "head" else _content(self._responses, pointer)
         return Response(pointer, tuple(headers), content)
 
 
-def resolved(schemas: Schemas, pointer: str) -> str:
+def resolve(schemas: Schemas, pointer: str) -> str:
     """The place that a pointer leads to in the end."""
     node = schemas.node(pointer)
     while "$ref" in node:
@@ -270,7 +279,7 @@ def resolved(schemas: Schemas, pointer: str) -> str:
     return pointer
 
 
-def _parameter(schemas: Schemas, pointer: str, name: str, location: str) -> Parameter:
+def _parameter(schemas: Schemas, pointer: str, name: str, location: Location) -> Parameter:
     node = schemas.node(pointer)
     style = node.get("style", _DEFAULT_STYLES.get(location))
     if style not in _SUPPORTED_STYLES.get(location, ()):
@@ -281,7 +290,7 @@ def _parameter(schemas: Schemas, pointer: str, name: str, location: str) -> Para
     _check_that_text_can_say(schema, style, f"#{pointer}/schema")
     if node.get("allowEmptyValue") and "string" not in schema.json_types:
         raise DocumentError(f"#{pointer}: allowEmptyValue is supported for strings only")
-    defaults = [part["default"] for part in schemas.flattened(node["schema"]) if "default" in part]
+    defaults = [part["default"] for part in schemas.flatten(node["schema"]) if "default" in part]
     return Parameter(
         name=name,
         location=location,
@@ -319,8 +328,8 @@ def _content(schemas: Schemas, pointer: str) -> dict[str, Schema | None]:
     """
     content: dict[str, Schema | None] = {}
     for media_type, node in schemas.node(pointer).get("content", {}).items():
-        at = f"{pointer}/content/{escaped(media_type)}"
-        essence = essence_of(media_type)
+        at = f"{pointer}/content/{escape_token(media_type)}"
+        essence = media_type_essence(media_type)
         if "*" in essence or essence in content:
             raise DocumentError(f"#{at}: a range of media types, or one with parameters beside it, is not supported")
         content[essence] = None
@@ -328,7 +337,7 @@ def _content(schemas: Schemas, pointer: str) -> dict[str, Schema | None]:
             continue
         if is_json(essence):
             content[essence] = schemas.at(f"{at}/schema")
-        elif not _is_any_text(schemas.flattened(node["schema"])):
+        elif not _is_any_text(schemas.flatten(node["schema"])):
             raise DocumentError(f"#{at}/schema: only JSON can be held to such a schema")
     return content
 
@@ -342,12 +351,12 @@ def _is_any_text(parts: Iterable[Mapping[str, Any]]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def essence_of(media_type: str) -> str:
+def media_type_essence(media_type: str) -> str:
     """A media type without its parameters."""
     return media_type.partition(";")[0].strip().lower()
 
 
 @lru_cache(maxsize=256)
 def is_json(media_type: str) -> bool:
-    essence = essence_of(media_type)
+    essence = media_type_essence(media_type)
     return essence == "application/json" or essence.endswith("+json")

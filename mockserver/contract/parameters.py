@@ -3,16 +3,16 @@
 import re
 from collections.abc import Iterable
 from math import isinf
-from typing import Any, cast
+from typing import Any
 
 from mockserver.contract.operations import Parameter
-from mockserver.findings import Code, Finding, Location, Side, json_pointer
+from mockserver.findings import Finding, Side
 
 _PRIMITIVES = frozenset({"string", "number", "integer", "boolean"})
 _SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "deepObject": ","}
 
 
-def value_of(parameter: Parameter, texts: list[str], findings: list[Finding], side: Side = "request") -> Any:
+def read_parameter(parameter: Parameter, texts: list[str], findings: list[Finding], side: Side = "request") -> Any:
     """A parameter's value, read by its style; what is wrong with it is added to `findings`."""
     schema = parameter.schema
     if schema.is_text and len(texts) == 1:
@@ -23,32 +23,28 @@ def value_of(parameter: Parameter, texts: list[str], findings: list[Finding], si
     value: Any
     if "array" in types and (not types & _PRIMITIVES or (exploded and len(texts) > 1)):
         parts = texts if exploded else [part for text in texts for part in _split(parameter, text)]
-        value = [from_text(part, schema.item_types) for part in parts]
+        value = [parse_primitive(part, schema.item_types) for part in parts]
     elif len(texts) > 1:
-        findings.append(wrong(parameter, "duplicate_parameter", f"must be given once, not {len(texts)} times", side))
+        findings.append(parameter.finding("duplicate_parameter", f"must be given once, not {len(texts)} times", side))
         return None
     elif "object" in types and not types & _PRIMITIVES:
         fields = _fields(parameter, texts[0])
         if fields is None:
             example = "name=value,name=value" if parameter.explode else "name,value,name,value"
-            findings.append(wrong(parameter, "invalid_format", f"must be written as {example}", side))
+            findings.append(parameter.finding("invalid_format", f"must be written as {example}", side))
             return None
-        return object_of(parameter, fields, findings, side)
+        return read_object(parameter, fields, findings, side)
     else:
-        value = from_text(texts[0], types)
+        value = parse_primitive(texts[0], types)
     return _valid(parameter, value, findings, side)
 
 
-def object_of(
+def read_object(
     parameter: Parameter, fields: Iterable[tuple[str, str]], findings: list[Finding], side: Side = "request"
 ) -> Any:
     """The value of a parameter whose fields are written one by one."""
-    value = {name: from_text(text, parameter.schema.field_types(name)) for name, text in fields}
+    value = {name: parse_primitive(text, parameter.schema.field_types(name)) for name, text in fields}
     return _valid(parameter, value, findings, side)
-
-
-def wrong(parameter: Parameter, code: Code, message: str, side: Side = "request") -> Finding:
-    return Finding(side, _location(parameter), json_pointer([parameter.name]), code, message)
 
 
 def _split(parameter: Parameter, text: str) -> list[str]:
@@ -66,20 +62,15 @@ def _fields(parameter: Parameter, text: str) -> list[tuple[str, str]] | None:
 
 def _valid(parameter: Parameter, value: Any, findings: list[Finding], side: Side) -> Any:
     if not parameter.schema.is_valid(value):
-        at = json_pointer([parameter.name])
-        findings += parameter.schema.findings(value, side, _location(parameter), at)
+        findings += parameter.schema.validate(value, side, parameter.location, parameter.pointer)
     return value
-
-
-def _location(parameter: Parameter) -> Location:
-    return cast(Location, parameter.location)
 
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def from_text(text: str, types: frozenset[str]) -> Any:
+def parse_primitive(text: str, types: frozenset[str]) -> Any:
     """A parameter's text as the JSON value that one of `types` reads in it, else as the string that it is."""
     if "integer" in types and len(text) < 400 and _INTEGER.fullmatch(text):
         return int(text)

@@ -25,10 +25,10 @@ from openapi_core.validation.response.exceptions import HeaderValidationError, M
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from mockserver.contract.document import DocumentError
-from mockserver.contract.json_text import MOST_LEVELS
+from mockserver.contract.json_text import MAX_DEPTH
 from mockserver.contract.operations import Operation, is_json
-from mockserver.contract.requests import Parameters, header_text
-from mockserver.findings import CODES, Code, Finding, Location, Side, json_pointer, shown
+from mockserver.contract.requests import Parameters, decode_header
+from mockserver.findings import CODES, Code, Finding, Location, Side, describe, json_pointer
 
 
 class ReferenceEngine:
@@ -52,10 +52,10 @@ class ReferenceEngine:
             self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _read_answer)
         )
 
-    def checker(self, operation: Operation) -> "ReferenceChecker":
-        return ReferenceChecker(self._requests, self._place(operation), operation)
+    def request_validator(self, operation: Operation) -> "ReferenceRequestValidator":
+        return ReferenceRequestValidator(self._requests, self._place(operation), operation)
 
-    def response_findings(
+    def validate_response(
         self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
     ) -> list[Finding]:
         sent: dict[str, str] = {}
@@ -82,7 +82,7 @@ class _Place(NamedTuple):
     operation: SchemaPath
 
 
-class ReferenceChecker:
+class ReferenceRequestValidator:
     """What one operation asks of a request."""
 
     def __init__(
@@ -92,7 +92,7 @@ class ReferenceChecker:
         self._place = place
         self._operation = operation
 
-    def media_type(self, content_type: str) -> str | None:
+    def match_media_type(self, content_type: str) -> str | None:
         """The declared media type that a `Content-Type` means."""
         try:
             found = MediaTypeFinder(self._place.operation / "requestBody" / "content").find(content_type)
@@ -100,7 +100,7 @@ class ReferenceChecker:
             return None
         return cast(str, found.mime_type)
 
-    def parameters(
+    def validate_parameters(
         self, raw_path: Mapping[str, str], query_string: bytes, headers: Callable[[bytes], list[bytes]]
     ) -> tuple[Parameters, list[Finding]]:
         """The decoded parameters, and what is wrong with them."""
@@ -113,7 +113,7 @@ class ReferenceChecker:
             return Parameters({}, {}, {}, []), [Finding("request", location, "", "invalid_encoding", "is not UTF-8")]
         declared = {parameter.name for parameter in self._operation.parameters if parameter.location == "query"}
         names = [parameter.name for parameter in self._operation.parameters if parameter.location == "header"]
-        header = [(name, header_text(value)) for name in names for value in headers(name.lower().encode())]
+        header = [(name, decode_header(value)) for name in names for value in headers(name.lower().encode())]
         texts = RequestParameters(query=ImmutableMultiDict(pairs), header=Headers(header), path=path)
         findings: list[Finding] = []
         with warnings.catch_warnings():
@@ -126,7 +126,7 @@ class ReferenceChecker:
         undeclared = [(name, text) for name, text in pairs if name not in declared]
         return Parameters(dict(values.path), dict(values.query), dict(values.header), undeclared), findings
 
-    def body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
+    def validate_body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
         """The parsed body, and what is wrong with it."""
         if not content and not self._operation.body_required:
             return None, []
@@ -135,7 +135,7 @@ class ReferenceChecker:
         except (OpenAPIError, TypeError) as error:  # A tag that is an array or object is too much for it.
             return None, list(_findings_of(error, "request", "body", [], "required", "the body is required"))
 
-    def unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
+    def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
         """The fields of a valid body that the document does not know."""
         content = self._place.operation / "requestBody" / "content" / media_type
         if "schema" not in content:
@@ -213,7 +213,7 @@ def _findings_of(
             "header",
             "/Content-Type",
             "unexpected_content_type",
-            f"must be {expected}, not {shown(cause.mimetype)}",
+            f"must be {expected}, not {describe(cause.mimetype)}",
         )
     elif cause is error and isinstance(error, OpenAPIError):
         yield Finding(side, location, json_pointer(at), code, message)
@@ -283,7 +283,7 @@ def _within(validator: Validator, schema: Any) -> Validator:
 def _read_request(text: bytes, **_: str) -> Any:
     """By RFC 7493 (I-JSON)."""
     value = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_short)
-    _check_json(value, MOST_LEVELS)
+    _check_json(value, MAX_DEPTH)
     return value
 
 

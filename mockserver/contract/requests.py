@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from mockserver.contract import json_text
-from mockserver.contract.operations import Operation, Parameter, essence_of, is_json
-from mockserver.contract.parameters import object_of, value_of, wrong
-from mockserver.findings import Finding, unescaped
+from mockserver.contract.operations import Operation, Parameter, is_json, media_type_essence
+from mockserver.contract.parameters import read_object, read_parameter
+from mockserver.findings import Finding, unescape_token
 
 
 class Parameters(NamedTuple):
@@ -20,7 +20,7 @@ class Parameters(NamedTuple):
     undeclared_query: list[tuple[str, str]]
 
 
-class RequestChecker:
+class CompiledRequestValidator:
     """What one operation asks of a request."""
 
     def __init__(self, operation: Operation) -> None:
@@ -37,7 +37,7 @@ class RequestChecker:
         self._json = frozenset(filter(is_json, operation.body_content))
         self._required_query = any(parameter.required for parameter in self._query)
 
-    def parameters(
+    def validate_parameters(
         self,
         raw_path: Mapping[str, str],
         query_string: bytes,
@@ -56,12 +56,12 @@ class RequestChecker:
             query, undeclared = self._query_defaults.copy(), []
         return Parameters(path, query, header, undeclared), findings
 
-    def media_type(self, content_type: str) -> str | None:
+    def match_media_type(self, content_type: str) -> str | None:
         """The declared media type that a `Content-Type` means."""
-        essence = essence_of(content_type)
+        essence = media_type_essence(content_type)
         return essence if essence in self._schemas else None
 
-    def body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
+    def validate_body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
         """The parsed JSON body, and what is wrong with it; a body of another declared media type as it is."""
         if not content.strip():
             if self._operation.body_required:
@@ -80,12 +80,12 @@ class RequestChecker:
         schema = self._schemas[media_type]
         if schema is None or schema.is_valid(value):
             return value, []
-        return value, schema.findings(value, "request", "body")
+        return value, schema.validate(value, "request", "body")
 
-    def unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
+    def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
         """The fields of a valid body that the document does not know."""
         schema = self._schemas.get(media_type)
-        return schema.unknown_fields(body, "request", "body") if schema else []
+        return schema.find_unknown_fields(body, "request", "body") if schema else []
 
     def _path_values(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
         values = {}
@@ -94,9 +94,9 @@ class RequestChecker:
             try:
                 text = unquote(text, errors="strict") if "%" in text else text
             except UnicodeDecodeError:
-                findings.append(wrong(parameter, "invalid_encoding", "is not UTF-8"))
+                findings.append(parameter.finding("invalid_encoding", "is not UTF-8"))
             else:
-                values[parameter.name] = value_of(parameter, [text], findings)
+                values[parameter.name] = read_parameter(parameter, [text], findings)
         return values
 
     def _header_values(self, headers: Callable[[bytes], list[bytes]], findings: list[Finding]) -> dict[str, Any]:
@@ -104,9 +104,9 @@ class RequestChecker:
         for parameter, name in self._headers:
             sent = headers(name)
             if sent:
-                values[parameter.name] = value_of(parameter, list(map(header_text, sent)), findings)
+                values[parameter.name] = read_parameter(parameter, list(map(decode_header, sent)), findings)
             elif parameter.required:
-                findings.append(wrong(parameter, "required", "is required"))
+                findings.append(parameter.finding("required", "is required"))
         return values
 
     def _query_values(
@@ -125,37 +125,37 @@ class RequestChecker:
         for parameter in self._query:
             texts = sent.pop(parameter.name, None)
             if texts is not None:
-                values[parameter.name] = value_of(parameter, texts, findings)
+                values[parameter.name] = read_parameter(parameter, texts, findings)
             elif parameter.style == "deepObject":
                 fields = _bracketed(parameter.name, sent)
                 if len(dict(fields)) < len(fields):
                     findings.append(
-                        wrong(parameter, "duplicate_parameter", "has a field that is given more than once")
+                        parameter.finding("duplicate_parameter", "has a field that is given more than once")
                     )
                 elif fields:
-                    values[parameter.name] = object_of(parameter, fields, findings)
+                    values[parameter.name] = read_object(parameter, fields, findings)
                 elif parameter.required:
-                    findings.append(wrong(parameter, "required", "is required"))
+                    findings.append(parameter.finding("required", "is required"))
             elif _is_spread(parameter):
                 spread = parameter
             elif parameter.required:
-                findings.append(wrong(parameter, "required", "is required"))
+                findings.append(parameter.finding("required", "is required"))
         undeclared = [(name, text) for name, text in pairs if name in sent]
         if spread is not None and undeclared:
-            values[spread.name] = object_of(spread, undeclared, findings)
+            values[spread.name] = read_object(spread, undeclared, findings)
         elif spread is not None and spread.required:
-            findings.append(wrong(spread, "required", "is required"))
+            findings.append(spread.finding("required", "is required"))
         return values, undeclared
 
 
-def drop(body: Any, fields: Iterable[Finding]) -> None:
+def drop_fields(body: Any, fields: Iterable[Finding]) -> None:
     """Take unknown fields out of a body."""
     for finding in fields:
         *path, name = finding.pointer.split("/")[1:]
         owner = body
         for token in path:
-            owner = owner[int(token)] if isinstance(owner, list) else owner[unescaped(token)]
-        del owner[unescaped(name)]
+            owner = owner[int(token)] if isinstance(owner, list) else owner[unescape_token(token)]
+        del owner[unescape_token(name)]
 
 
 def _is_spread(parameter: Parameter) -> bool:
@@ -170,7 +170,7 @@ def _bracketed(name: str, sent: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1000)
-def header_text(value: bytes) -> str:
+def decode_header(value: bytes) -> str:
     """A header's value; RFC 9110 leaves its bytes beyond ASCII open, clients send UTF-8 or Latin-1."""
     try:
         return value.decode()

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from mockserver.contract import json_text
-from mockserver.contract.operations import Operation, Response, essence_of, is_json
-from mockserver.contract.parameters import value_of, wrong
-from mockserver.findings import Finding, shown
+from mockserver.contract.operations import Operation, Response, is_json, media_type_essence
+from mockserver.contract.parameters import read_parameter
+from mockserver.findings import Finding, describe
 
 
-def response_findings(
+def validate_response(
     operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
 ) -> list[Finding]:
     """What is wrong with a whole response.
@@ -26,20 +26,20 @@ def response_findings(
         return (
             [*findings, Finding("response", "body", "", "unexpected_body", "must be empty")] if content else findings
         )
-    essence = essence_of(sent.get(b"content-type", b"").decode("latin-1"))
+    essence = media_type_essence(sent.get(b"content-type", b"").decode("latin-1"))
     if essence not in declared.content:
         expected = " or ".join(declared.content)
-        message = f"must be {expected}, not {shown(essence)}"
+        message = f"must be {expected}, not {describe(essence)}"
         return [*findings, Finding("response", "header", "/Content-Type", "unexpected_content_type", message)]
     if not is_json(essence):
         return findings
     try:
-        value = json_text.parse_answer(content)
+        value = json_text.parse_response(content)
     except json_text.JsonError as error:
         return [*findings, Finding("response", "body", error.pointer, error.code, error.message)]
     schema = declared.content[essence]
     if schema is not None and not schema.is_valid(value):
-        findings += schema.findings(value, "response", "body")
+        findings += schema.validate(value, "response", "body")
     return findings
 
 
@@ -48,7 +48,7 @@ def _header_findings(declared: Response, sent: dict[bytes, bytes]) -> list[Findi
     for header in declared.headers:
         value = sent.get(header.name.lower().encode())
         if value is not None:
-            value_of(header, [value.decode("latin-1")], findings, "response")
+            read_parameter(header, [value.decode("latin-1")], findings, "response")
         elif header.required:
-            findings.append(wrong(header, "required", "is required", "response"))
+            findings.append(header.finding("required", "is required", "response"))
     return findings

@@ -17,7 +17,17 @@ from jsonschema_rs import (
 )
 
 from mockserver.contract.document import DocumentError
-from mockserver.findings import CODES, Code, Finding, Location, Side, escaped, json_pointer, shown, unescaped
+from mockserver.findings import (
+    CODES,
+    Code,
+    Finding,
+    Location,
+    Side,
+    describe,
+    escape_token,
+    json_pointer,
+    unescape_token,
+)
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"
@@ -36,7 +46,7 @@ class Schemas:
         self._registry = Registry([(_DOCUMENT, document)])
         self._compiled: dict[str, Schema] = {}
         for name, schema in document.get("components", {}).get("schemas", {}).items():
-            _check(f"/components/schemas/{escaped(name)}", schema)
+            _check(f"/components/schemas/{escape_token(name)}", schema)
 
     def at(self, pointer: str) -> "Schema":
         """The schema at a JSON pointer of the document, compiled.
@@ -76,25 +86,25 @@ class Schemas:
         node: Any = self._document
         try:
             for token in pointer.split("/")[1:]:
-                key = unescaped(token)
+                key = unescape_token(token)
                 node = node[int(key)] if isinstance(node, list) else node[key]
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise DocumentError(f"#{pointer}: there is no such place") from error
         return node
 
-    def flattened(self, schema: Any) -> Iterator[Mapping[str, Any]]:
+    def flatten(self, schema: Any) -> Iterator[Mapping[str, Any]]:
         """`schema` and all that it says by `$ref` and `allOf`."""
         if not isinstance(schema, dict):
             return
         yield schema
         if "$ref" in schema:
-            yield from self.flattened(self.node(schema["$ref"].removeprefix("#")))
+            yield from self.flatten(self.node(schema["$ref"].removeprefix("#")))
         for part in schema.get("allOf", ()):
-            yield from self.flattened(part)
+            yield from self.flatten(part)
 
     def branches(self, schema: Any) -> Iterator[Mapping[str, Any]]:
         """`schema`, all that it says by `$ref` and `allOf`, and all branches of its unions."""
-        for part in self.flattened(schema):
+        for part in self.flatten(schema):
             yield part
             for union in ("anyOf", "oneOf"):
                 for branch in part.get(union, ()):
@@ -103,7 +113,7 @@ class Schemas:
     def json_types(self, schema: Any) -> frozenset[str]:
         """The JSON types that a schema can accept, as far as its `type` keywords tell."""
         accepted = frozenset(_TYPES)
-        for part in self.flattened(schema):
+        for part in self.flatten(schema):
             if "type" in part:
                 names = part["type"] if isinstance(part["type"], list) else [part["type"]]
                 accepted &= frozenset(names) | ({"integer"} if "number" in names else frozenset())
@@ -139,7 +149,7 @@ class Schema:
         self.is_valid = validator.is_valid
 
     @cached_property
-    def is_valid_with_no_unknown_fields(self) -> Callable[[Any], bool]:
+    def is_valid_without_unknown_fields(self) -> Callable[[Any], bool]:
         """Compiled when it is first asked for: of all schemas, only those of request bodies ever are."""
         return self._schemas.closed(self.pointer).is_valid
 
@@ -177,7 +187,7 @@ class Schema:
         types = [self._schemas.json_types(schema) for schema in schemas]
         return frozenset().union(*types) if types else frozenset({"string"})
 
-    def findings(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
+    def validate(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
         """What is wrong with `value`: one finding for each mistake, in the branch of a union that was meant.
 
         `at` is put before every pointer.
@@ -202,19 +212,20 @@ class Schema:
                 found.setdefault((pointer, message), finding)
         return list(found.values())[:_MOST_FINDINGS]
 
-    def refusals(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
+    def validate_strictly(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
         """What is wrong with `value`, fields that are not declared included."""
-        return self.findings(value, side, location, at) or [
-            finding._replace(pointer=at + finding.pointer) for finding in self.unknown_fields(value, side, location)
+        return self.validate(value, side, location, at) or [
+            finding._replace(pointer=at + finding.pointer)
+            for finding in self.find_unknown_fields(value, side, location)
         ]
 
-    def unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
+    def find_unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
         """The fields of a valid `value` that no applied schema declares.
 
         Read off the annotations that JSON Schema defines for `properties` and its kin (2020-12 core, section 7.7), so
         that composition needs no rules of its own.
         """
-        if self.is_valid_with_no_unknown_fields(value):
+        if self.is_valid_without_unknown_fields(value):
             return []
         declared: dict[str, set[str]] = {}
         known: dict[str, set[str]] = {}
@@ -322,9 +333,9 @@ class _Explainer:
             case Kind.Required():
                 yield [*path, kind.property], "is required" + self._misspelt(kind.property, value, error)
             case Kind.Type():
-                yield path, f"must be {_one_of(_articled(kind.types))}, not {shown(value)}"
+                yield path, f"must be {_one_of(_articled(kind.types))}, not {describe(value)}"
             case Kind.Constant():
-                yield path, f"must be {shown(kind.expected_value)}, not {shown(value)}"
+                yield path, f"must be {describe(kind.expected_value)}, not {describe(value)}"
             case Kind.Enum():
                 yield path, _not_listed(value, kind.options)
             case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
@@ -353,23 +364,23 @@ class _Explainer:
             case Kind.MaxProperties():
                 return f"must have at most {_count(kind.limit, 'field')}, has {len(value)}"
             case Kind.Minimum():
-                return f"must be at least {kind.limit}, not {shown(value)}"
+                return f"must be at least {kind.limit}, not {describe(value)}"
             case Kind.Maximum():
-                return f"must be at most {kind.limit}, not {shown(value)}"
+                return f"must be at most {kind.limit}, not {describe(value)}"
             case Kind.ExclusiveMinimum():
-                return f"must be more than {kind.limit}, not {shown(value)}"
+                return f"must be more than {kind.limit}, not {describe(value)}"
             case Kind.ExclusiveMaximum():
-                return f"must be less than {kind.limit}, not {shown(value)}"
+                return f"must be less than {kind.limit}, not {describe(value)}"
             case Kind.MultipleOf():
-                return f"must be a multiple of {kind.multiple_of}, not {shown(value)}"
+                return f"must be a multiple of {kind.multiple_of}, not {describe(value)}"
             case Kind.Pattern():
-                return f"must match {kind.pattern}, not {shown(value)}"
+                return f"must match {kind.pattern}, not {describe(value)}"
             case Kind.Not() if self._schemas.node(_document_pointer(error).rpartition("/")[0]).get("readOnly"):
                 return "is read-only: a request must not have it"
             case Kind.Not() if self._schemas.node(_document_pointer(error).rpartition("/")[0]).get("writeOnly"):
                 return "is write-only: a response must not have it"
             case Kind.Format():
-                return f"must be a {kind.format}, not {shown(value)}"
+                return f"must be a {kind.format}, not {describe(value)}"
             case Kind.OneOfMultipleValid():
                 return "fits several of the schemas of which it must fit just one"
             case Kind.UniqueItems():
@@ -398,7 +409,7 @@ class _Explainer:
     def _declared(self, error: ValidationError) -> set[str]:
         """The fields that the schema declares whose keyword is broken."""
         owner = self._schemas.node(_document_pointer(error).rpartition("/")[0])
-        return {name for part in self._schemas.flattened(owner) for name in part.get("properties", ())}
+        return {name for part in self._schemas.flatten(owner) for name in part.get("properties", ())}
 
     def _explain_union(self, error: ValidationError, context: list[list[ValidationError]]) -> Iterator[_Explanation]:
         """The mistakes in the branch that was meant: chosen by its tag, else the one nearest to valid."""
@@ -408,7 +419,7 @@ class _Explainer:
         meant = [index for index in range(len(branches)) if not _wrong_type(context[index], error.instance_path)]
         if not meant:
             types = frozenset().union(*(self._schemas.json_types(branch) for branch in branches))
-            message = f"must be {_one_of(_articled(types))}, not {shown(value)}"
+            message = f"must be {_one_of(_articled(types))}, not {describe(value)}"
             yield _Explanation(json_pointer(path), "type", message, pointer, value is None)
             return
         if isinstance(value, dict):
@@ -429,7 +440,9 @@ class _Explainer:
                         message = _not_listed(value[tag], options)
                         yield _Explanation(place, "enum", message, pointer, value[tag] is None)
                     else:
-                        yield _Explanation(place, "required", f"is required: {_one_of(map(shown, options))}", pointer)
+                        yield _Explanation(
+                            place, "required", f"is required: {_one_of(map(describe, options))}", pointer
+                        )
                     return
         nearest = min(meant, key=lambda index: (_distance(context[index]), index))
         for inner in context[nearest]:
@@ -441,7 +454,7 @@ class _Explainer:
         for branch in branches:
             for name in {
                 name
-                for part in self._schemas.flattened(branch)
+                for part in self._schemas.flatten(branch)
                 for name, schema in part.get("properties", {}).items()
                 if isinstance(schema, dict) and "const" in schema
             }:
@@ -451,7 +464,7 @@ class _Explainer:
 
     def _tag_values(self, branch: Any, tag: str, discriminator: Mapping[str, Any]) -> list[Any]:
         """What the tag of a branch can be: as its schema says, else as the discriminator does, else its own name."""
-        for part in self._schemas.flattened(branch):
+        for part in self._schemas.flatten(branch):
             schema = part.get("properties", {}).get(tag)
             if isinstance(schema, dict) and "const" in schema:
                 return [schema["const"]]
@@ -464,7 +477,7 @@ class _Explainer:
 
     def _can_be_untagged(self, branch: Any, tag: str, value: Mapping[str, Any]) -> bool:
         """Whether a branch can do without its tag, and `value` has at least one of its fields."""
-        parts = list(self._schemas.flattened(branch))
+        parts = list(self._schemas.flatten(branch))
         requires_tag = any(tag in part.get("required", ()) for part in parts)
         return not requires_tag and any(name in part.get("properties", ()) for part in parts for name in value)
 
@@ -522,8 +535,10 @@ def _nearly(value: Any, options: Iterable[str]) -> str:
 def _not_listed(value: Any, options: list[Any]) -> str:
     """With many options and one of them near, only that one is named."""
     hint = _nearly(value, [option for option in options if isinstance(option, str)])
-    choice = f"one of {len(options)} values" if hint and len(options) > _MOST_LISTED else _one_of(map(shown, options))
-    return f"must be {choice}, not {shown(value)}{hint}"
+    choice = (
+        f"one of {len(options)} values" if hint and len(options) > _MOST_LISTED else _one_of(map(describe, options))
+    )
+    return f"must be {choice}, not {describe(value)}{hint}"
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TextIO
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mockserver.context import context_of
+from mockserver.context import get_context
 
 
 class AccessLog:
@@ -41,7 +41,7 @@ class AccessLog:
             self._write(scope, status, time.perf_counter() - started)
 
     def _write(self, scope: Scope, status: int, seconds: float) -> None:
-        context = context_of(scope)
+        context = get_context(scope)
         path = scope["raw_path"].decode("latin-1")
         findings = [] if context is None else [*context.findings, *context.notes]
         if self._log_format == "json":

@@ -34,7 +34,7 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            context.key, context.tenant = self._authenticate_cached(tuple(context.headers.all(b"authorization")))
+            context.key, context.tenant = self._authenticate_cached(tuple(context.headers.get_all(b"authorization")))
         except Unauthorized as error:
             return send_error(send, error)
         return self._app(scope, receive, send)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.context import CONTEXT, Context, Tenant
-from mockserver.contract.requests import header_text
+from mockserver.contract.requests import decode_header
 from mockserver.settings import IdentityMode
 
 
@@ -27,7 +27,7 @@ class Identity:
         return self._app(scope, receive, send)
 
     def _resolve(self, account: str, header: bytes) -> tuple[Tenant, str]:
-        end_user = header_text(header).strip()
+        end_user = decode_header(header).strip()
         identity = f"{account}:{end_user}"
         if self._mode == "sha256":
             identity = hashlib.sha256(identity.encode()).hexdigest()

@@ -40,7 +40,7 @@ class JournalWriter:
         account, end_user = context.tenant or ("", None)
         path, query = scope["raw_path"], scope["query_string"]
         # Copy the response: bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
-        request, response = context.content[:_MAX_BODY], b"%b" % context.answer[:_MAX_BODY]
+        request, response = context.content[:_MAX_BODY], b"%b" % context.response_content[:_MAX_BODY]
         fields = (
             context.operation_id,
             scope["method"],

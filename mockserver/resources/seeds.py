@@ -11,7 +11,8 @@ from mockserver.context import Tenant
 from mockserver.contract.document import DocumentError, data_path, load_document, read_yaml
 from mockserver.contract.schemas import Schema, Schemas
 from mockserver.determinism import Clock
-from mockserver.errors import ItemIdInUse, UsageError, parameter_name, quoted
+from mockserver.errors import ItemIdInUse, UsageError, parameter_name
+from mockserver.findings import describe
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import item_json
@@ -75,7 +76,7 @@ class Seeder:
             SeedError: the seed cannot be read, or does not match its schema.
         """
         name, data = _read(seed)
-        findings = self._schema.refusals(data, "request", "body")
+        findings = self._schema.validate_strictly(data, "request", "body")
         if findings:
             raise SeedError(name, findings[0].pointer, findings[0].message)
         return ValidatedSeed(name, data.get("conversations", ()))
@@ -140,7 +141,7 @@ class Seeder:
         """Add one conversation and return its id."""
         conversation_id = data.get("id") or self._id_allocator.new_conversation_id(tenant)
         if self._store.has_conversation(tenant, conversation_id):
-            raise _InvalidValue("/id", f"the id {quoted(conversation_id)} is already in use")
+            raise _InvalidValue("/id", f"the id {describe(conversation_id)} is already in use")
         created_at = data.get("created_at", self._clock.now(tenant.account))
         deleted_at = data.get("deleted_at")
         conversation = Conversation(

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from mockserver.contract.operations import Operation, Operations, Response, essence_of
-from mockserver.contract.responses import response_findings
-from mockserver.findings import Finding, shown, unescaped
+from mockserver.contract.operations import Operation, Operations, Response, media_type_essence
+from mockserver.contract.responses import validate_response
+from mockserver.findings import Finding, describe, unescape_token
 from mockserver.verify.report.model import PHASES, Deviation, Deviations, Suspect
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.sdk import PublishedSdk
@@ -62,7 +62,7 @@ class ResponseChecks:
         """The operation that a request is for; for a method that its path does not take, any of the path's."""
         if exchange.match is not None or response.status != 405:
             return exchange.match.operation if exchange.match else None
-        return next(iter(self._operations.allowed(exchange.request.target.partition("?")[0])), None)
+        return next(iter(self._operations.operations_at(exchange.request.target.partition("?")[0])), None)
 
     def miss(self, exchange: WireExchange) -> None:
         """Take note that the target does not offer the operation of an exchange."""
@@ -89,7 +89,7 @@ class ResponseChecks:
             )
         if operation is None:
             return
-        findings = response_findings(operation, response.status, _raw(response), response.body)
+        findings = validate_response(operation, response.status, _raw(response), response.body)
         for finding, is_drift in self._judged(findings, operation, response):
             if is_drift:
                 yield _drift(exchange, operation, response, finding)
@@ -119,7 +119,7 @@ class ResponseChecks:
         """Each finding, with whether the document expects to be outgrown there."""
         if not findings:
             return
-        still = response_findings(self._open[operation.id], response.status, _raw(response), response.body)
+        still = validate_response(self._open[operation.id], response.status, _raw(response), response.body)
         broken = {(finding.location, finding.pointer) for finding in _summed_up(still)}
         for finding in _summed_up(findings):
             yield finding, (finding.location, finding.pointer) not in broken
@@ -240,8 +240,8 @@ def _raw(response: WireResponse) -> list[tuple[bytes, bytes]]:
 
 def _unknown_fields(operation: Operation, response: WireResponse) -> Iterable[Finding]:
     declared = operation.response(response.status)
-    schema = declared.content.get(essence_of(response.header("content-type") or "")) if declared else None
-    return schema.unknown_fields(orjson.loads(response.body), "response", "body") if schema is not None else ()
+    schema = declared.content.get(media_type_essence(response.header("content-type") or "")) if declared else None
+    return schema.find_unknown_fields(orjson.loads(response.body), "response", "body") if schema is not None else ()
 
 
 def _summed_up(findings: list[Finding]) -> list[Finding]:
@@ -269,10 +269,10 @@ def _value_at(response: WireResponse, finding: Finding) -> str:
     try:
         place: Any = orjson.loads(response.body)
         for token in finding.pointer.split("/")[1:]:
-            place = place[int(token)] if isinstance(place, list) else place[unescaped(token)]
+            place = place[int(token)] if isinstance(place, list) else place[unescape_token(token)]
     except (ValueError, LookupError, TypeError):
         return _excerpt(response)
-    return shown(place, _EXCERPT) if finding.pointer else _excerpt(response)
+    return describe(place, _EXCERPT) if finding.pointer else _excerpt(response)
 
 
 def _excerpt(response: WireResponse) -> str:

@@ -76,11 +76,11 @@ MISTAKES = [
 
 def ours(mistake: Mistake) -> list[str]:
     operation = OPERATIONS[mistake.operation]
-    checker = CompiledEngine().checker(operation)
+    validator = CompiledEngine().request_validator(operation)
     query = "&".join(f"{quote(name)}={quote(text)}" for name, text in mistake.query)
-    findings: list[Finding] = checker.parameters(PATHS, query.encode(), lambda name: [])[1]
+    findings: list[Finding] = validator.validate_parameters(PATHS, query.encode(), lambda name: [])[1]
     if operation.body_content:
-        findings += checker.body(json.dumps(mistake.body).encode())[1]
+        findings += validator.validate_body(json.dumps(mistake.body).encode())[1]
     return [f"{finding.location} {finding.pointer}: {finding.message}" for finding in findings]
 
 

@@ -51,7 +51,9 @@ def reference():
 )
 def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expected):
     operations, engine = reference()
-    _, (finding,) = engine.checker(operations["conversations.list"]).parameters({}, query, lambda name: headers)
+    _, (finding,) = engine.request_validator(operations["conversations.list"]).validate_parameters(
+        {}, query, lambda name: headers
+    )
     assert (finding.location, finding.pointer, finding.message) == expected
 
 
@@ -73,7 +75,7 @@ def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expe
 )
 def test_the_reference_tells_what_is_wrong_with_a_body(content, pointer, message):
     operations, engine = reference()
-    _, (finding,) = engine.checker(operations["conversations.items.create"]).body(content)
+    _, (finding,) = engine.request_validator(operations["conversations.items.create"]).validate_body(content)
     assert (finding.side, finding.location, finding.pointer, finding.message) == ("request", "body", pointer, message)
 
 
@@ -95,7 +97,7 @@ UNAUTHORIZED = b'{"error": {"message": "m", "type": "authentication_error", "par
 )
 def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, content, location, pointer, message):
     operations, engine = reference()
-    (finding,) = engine.response_findings(operations["conversations.delete"], status, headers, content)
+    (finding,) = engine.validate_response(operations["conversations.delete"], status, headers, content)
     assert (finding.side, finding.location, finding.pointer, finding.message) == (
         "response",
         location,

@@ -44,7 +44,7 @@ DOCUMENT = {
 
 def explained(schema, value):
     document = {"components": {"schemas": {**DOCUMENT["components"]["schemas"], "S": schema}}}
-    findings = Schemas(document).at("/components/schemas/S").findings(value, "request", "body")
+    findings = Schemas(document).at("/components/schemas/S").validate(value, "request", "body")
     return [(finding.pointer, finding.message) for finding in findings]
 
 
@@ -124,7 +124,7 @@ def test_a_mistake_is_explained(schema, value, expected):
 
 def test_the_place_in_the_document_is_told():
     (finding,) = (
-        Schemas(DOCUMENT).at("/components/schemas/Circle").findings({"kind": "circle"}, "response", "body", "/x")
+        Schemas(DOCUMENT).at("/components/schemas/Circle").validate({"kind": "circle"}, "response", "body", "/x")
     )
     assert finding.schema_pointer == "/components/schemas/Circle/required"
     assert finding.pointer == "/x/radius"

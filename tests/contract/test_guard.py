@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mockserver.context import context_of
+from mockserver.context import get_context
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.operations import Operations
 
@@ -51,7 +51,7 @@ class Pets:
         self.contexts = []
 
     async def __call__(self, scope, receive, send):
-        self.contexts.append(context_of(scope))
+        self.contexts.append(get_context(scope))
         if self.error:
             raise self.error
         status, headers, chunks = self.answer

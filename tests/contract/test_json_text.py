@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.contract.json_text import MOST_LEVELS, JsonError, parse
+from mockserver.contract.json_text import MAX_DEPTH, JsonError, parse
 
 values = st.recursive(
     st.none()
@@ -48,7 +48,7 @@ def test_any_json_value_is_read_as_the_standard_library_reads_it(value, ascii_on
         (b'{"a": -9223372036854775809}', "/a", "is a number that is too large: -9223372036854775809"),
         (b'{"a": ' + b"9" * 400 + b"}", "/a", "is a number that is too large: a huge integer"),
         (b'{"a": ' + b"9" * 5000 + b"}", "", "has a number that is too large"),
-        (b"[" * (MOST_LEVELS + 2) + b"]" * (MOST_LEVELS + 2), "", "is nested deeper than 200 levels"),
+        (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), "", "is nested deeper than 200 levels"),
         (b"[" * 100_000, "", "is nested deeper than 200 levels"),
         (b'{"a":' * 100_000, "", "is nested deeper than 200 levels"),
     ],
@@ -66,4 +66,4 @@ def test_the_widest_numbers_are_kept(text):
 
 
 def test_the_deepest_nesting_is_kept():
-    assert parse(b"[" * MOST_LEVELS + b"]" * MOST_LEVELS) is not None
+    assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None

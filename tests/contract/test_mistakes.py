@@ -6,7 +6,7 @@ import pytest
 
 from mockserver.contract.document import load_document
 from mockserver.contract.operations import Operations
-from mockserver.contract.requests import RequestChecker
+from mockserver.contract.requests import CompiledRequestValidator
 
 OPERATIONS = Operations(load_document())
 
@@ -185,34 +185,34 @@ def told(findings):
 
 @pytest.mark.parametrize(("operation", "body", "pointer", "message"), BODIES)
 def test_a_wrong_body(operation, body, pointer, message):
-    _, findings = RequestChecker(OPERATIONS[operation]).body(json.dumps(body).encode())
+    _, findings = CompiledRequestValidator(OPERATIONS[operation]).validate_body(json.dumps(body).encode())
     assert told(findings) == [("body", pointer, message)]
 
 
 @pytest.mark.parametrize(("operation", "body", "pointer", "message"), UNKNOWN_FIELDS)
 def test_a_field_that_is_not_known(operation, body, pointer, message):
-    checker = RequestChecker(OPERATIONS[operation])
-    value, findings = checker.body(json.dumps(body).encode())
+    validator = CompiledRequestValidator(OPERATIONS[operation])
+    value, findings = validator.validate_body(json.dumps(body).encode())
     assert findings == []
-    assert told(checker.unknown_fields(value)) == [("body", pointer, message)]
+    assert told(validator.find_unknown_fields(value)) == [("body", pointer, message)]
 
 
 @pytest.mark.parametrize(("text", "pointer", "message"), TEXTS)
 def test_a_body_that_is_not_acceptable_json(text, pointer, message):
-    _, findings = RequestChecker(OPERATIONS[ADD]).body(text)
+    _, findings = CompiledRequestValidator(OPERATIONS[ADD]).validate_body(text)
     assert told(findings) == [("body", pointer, message)]
 
 
 @pytest.mark.parametrize(("operation", "query", "location", "pointer", "message"), QUERIES)
 def test_a_wrong_query(operation, query, location, pointer, message):
     raw_path = {"conversation_id": "conv_1"} if operation == ITEMS else {}
-    _, findings = RequestChecker(OPERATIONS[operation]).parameters(raw_path, query, lambda name: [])
+    _, findings = CompiledRequestValidator(OPERATIONS[operation]).validate_parameters(raw_path, query, lambda name: [])
     assert told(findings) == [(location, pointer, message)]
 
 
 def test_several_mistakes_are_told_at_once_in_the_order_of_the_document():
     body = items({"role": "usr", "content": 5}, {"type": "function_call"}, {"type": "item_reference", "id": ""})
-    _, findings = RequestChecker(OPERATIONS[ADD]).body(json.dumps(body).encode())
+    _, findings = CompiledRequestValidator(OPERATIONS[ADD]).validate_body(json.dumps(body).encode())
     assert sorted(finding.pointer for finding in findings) == [
         "/items/0/content",
         "/items/0/role",
@@ -225,8 +225,8 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_document():
 
 
 def test_a_header_and_a_path_are_explained_too():
-    checker = RequestChecker(OPERATIONS["conversations.retrieve"])
-    _, findings = checker.parameters({"conversation_id": "%ff"}, b"", lambda name: [b"ada", b"bob"])
+    validator = CompiledRequestValidator(OPERATIONS["conversations.retrieve"])
+    _, findings = validator.validate_parameters({"conversation_id": "%ff"}, b"", lambda name: [b"ada", b"bob"])
     assert told(findings) == [
         ("path", "/conversation_id", "is not UTF-8"),
         ("header", "/X-On-Behalf-Of", "must be given once, not 2 times"),

@@ -58,8 +58,8 @@ def test_a_request_finds_its_operation(method, path, expected):
 
 def test_the_methods_of_a_path_are_known():
     operations = Operations(PETS)
-    assert [operation.method for operation in operations.allowed("/pets")] == ["GET", "POST"]
-    assert operations.allowed("/pets/") == []
+    assert [operation.method for operation in operations.operations_at("/pets")] == ["GET", "POST"]
+    assert operations.operations_at("/pets/") == []
 
 
 def test_the_path_of_the_servers_comes_first():

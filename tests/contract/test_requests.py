@@ -3,24 +3,24 @@
 import pytest
 
 from mockserver.contract.operations import Operations
-from mockserver.contract.requests import RequestChecker
+from mockserver.contract.requests import CompiledRequestValidator
 
 
-def checker(*parameters, body=None, path="/a"):
+def validator(*parameters, body=None, path="/a"):
     operation = {"operationId": "a", "responses": {"200": {"description": "OK"}}, "parameters": list(parameters)}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     paths = {path: {"post": operation}}
     document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
-    return RequestChecker(Operations(document)["a"])
+    return CompiledRequestValidator(Operations(document)["a"])
 
 
 def query(schema, **fields):
     return {"name": "q", "in": "query", "schema": schema, **fields}
 
 
-def read(checker, *, path=None, query=b"", headers=()):
-    parameters, findings = checker.parameters(
+def read(validator, *, path=None, query=b"", headers=()):
+    parameters, findings = validator.validate_parameters(
         path or {}, query, lambda name: [value for key, value in headers if key == name]
     )
     return parameters, [(finding.location, finding.pointer, finding.message) for finding in findings]
@@ -57,7 +57,7 @@ PAIR = {"type": "object", "properties": {"x": {"type": "integer"}}, "additionalP
     ],
 )
 def test_a_query_parameter_is_read_by_its_style(parameter, sent, value):
-    parameters, findings = read(checker(parameter), query=sent)
+    parameters, findings = read(validator(parameter), query=sent)
     assert findings == []
     assert parameters.query == {"q": value}
 
@@ -65,18 +65,18 @@ def test_a_query_parameter_is_read_by_its_style(parameter, sent, value):
 @pytest.mark.parametrize("text", ["+5", " 5", "5.0", "05", "0x5", "", "\u0665", "5 ", "1e1"])
 def test_an_integer_is_written_as_json_writes_it(text):
     sent = b"q=" + "".join(f"%{byte:02X}" for byte in text.encode()).encode()
-    _, findings = read(checker(query({"type": "integer"})), query=sent)
+    _, findings = read(validator(query({"type": "integer"})), query=sent)
     assert findings == [("query", "/q", f"must be an integer, not {text!r}")]
 
 
 def test_defaults_stand_in_for_what_is_not_sent():
     limit = query({"type": "integer", "default": 20})
-    assert read(checker(limit))[0].query == {"q": 20}
-    assert read(checker(limit), query=b"other=1")[0].query == {"q": 20}
+    assert read(validator(limit))[0].query == {"q": 20}
+    assert read(validator(limit), query=b"other=1")[0].query == {"q": 20}
 
 
 def test_pairs_that_belong_to_no_parameter_are_kept_in_order():
-    parameters, findings = read(checker(query({"type": "string"})), query=b"b=1&q=x&a=2&b=3")
+    parameters, findings = read(validator(query({"type": "string"})), query=b"b=1&q=x&a=2&b=3")
     assert findings == []
     assert parameters.undeclared_query == [("b", "1"), ("a", "2"), ("b", "3")]
 
@@ -95,12 +95,12 @@ def test_pairs_that_belong_to_no_parameter_are_kept_in_order():
     ],
 )
 def test_a_wrong_query_is_explained(parameter, sent, finding):
-    assert read(checker(parameter), query=sent)[1] == [finding]
+    assert read(validator(parameter), query=sent)[1] == [finding]
 
 
 def test_a_path_parameter_is_decoded_and_held_to_its_schema():
     parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 3}}
-    one = checker(parameter, path="/a/{id}")
+    one = validator(parameter, path="/a/{id}")
     assert read(one, path={"id": "a%2Fb"})[0].path == {"id": "a/b"}
     assert read(one, path={"id": "abcd"})[1] == [("path", "/id", "must be at most 3 characters long, is 4")]
     assert read(one, path={"id": "%ff"})[1] == [("path", "/id", "is not UTF-8")]
@@ -108,17 +108,17 @@ def test_a_path_parameter_is_decoded_and_held_to_its_schema():
 
 def test_a_header_is_found_in_any_case_and_taken_once():
     parameter = {"name": "X-Who", "in": "header", "schema": {"type": "string"}}
-    one = checker(parameter)
+    one = validator(parameter)
     assert read(one, headers=[(b"x-who", "Zo\u00eb".encode())])[0].header == {"X-Who": "Zo\u00eb"}
     assert read(one, headers=[(b"x-who", "Zo\u00eb".encode("latin-1"))])[0].header == {"X-Who": "Zo\u00eb"}
     assert read(one)[0].header == {}
     twice = [(b"x-who", b"a"), (b"x-who", b"b")]
     assert read(one, headers=twice)[1] == [("header", "/X-Who", "must be given once, not 2 times")]
-    assert read(checker({**parameter, "required": True}))[1] == [("header", "/X-Who", "is required")]
+    assert read(validator({**parameter, "required": True}))[1] == [("header", "/X-Who", "is required")]
 
 
 def test_a_body_is_parsed_and_checked():
-    one = checker(body={"type": "object", "required": ["a"]})
+    one = validator(body={"type": "object", "required": ["a"]})
     assert one.body(b' {"a": 1} ') == ({"a": 1}, [])
     for sent, message in [
         (b"", "a JSON body is required, the request has none"),
@@ -154,4 +154,4 @@ def test_a_body_is_parsed_and_checked():
     ],
 )
 def test_unknown_fields_are_those_that_no_schema_declares(schema, body, unknown):
-    assert [finding.pointer for finding in checker(body=schema).unknown_fields(body)] == unknown
+    assert [finding.pointer for finding in validator(body=schema).find_unknown_fields(body)] == unknown

@@ -152,23 +152,23 @@ SPREAD = "an object spread over the query"
 
 def verdict(engine: Engine, case: Request | Response) -> Verdict:
     if isinstance(case, Response):
-        return Verdict(engine.response_findings(case.operation, case.status, case.headers, case.content), {})
-    checker = engine.checker(case.operation)
-    parameters, findings = checker.parameters(case.path, case.query, case.all_headers)
+        return Verdict(engine.validate_response(case.operation, case.status, case.headers, case.content), {})
+    validator = engine.request_validator(case.operation)
+    parameters, findings = validator.validate_parameters(case.path, case.query, case.all_headers)
     values: dict[str, Any] = parameters._asdict()
     if case.operation.body_content:
         sent = case.all_headers(b"content-type")
-        media_type = checker.media_type(sent[0].decode("latin-1")) if sent else None
+        media_type = validator.match_media_type(sent[0].decode("latin-1")) if sent else None
         if media_type is None and case.content:
             findings = [
                 *findings,
                 Finding("request", "header", "/Content-Type", "unexpected_content_type", "must be application/json"),
             ]
         else:
-            values["body"], found = checker.body(case.content, media_type or "application/json")
+            values["body"], found = validator.validate_body(case.content, media_type or "application/json")
             findings = findings + found
             if not findings:
-                unknown = checker.unknown_fields(values["body"], media_type or "application/json")
+                unknown = validator.find_unknown_fields(values["body"], media_type or "application/json")
                 values["unknown"] = sorted({finding.pointer for finding in unknown})
     return Verdict(findings, values)
 

@@ -263,7 +263,7 @@ class Generator:
 
     def _parts(self, schema: Any) -> Iterator[Mapping[str, Any]]:
         """All that a schema says, one branch of each union chosen."""
-        for part in self._schemas.flattened(schema):
+        for part in self._schemas.flatten(schema):
             yield part
             for union in ("anyOf", "oneOf"):
                 if union in part:

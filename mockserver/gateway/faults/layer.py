@@ -34,7 +34,7 @@ class FaultLayer:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         requested: list[Fault] = []
-        for value in context.headers.all(_HEADER):
+        for value in context.headers.get_all(_HEADER):
             try:
                 requested.append(self._parse_header(value))
             except InvalidRequest as error:
@@ -51,7 +51,7 @@ class FaultLayer:
         except json_text.JsonError as error:
             finding = Finding("request", "header", _POINTER + error.pointer, error.code, error.message)
             raise InvalidRequest([finding]) from error
-        findings = self._load_schema().refusals(data, "request", "header", _POINTER)
+        findings = self._load_schema().validate_strictly(data, "request", "header", _POINTER)
         if not findings:
             message = "applies only to planned faults, not to a fault for one request"
             findings = [
