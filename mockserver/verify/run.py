@@ -298,8 +298,8 @@ class _Run:
         """Return the row of each behaviour, all deviations, and the remarks on the baseline."""
         found = [
             *self._behaviours.deviations(self._made.reused_ids),
-            *self._answers.deviations.all(),
-            *self._fuzzing.deviations.all(),
+            *self._answers.deviations,
+            *self._fuzzing.deviations,
         ]
         not_reached = Reason(UncheckedReason.NOT_REACHED)
         skipped = {row.phase: row.why or not_reached for row in phases}

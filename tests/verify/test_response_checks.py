@@ -34,7 +34,7 @@ def deviations(
     sent = WireRequest(method, f"/api/v1/llm{path}", (), b"")
     match = OPERATIONS.match(method, sent.target)
     answers.observe(WireExchange("behaviours", 1, sent, WireResponse(status, tuple(headers.items()), content), match))
-    return [(one.case, one.verdict) for one in answers.deviations.all()]
+    return [(one.case, one.verdict) for one in answers.deviations]
 
 
 def retrieved(**changes: Any):
@@ -93,7 +93,7 @@ def test_nulls_for_what_is_not_there_are_one_deviation() -> None:
     for nulls in ({"output": None}, {"output": None, "error": None}):
         response = WireResponse(200, (("content-type", "application/json"),), json.dumps(call | nulls).encode())
         answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
-    (deviation,) = answers.deviations.all()
+    (deviation,) = answers.deviations
     assert (deviation.case, deviation.count) == ("null for absent fields", 3)
     assert deviation.fields == ("MCPToolCall/output", "MCPToolCall/error")
 
@@ -114,7 +114,7 @@ def suspect(body: Any) -> tuple[str, str]:
     sent = WireRequest("GET", "/api/v1/llm/conversations/c", (), b"")
     response = WireResponse(200, (("content-type", "application/json"),), json.dumps(body).encode())
     answers.observe(WireExchange("behaviours", 1, sent, response, OPERATIONS.match("GET", sent.target)))
-    (deviation,) = answers.deviations.all()
+    (deviation,) = answers.deviations
     return deviation.suspect, deviation.reason
 
 

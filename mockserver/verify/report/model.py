@@ -1,7 +1,6 @@
 """The findings of a verification run as immutable values. Every form of the report is made from them."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -94,38 +93,32 @@ class Deviations:
     """The deviations of a run: the first of each case, with all of its occurrences counted."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Deviation] = {}
-        self._counts: Counter[str] = Counter()
-        self._operations: dict[str, dict[str, None]] = {}
-        self._fields: dict[str, dict[str, None]] = {}
-        self._phases: dict[str, dict[str, None]] = {}
+        self._by_case: dict[str, Deviation] = {}
 
     def __contains__(self, case: str) -> bool:
-        return case in self._first
+        return case in self._by_case
+
+    def __iter__(self) -> Iterator[Deviation]:
+        return iter(self._by_case.values())
 
     def add(self, deviation: Deviation, reproduction: Callable[[], Iterable[str]] | None = None) -> None:
         """Count an occurrence. Only the first one of a case calls `reproduction`, which is expensive."""
-        case = deviation.case
-        if case not in self._first:
-            commands = deviation.reproduction if reproduction is None else tuple(reproduction())
-            self._first[case] = replace(deviation, reproduction=commands)
-        self._counts[case] += deviation.count
-        self._operations.setdefault(case, {}).update(dict.fromkeys(deviation.operations))
-        self._fields.setdefault(case, {}).update(dict.fromkeys(deviation.fields))
-        self._phases.setdefault(case, {}).update(dict.fromkeys(deviation.phases))
-
-    def all(self) -> list[Deviation]:
-        """Return one deviation for each case, in the order of their first occurrence."""
-        return [
-            replace(
+        first = self._by_case.get(deviation.case)
+        if first is not None:
+            deviation = replace(
                 first,
-                count=self._counts[case],
-                operations=tuple(self._operations[case]),
-                fields=tuple(self._fields[case]),
-                phases=tuple(self._phases[case]),
+                count=first.count + deviation.count,
+                operations=_merge(first.operations, deviation.operations),
+                fields=_merge(first.fields, deviation.fields),
+                phases=_merge(first.phases, deviation.phases),
             )
-            for case, first in self._first.items()
-        ]
+        elif reproduction is not None:
+            deviation = replace(deviation, reproduction=tuple(reproduction()))
+        self._by_case[deviation.case] = deviation
+
+
+def _merge(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(first + second))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _COUNTED: tuple[Verdict, ...] = ("learned", "drift", "accepted")
 
 
 def make_printable(text: str, *, lines: bool = False, encoding: str = "utf-8") -> str:
-    """Replace invisible characters by escapes such as `\\x1b`; with `lines`, keep line ends."""
+    """Replace invisible characters by escape sequences; with `lines`, keep line ends."""
     if lines:
         return "\n".join(make_printable(line, encoding=encoding) for line in text.replace("\r\n", "\n").split("\n"))
     shown = "".join(character if character.isprintable() else _escape(character) for character in text)
