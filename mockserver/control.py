@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.determinism import AdjustableClock
-from mockserver.errors import InvalidRequest, NotFound, Unauthorized
+from mockserver.errors import ControlTokenRequired, InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
@@ -165,7 +165,7 @@ class ControlToken:
         if self._token is not None:
             scheme, _, sent = b", ".join(context.headers.get_all(b"authorization")).partition(b" ")
             if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._token.encode()):
-                await send_error(send, Unauthorized("Send `Authorization: Bearer <control token>`."))
+                await send_error(send, ControlTokenRequired())
                 return
         await self._app(scope, receive, send)
 

@@ -6,6 +6,7 @@ ApiError
 |   |-- ItemIdInUse
 |   `-- ReferenceWithinConversation
 |-- Unauthorized             401
+|   `-- ControlTokenRequired
 |-- NotFound                 404
 |   |-- OperationNotFound
 |   |-- ConversationNotFound
@@ -23,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mockserver.findings import Finding, describe
+
+CONTROL_REALM = "mockserver control"
 
 
 class UsageError(Exception):
@@ -95,6 +98,14 @@ class Unauthorized(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class ControlTokenRequired(Unauthorized):
+    """The control API needs its token; the realm tells clients that this is not the API's own 401."""
+
+    def __init__(self) -> None:
+        super().__init__("Send `Authorization: Bearer <control token>`.")
+        self.headers = {"WWW-Authenticate": f'Bearer realm="{CONTROL_REALM}"'}
 
 
 class NotFound(ApiError):

@@ -1,78 +1,70 @@
-"""Calls to the control API, with and without a socket; and to the API of a gateway."""
+"""A client of the control API, in process or over HTTP."""
 
 import json
+import os
 from collections.abc import Mapping
-from http.client import HTTPException
-from typing import Any, NamedTuple, Protocol
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urlsplit
-from urllib.request import Request, urlopen
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from starlette.types import ASGIApp
 
 from mockserver.app import CONTROL_PATH
 from mockserver.errors import UsageError, parameter_name
+from mockserver.server import RunningServer
+from mockserver.testing.http_client import HttpResponse, send_request
+from mockserver.testing.tracebacks import is_test_error
+
+__tracebackhide__ = is_test_error
+
+CONTROL_TOKEN_VARIABLE = "MOCKSERVER_CONTROL_TOKEN"  # noqa: S105 - the name of a variable; `serve` reads it, too
 
 
-def hidden(error: Any) -> bool:
-    """Whether pytest shall leave out the frames of this package: when the mistake is the test's, not ours."""
-    is_the_tests: bool = error.errisinstance((UsageError, AssertionError))
-    return is_the_tests
-
-
-__tracebackhide__ = hidden
-
-
-class Control(Protocol):
-    """Calls the control API and gives the parsed answer.
+class ControlClient(Protocol):
+    """Sends a request to the control API and returns the parsed response body.
 
     Raises:
-        UsageError: it refuses; the fake's own words say why.
+        UsageError: the control API rejects the request; the message is its own.
     """
 
     def __call__(self, method: str, route: str, body: Any = None, /, **query: Any) -> Any: ...
 
 
-class Answer(NamedTuple):
-    status: int
-    content: bytes
-    headers: Mapping[str, str]
+def in_process_client(app: ASGIApp, server: RunningServer) -> ControlClient:
+    """Return a client that calls `app` in the thread of the server that runs it.
 
-
-def parsed(answer: Answer) -> Any:
-    """What the control API has answered.
-
-    Raises:
-        UsageError: it has refused.
+    In that thread, an exchange is in the journal as soon as its client has the response.
     """
-    try:
-        body = json.loads(answer.content)
-        if answer.status == 200:
-            return body
-        error = body["error"]
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"the control API answers {answer.status}, and in no form that is known here") from None
-    findings = [(parameter_name(one["in"], one["pointer"]), one["message"]) for one in error.get("findings", ())]
-    lines = [f"{name}: {message}" if name else message for name, message in findings]
-    raise UsageError("; ".join(lines) or error["message"])
+
+    def control(method: str, route: str, body: Any = None, /, **query: Any) -> Any:
+        content = _serialise_body(body)
+        return _parse_response(server.call(lambda: call_in_process(app, method, route, content, query)))
+
+    return control
 
 
-def as_json(body: Any) -> bytes:
-    """The body of a request; nothing for None.
+def http_client(url: str, api_key: str) -> ControlClient:
+    """Return a client of the server at `url`, for what belongs to one API key."""
 
-    Raises:
-        UsageError: it is more than JSON can say.
-    """
-    if body is None:
-        return b""
-    try:
-        return json.dumps(body).encode()
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"cannot be written as JSON: {error}") from None
+    def control(method: str, route: str, body: Any = None, /, **query: Any) -> Any:
+        content = _serialise_body(body)
+        query_string = urlencode({**query, "api_key": api_key})
+        return _parse_response(
+            send_request(f"{url}{CONTROL_PATH}{route}?{query_string}", method, content, control_headers())
+        )
+
+    return control
 
 
-def called(app: ASGIApp, method: str, route: str, content: bytes, query: Mapping[str, Any]) -> Answer:
-    """Call the control API of an application without a socket."""
+def control_headers() -> dict[str, str]:
+    """Return the headers with the control token, if the environment has one."""
+    token = os.environ.get(CONTROL_TOKEN_VARIABLE)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def call_in_process(
+    app: ASGIApp, method: str, route: str, content: bytes = b"", query: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """Send a control request to an application without a socket and without an event loop."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -81,43 +73,44 @@ def called(app: ASGIApp, method: str, route: str, content: bytes, query: Mapping
     async def send(message: Any) -> None:
         sent.append(message)
 
-    async def run() -> None:
-        await app(scope, receive, send)
-
     path = CONTROL_PATH + route
     scope = {
         "type": "http",
         "method": method,
         "path": path,
         "raw_path": path.encode(),
-        "query_string": urlencode(query).encode(),
+        "query_string": urlencode(query or {}).encode(),
         "headers": [(b"content-type", b"application/json")],
     }
-    step = run()
+
+    async def run() -> None:
+        await app(scope, receive, send)
+
+    coroutine = run()
     try:
-        step.send(None)  # The control API waits for nothing, so that one step is the whole way.
+        coroutine.send(None)  # The control API never awaits anything pending, so one step runs all of it.
     except StopIteration:
-        return Answer(sent[0]["status"], b"".join(message.get("body", b"") for message in sent), {})
-    step.close()
-    raise RuntimeError(f"{method} {route} waited for something")
+        return HttpResponse(sent[0]["status"], b"".join(message.get("body", b"") for message in sent), {})
+    coroutine.close()
+    raise RuntimeError(f"{method} {route}: the control API is waiting")
 
 
-def fetched(url: str, method: str, content: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-    """Call over HTTP.
-
-    Raises:
-        UsageError: no answer comes.
-    """
-    sent = {"Content-Type": "application/json", **(headers or {})} if content else dict(headers or {})
-    request = Request(url, content or None, sent, method=method)  # noqa: S310 - the URL is the user's own
+def _serialise_body(body: Any) -> bytes:
+    if body is None:
+        return b""
     try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
-            return Answer(answer.status, answer.read(), dict(answer.headers.items()))
-    except HTTPError as error:
-        with error:
-            return Answer(error.code, error.read(), dict(error.headers.items()))
-    except (OSError, HTTPException) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        parts = urlsplit(url)  # The query may hold the API key, and so may the frames of the cause.
-        what = f"{parts.scheme}://{parts.netloc}{parts.path}"
-        raise UsageError(f"{what} does not answer: {str(reason) or type(reason).__name__}") from None
+        return json.dumps(body).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"cannot be represented in JSON: {error}") from None
+
+
+def _parse_response(response: HttpResponse) -> Any:
+    body = response.json()
+    if response.status == 200:
+        return body
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        raise UsageError(f"the control API returned status {response.status} without a known error body")
+    findings = [(parameter_name(one["in"], one["pointer"]), one["message"]) for one in error.get("findings", ())]
+    lines = [f"{name}: {message}" if name else message for name, message in findings]
+    raise UsageError("; ".join(lines) or error["message"])

@@ -1,4 +1,4 @@
-"""What a test can do to a fake: plan faults, move the clock, take and put back the state."""
+"""Controls of a fake: its planned faults, its clock and its state."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,15 +6,18 @@ from typing import Any, TypedDict, Unpack
 
 from mockserver.errors import UsageError
 from mockserver.gateway.faults.model import Action
-from mockserver.testing.control_client import Control, hidden
-from mockserver.testing.exchanges import count
+from mockserver.testing.control_client import ControlClient
+from mockserver.testing.tracebacks import is_test_error
 
-__tracebackhide__ = hidden
+__tracebackhide__ = is_test_error
 
 
 class When(TypedDict, total=False):
-    """Which requests a fault hits: `times` of them (1 when left out; None: without end), after `after` others, only
-    `every` so many-th, with a `probability` drawn from `seed`, only those of one `api_key`.
+    """The requests on which a fault fires.
+
+    It skips the first `after` matching requests, then fires on each, or on one in `every`, until it has fired `times`
+    times (default 1; None: without end). With `probability`, chance decides, drawn from `seed`. With `api_key`, only
+    requests of that key match.
     """
 
     times: int | None
@@ -26,7 +29,7 @@ class When(TypedDict, total=False):
 
 
 class FaultFields(When, total=False):
-    """All that can be planned; `/_mock/openapi.yaml` describes each field."""
+    """All fields of a fault; `/_mock/openapi.yaml` describes each."""
 
     status: int | None
     body: Any
@@ -38,20 +41,19 @@ class FaultFields(When, total=False):
 
 
 class FaultControls:
-    """Plan what shall go wrong. Every verb takes the fields of `When`; without an operation, it is for any.
+    """Plans faults. Every method takes the fields of `When`; without an operation, the fault matches all of them.
 
-    What is planned must happen before the test is over, or the test fails; a `probability` and endless faults are let
-    off.
+    A test fails if a planned fault does not fire, unless it is endless or has a `probability`.
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: ControlClient) -> None:
         self._control = control
 
     def add(self, operation: str | None = None, **fault: Unpack[FaultFields]) -> dict[str, Any]:
-        """Plan a fault by its fields.
+        """Plan a fault by its fields, and return it as planned.
 
         Raises:
-            UsageError: a field is wrong, or there is no such operation; names it.
+            UsageError: a field is wrong, or there is no such operation.
         """
         given = {name: value for name, value in fault.items() if value is not None or name == "times"}
         planned: dict[str, Any] = self._control(
@@ -61,19 +63,20 @@ class FaultControls:
 
     @property
     def planned(self) -> list[dict[str, Any]]:
-        """The planned faults, with the requests `seen` and how often each has `fired`."""
+        """The planned faults, each with the number of requests `seen` and the times it has `fired`."""
         planned: list[dict[str, Any]] = self._control("GET", "/faults")["data"]
         return planned
 
     def clear(self) -> None:
-        """Drop all planned faults."""
+        """Delete all planned faults."""
         self._control("DELETE", "/faults")
 
     def rate_limited(
         self, operation: str | None = None, *, retry_after_ms: int | None = None, **when: Unpack[When]
     ) -> None:
-        """429, as the gateway answers it; `retry_after_ms` lets the SDKs try again so soon."""
-        self.add(operation, status=429, body={"error": "Rate limit exceeded"}, headers=_soon(retry_after_ms), **when)
+        """Return the 429 of the gateway; `retry_after_ms` is how long the SDKs wait before they retry."""
+        headers = _retry_after_headers(retry_after_ms)
+        self.add(operation, status=429, body={"error": "Rate limit exceeded"}, headers=headers, **when)
 
     def server_error(
         self,
@@ -84,117 +87,101 @@ class FaultControls:
         retry_after_ms: int | None = None,
         **when: Unpack[When],
     ) -> None:
-        """A 5xx; with `commit` the work is done all the same, and only the client sees a failure."""
-        self.add(operation, status=status, commit=commit, headers=_soon(retry_after_ms), **when)
+        """Return a 5xx; with `commit`, the fake handles the request all the same."""
+        self.add(operation, status=status, commit=commit, headers=_retry_after_headers(retry_after_ms), **when)
 
     def delayed(self, operation: str | None = None, *, seconds: float, **when: Unpack[When]) -> None:
-        """The right answer, late."""
+        """Delay the response."""
         self.add(operation, delay=seconds, **when)
 
     def timed_out(self, operation: str | None = None, **when: Unpack[When]) -> None:
-        """No answer, until the client gives up."""
+        """Send no response, until the client times out."""
         self.add(operation, action="time_out", **when)
 
     def closed(self, operation: str | None = None, *, commit: bool = False, **when: Unpack[When]) -> None:
-        """The connection is closed before the answer."""
+        """Close the connection before the response."""
         self.add(operation, action="close", commit=commit, **when)
 
     def reset(self, operation: str | None = None, **when: Unpack[When]) -> None:
-        """The connection is cut in the middle of the answer."""
+        """Reset the connection in the middle of the response."""
         self.add(operation, action="reset", **when)
 
     def truncated(self, operation: str | None = None, **when: Unpack[When]) -> None:
-        """Half the JSON, as if it were all."""
+        """Return only half of the body, with a matching `Content-Length`."""
         self.add(operation, action="truncate", **when)
 
     def garbage(self, operation: str | None = None, **when: Unpack[When]) -> None:
-        """Bytes that are no JSON."""
+        """Return a body that is not JSON."""
         self.add(operation, action="garbage", **when)
 
     def wrong_content_type(
         self, operation: str | None = None, *, content_type: str = "text/html", **when: Unpack[When]
     ) -> None:
-        """The right body under another content type."""
+        """Return the body with another content type."""
         self.add(operation, headers={"Content-Type": content_type}, **when)
 
     def dripping(self, operation: str | None = None, *, seconds: float, **when: Unpack[When]) -> None:
-        """The right answer, byte by byte, over so many seconds."""
+        """Send the response byte by byte, over this many seconds."""
         self.add(operation, action="drip", delay=seconds, **when)
 
     def field_dropped(self, operation: str, pointer: str, **when: Unpack[When]) -> None:
-        """The answer without the field at a JSON pointer."""
+        """Return the response without the field at a JSON pointer."""
         self.add(operation, patch=[{"op": "remove", "path": pointer}], **when)
 
     def field_retyped(self, operation: str, pointer: str, value: Any, **when: Unpack[When]) -> None:
-        """The answer with another value at a JSON pointer."""
+        """Return the response with another value at a JSON pointer."""
         self.add(operation, patch=[{"op": "replace", "path": pointer, "value": value}], **when)
 
     def unknown_item(self, operation: str = "conversations.items.list", **when: Unpack[When]) -> None:
-        """A page that ends with an item of a kind that no client knows yet."""
+        """Return a page that ends with an item of an unknown type."""
         item = {"type": "hologram_call", "id": "holo_1", "status": "completed"}
         self.add(operation, patch=[{"op": "add", "path": "/data/-", "value": item}], **when)
 
 
 class ClockControls:
-    """The fake's clock, by which it stamps and limits; it never slows down a test."""
+    """The clock of the fake, which sets timestamps and counts for rate limits; tests never wait for it."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: ControlClient) -> None:
         self._control = control
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return the time in Unix seconds."""
         now: float = self._control("GET", "/clock")["now"]
         return now
 
     def freeze(self, at: float | datetime | None = None) -> None:
-        """Stand still at Unix second (or aware datetime) `at`, or where it is."""
+        """Freeze the clock, at Unix seconds or an aware datetime, or at the current time."""
         if isinstance(at, datetime):
             if at.tzinfo is None:
-                raise UsageError(f"the time {at.isoformat()} has no time zone; give it one, such as tzinfo=UTC")
+                raise UsageError(f"the time {at.isoformat()} must have a time zone, such as tzinfo=UTC")
             at = at.timestamp()
         self._control("PUT", "/clock", {"freeze": at})
 
     def advance(self, seconds: float) -> None:
-        """Move on, frozen or not."""
+        """Move the clock forward, frozen or not."""
         self._control("PUT", "/clock", {"advance": seconds})
 
     def resume(self) -> None:
-        """Go with the real time again."""
+        """Unfreeze the clock and return to the real time."""
         self._control("PUT", "/clock", {"resume": True})
 
 
 class StateControls:
-    """What is stored, as a seed: readable, and taken back by `restore`, `mka1.seed` and `mockserver serve --seed`."""
+    """Snapshots of what is stored; a snapshot is a seed, also for `mka1.seed` and `mockserver serve --seed`."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: ControlClient) -> None:
         self._control = control
 
     def snapshot(self) -> dict[str, Any]:
+        """Return what is stored."""
         snapshot: dict[str, Any] = self._control("GET", "/state")
         return snapshot
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Put a snapshot in the place of what is stored, all of it or nothing."""
+        """Replace what is stored by a snapshot, as a whole or not at all."""
         self._control("PUT", "/state", dict(snapshot))
 
 
-def unfired(planned: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Those that have not hit as many requests as they were to, a line each."""
-    return [
-        f"{one.get('operation', 'any operation')}: {_what(one)}, "
-        f"fired {one['fired']} of {count(one['times'], 'time')}, {count(one['seen'], 'request')} seen"
-        for one in planned
-        if one["times"] is not None and one["fired"] < one["times"] and one.get("probability", 1) == 1
-    ]
-
-
-def _what(fault: Mapping[str, Any]) -> str:
-    if "action" in fault:
-        return str(fault["action"])
-    if "status" in fault:
-        return f"status {fault['status']}"
-    return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
-
-
-def _soon(retry_after_ms: int | None) -> dict[str, str]:
-    return {} if retry_after_ms is None else {"retry-after-ms": str(retry_after_ms)}
+def _retry_after_headers(milliseconds: int | None) -> dict[str, str]:
+    """Return the header that the SDKs read before `Retry-After`."""
+    return {} if milliseconds is None else {"retry-after-ms": str(milliseconds)}

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from mockserver.testing import open_target
+from mockserver.testing import open_server
+from mockserver.testing.marker import MarkerOptions
+from mockserver.testing.violations import ViolationMonitor
 
 _OTHERS = ["schemathesis", "hypothesispytest", "anyio", "xdist", "cacheprovider"]
 """Other plugins, switched off so that they do not hide the figure."""
@@ -45,29 +47,33 @@ def measure_starts(runs: int) -> None:
 def measure_clean_states(runs: int) -> None:
     """Measure the work before and after each test, in a run of many."""
     opened = time.perf_counter()
-    with open_target(None, None, "") as target:
+    with open_server() as server:
         _report("first fixture of a run: the server starts", [time.perf_counter() - opened])
         folder = Path()
-        api = target.begin({}, folder)
+        plain = MarkerOptions.parse({})
+        others = MarkerOptions.parse({"ids": "sequential", "identity_mode": "raw"})
+        api = server.start_test(plain, folder)
         request = Request(f"{api.api_url}/conversations", b"{}", {**api.headers, "Content-Type": "application/json"})
 
         def use() -> None:
             with urlopen(request) as answer:
                 answer.read()
 
-        def end() -> None:
-            api.complaints(strict=True, faults=True)
+        def check() -> None:
+            monitor = ViolationMonitor(api, server.reproduction, strict=True)
+            monitor.check_exchanges()
+            monitor.check_faults()
 
-        begun, ended, marked = [], [], []
+        started, checked, with_settings = [], [], []
         for _ in range(runs):
-            begun.append(_measure(lambda: target.begin({}, folder)))
-            api = target.begin({}, folder)
+            started.append(_measure(lambda: server.start_test(plain, folder)))
+            api = server.start_test(plain, folder)
             use()
-            ended.append(_measure(end))
-            marked.append(_measure(lambda: target.begin({"ids": "sequential", "identity_mode": "raw"}, folder)))
-        _report("clean state for a test", begun)
-        _report("clean state with other settings", marked)
-        _report("checks after a test with one request", ended)
+            checked.append(_measure(check))
+            with_settings.append(_measure(lambda: server.start_test(others, folder)))
+        _report("clean state for a test", started)
+        _report("clean state with other settings", with_settings)
+        _report("checks after a test with one request", checked)
 
 
 def _child_processor_seconds() -> float:

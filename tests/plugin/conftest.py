@@ -22,10 +22,10 @@ SLOW = ("schemathesis", "hypothesispytest")
 
 @dataclass
 class Run:
-    """What came of the inner tests, by name; `told` is why a test failed or was skipped."""
+    """What came of the inner tests, by name; `texts` is why a test failed or was skipped."""
 
     outcomes: dict[str, str]
-    told: dict[str, str]
+    texts: dict[str, str]
     output: str
     code: int
 
@@ -44,7 +44,7 @@ def run(pytester):
             result = pytester.runpytest_subprocess(*arguments)
             return Run({}, {}, result.stdout.str() + result.stderr.str(), result.ret)
         result = pytester.runpytest_inprocess(*arguments)
-        outcomes, told = {}, {}
+        outcomes, texts = {}, {}
         for report in result.reprec.getreports("pytest_runtest_logreport"):
             name = report.nodeid.split("::", 1)[1]
             if report.outcome != "passed" or name not in outcomes:
@@ -52,7 +52,7 @@ def run(pytester):
                 outcomes[name] = report.outcome + phase
             if report.outcome != "passed":
                 text = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-                told[name] = re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT", text)
-        return Run(outcomes, told, result.stdout.str() + result.stderr.str(), result.ret)
+                texts[name] = re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT", text)
+        return Run(outcomes, texts, result.stdout.str() + result.stderr.str(), result.ret)
 
     return start

@@ -184,7 +184,7 @@ def test_what_a_test_is_given(run, monkeypatch):
         "threads__json": '{"conversations": [{"id": "conv_json"}]}',
     }
     result = run(GIVEN, **files)
-    assert result.told.keys() == {"test_anyio_with_a_fault_that_never_fires[asyncio]"}, result.told
+    assert result.texts.keys() == {"test_anyio_with_a_fault_that_never_fires[asyncio]"}, result.texts
     assert result.outcomes.keys() >= {"test_anyio[asyncio]", "TestOfUnittest::test_unittest", "test_fault[reset]"}
 
 
@@ -272,10 +272,11 @@ def test_a_server_of_ones_own(mka1):
         assert len(httpx.get(own.url + "/_mock/requests").json()["data"]) == 1
     assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": []}
 
-def test_two_targets_of_the_plugin(mka1, tmp_path):
-    from mockserver.testing import open_target
-    with open_target(None, None, "") as other:
-        theirs = other.begin({"seed": "support-thread"}, tmp_path)
+def test_two_servers_of_the_plugin(mka1, tmp_path):
+    from mockserver.testing import open_server
+    from mockserver.testing.marker import MarkerOptions
+    with open_server() as other:
+        theirs = other.start_test(MarkerOptions.parse({"seed": "support-thread"}), tmp_path)
         assert theirs.url != mka1.url
         assert len(theirs.state.snapshot()["conversations"]) == 1
         assert mka1.state.snapshot() == {"conversations": []}
@@ -284,7 +285,7 @@ def test_two_targets_of_the_plugin(mka1, tmp_path):
 
 def test_no_test_sees_anything_of_another(run):
     result = run(APART)
-    assert result.told == {}
+    assert result.texts == {}
     assert len(result.outcomes) == 11
 
 

@@ -37,7 +37,7 @@ def test_coverage_is_summed_up(run, arguments):
     lines = summary.splitlines()[1:]
     assert lines[:3] == [
         "conversations.create: 200 x4",
-        "conversations.list: no answer x1, 400 x1",
+        "conversations.list: no response x1, 400 x1",
         "conversations.retrieve: 404 x1",
     ]
     assert lines[3] == "items: function_call x2, message x4"
@@ -54,7 +54,7 @@ def test_coverage_is_summed_up(run, arguments):
 def test_coverage_without_a_test_that_uses_it(run):
     output = run("def test_it(): ...", "--mka1-coverage").output
     assert "MKA1 API coverage" in output
-    assert "no test has used a fake" in output
+    assert "no test used a fake" in output
     assert "MKA1 API coverage" not in run("def test_it(mka1): ...").output
 
 
@@ -74,8 +74,8 @@ def test_on_purpose(mka1):
 """
     )
     assert result.outcomes == {"test_wrong": "failed", "test_let_through": "failed", "test_on_purpose": "passed"}
-    assert "body : must be an object, not an empty array" in result.told["test_wrong"]
-    assert "body /colour: is not a field of this object" in result.told["test_let_through"]
+    assert "body : must be an object, not an empty array" in result.texts["test_wrong"]
+    assert "body /colour: is not a field of this object" in result.texts["test_let_through"]
 
 
 def test_the_options_are_described(pytester):

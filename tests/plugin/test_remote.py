@@ -1,4 +1,4 @@
-"""`--mka1-url`: the same tests against a fake elsewhere, and against a server that is no fake."""
+"""`--mka1-url`: the same tests against a fake that runs elsewhere, and against a real gateway."""
 
 import contextlib
 import json
@@ -13,25 +13,25 @@ import httpx
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.testing.control_client import fetched
+from mockserver.testing.http_client import send_request
 
 KEY = "key-that-nobody-may-see"
 
 
 @contextlib.contextmanager
-def gateway(layer=None, **settings):
-    """Something that cannot be steered; with `layer`, in front of it."""
-    app = create_app(Settings(control=False, api_keys=(f"{KEY}=acme",), **settings))
-    with run_server(layer(app) if layer else app) as server:
+def run_gateway(middleware=None):
+    """Run a server without a control API."""
+    app = create_app(Settings(control=False, api_keys=(f"{KEY}=acme",)))
+    with run_server(middleware(app) if middleware else app) as server:
         yield server
 
 
-def conversations(server, end_user=None):
+def list_conversations(server, end_user=None):
     headers = {"Authorization": f"Bearer {KEY}"} | ({"X-On-Behalf-Of": end_user} if end_user else {})
     return httpx.get(f"{server.api_url}/conversations", headers=headers).json()["data"]
 
 
-STEERED = """
+FAKE_TESTS = """
 def test_address(mka1):
     assert mka1.url == URL and mka1.end_user is None and mka1.is_fake
     assert mka1.api_key.startswith("test-") and os.environ["MKA1_API_KEY"] == mka1.api_key
@@ -69,7 +69,7 @@ def test_of_its_own(mka1): ...
 
 def test_a_fake_elsewhere(run, pytester):
     with run_server(create_app(Settings())) as server:
-        text = f"URL = {server.url!r}\n{STEERED}"
+        text = f"URL = {server.url!r}\n{FAKE_TESTS}"
         result = run(text, "--mka1-url", f"{server.api_url}/", "-rs", "--mka1-coverage")
         left = httpx.get(f"{server.url}/_mock/state").json()
         requests = httpx.get(f"{server.url}/_mock/requests").json()["data"]
@@ -84,14 +84,14 @@ def test_a_fake_elsewhere(run, pytester):
         "test_wrong_seed": "failed in setup",
         "test_of_its_own": "skipped in setup",
     }
-    assert result.told["test_of_its_own"] == (
+    assert result.texts["test_of_its_own"] == (
         "Skipped: needs a fake of its own: ids, rate_limit cannot be set for the server under test"
     )
-    assert result.told["test_fault_that_never_fires"].startswith(
+    assert result.texts["test_fault_that_never_fires"].startswith(
         "A planned fault never fired: conversations.create: garbage, fired 0 of 1 time, 0 requests seen."
     )
-    assert '-H "Authorization: Bearer $MKA1_API_KEY"' in result.told["test_strict"]
-    assert "To repeat it:\n    curl -X POST http://127.0.0.1:PORT/api" in result.told["test_strict"]
+    assert '-H "Authorization: Bearer $MKA1_API_KEY"' in result.texts["test_strict"]
+    assert "To reproduce:\n    curl -X POST http://127.0.0.1:PORT/api" in result.texts["test_strict"]
     assert len(set(pytester.path.joinpath("keys").read_text().split())) == 2
     assert (left, requests, faults) == ({"conversations": []}, [], [])
     assert "conversations.create: 200 x4, 400 x1, 503 x1" in result.output
@@ -121,14 +121,14 @@ def test_two_runs_at_once_do_not_disturb_each_other(run):
         assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": []}
 
 
-def test_a_fake_that_lets_in_only_its_keys(run, monkeypatch):
+def test_a_fake_that_accepts_only_its_keys(run, monkeypatch):
     text = "def test_it(mka1):\n    assert call(mka1, json={}).status_code == 200 and len(mka1.requests) == 1\n"
     with run_server(create_app(Settings(api_keys=(KEY,)))) as server:
         arguments = ("--mka1-url", server.url, "--mka1-api-key-env", "THE_KEY")
         refused = run(text, *arguments)
-        assert refused.told == {
-            "test_it": "mka1: http://127.0.0.1:PORT is a fake that lets in only the keys that it knows, "
-            "so it needs an API key: put it into the variable THE_KEY"
+        assert refused.texts == {
+            "test_it": "mka1: http://127.0.0.1:PORT is a fake that accepts only the keys it was started with, "
+            "so it needs an API key; set the variable THE_KEY to one"
         }
         monkeypatch.setenv("THE_KEY", KEY)
         assert run(text * 2, *arguments).outcomes == {"test_it": "passed"}
@@ -139,15 +139,15 @@ def test_a_fake_with_a_control_token(run, monkeypatch):
     text = "def test_it(mka1):\n    assert call(mka1, json={}).status_code == 200 and len(mka1.requests) == 1\n"
     with run_server(create_app(Settings(control_token=KEY))) as server:
         refused = run(text, "--mka1-url", server.url)
-        assert refused.told == {
-            "test_it": "mka1: http://127.0.0.1:PORT is a fake that is steered with a token: put it into the variable "
-            "MOCKSERVER_CONTROL_TOKEN"
+        assert refused.texts == {
+            "test_it": "mka1: http://127.0.0.1:PORT is a fake with a control token; "
+            "set the variable MOCKSERVER_CONTROL_TOKEN to it"
         }
         monkeypatch.setenv("MOCKSERVER_CONTROL_TOKEN", KEY)
         assert run(text, "--mka1-url", server.url).outcomes == {"test_it": "passed"}
 
 
-UNSTEERED = """
+GATEWAY_TESTS = """
 def note(mka1):
     with open("end_users", "a") as end_users:
         end_users.write(mka1.end_user + "\\n")
@@ -176,7 +176,7 @@ def test_failed(mka1):
     raise ZeroDivisionError
 
 @pytest.mark.mka1(strict=True)
-def test_strict_is_not_looked_at(mka1):
+def test_strict_has_no_effect(mka1):
     assert call(mka1, json=[]).status_code == 400
 
 def test_faults(mka1):
@@ -210,79 +210,70 @@ def test_wrongly_marked(mka1): ...
 """
 
 
-def test_a_server_that_cannot_be_steered(run, pytester, monkeypatch):
+def test_a_real_gateway(run, pytester, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", KEY)
-    with gateway() as server:
+    with run_gateway() as server:
         own = httpx.post(f"{server.api_url}/conversations", json={}, headers={"Authorization": f"Bearer {KEY}"})
-        text = f"URL = {server.url!r}\n{UNSTEERED}"
+        text = f"URL = {server.url!r}\n{GATEWAY_TESTS}"
         result = run(text, "--mka1-url", server.api_url, "-rs", "-v", "--showlocals", "--mka1-coverage")
         end_users = pytester.path.joinpath("end_users").read_text().split()
         assert len(set(end_users)) == 5
-        assert [found for end_user in end_users for found in conversations(server, end_user)] == []
-        assert [one["id"] for one in conversations(server)] == [own.json()["id"]]
-    told = {name.removeprefix("test_"): text for name, text in result.told.items()}
-    assert "ZeroDivisionError" in told.pop("failed")
-    assert told == {
-        "faults": "Skipped: mka1.faults needs a fake; the server under test cannot be steered",
-        "requests": "Skipped: mka1.requests needs a fake; the server under test cannot be steered",
-        "clock": "Skipped: mka1.clock needs a fake; the server under test cannot be steered",
-        "state": "Skipped: mka1.state needs a fake; the server under test cannot be steered",
-        "seed": "Skipped: mka1.seed needs a fake; the server under test cannot be steered",
-        "reset": "Skipped: mka1.reset needs a fake; the server under test cannot be steered",
-        "coverage": "Skipped: mka1.coverage needs a fake; the server under test cannot be steered",
+        assert [found for end_user in end_users for found in list_conversations(server, end_user)] == []
+        assert [one["id"] for one in list_conversations(server)] == [own.json()["id"]]
+    texts = {name.removeprefix("test_"): text for name, text in result.texts.items()}
+    assert "ZeroDivisionError" in texts.pop("failed")
+    assert texts == {
+        **{
+            member: f"Skipped: mka1.{member} needs a fake; the server under test has no control API"
+            for member in ("faults", "requests", "clock", "state", "seed", "reset", "coverage")
+        },
         "marked": "Skipped: needs a fake: seed, ids cannot be set for the server under test",
-        "wrongly_marked": "mka1: the marker mka1 does not take 'sed'; did you mean 'seed'?",
+        "wrongly_marked": "mka1: the marker mka1 has no keyword 'sed'; did you mean 'seed'?",
     }
     assert Counter(result.outcomes.values())["passed"] == 4
-    assert "no test has used a fake" in result.output
+    assert "no test used a fake" in result.output
     assert KEY not in result.output
 
 
 def hang_up(listener):
-    """Take one request and say nothing."""
+    """Read one request, then close the connection without a response."""
     with contextlib.suppress(OSError):
         connection, _ = listener.accept()
         connection.recv(65536)
         connection.close()
 
 
-WRONG = "def test_it(mka1): ...\ndef test_other(mka1): ..."
+TWO_TESTS = "def test_it(mka1): ...\ndef test_other(mka1): ..."
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "text"),
     [
-        (
-            "http://127.0.0.1:CLOSED",
-            "http://127.0.0.1:PORT/_mock/health does not answer: [Errno 111] Connection refused",
-        ),
-        (
-            "http://127.0.0.1:SILENT",
-            "http://127.0.0.1:PORT/_mock/health does not answer: Remote end closed connection without response",
-        ),
-        ("gateway", "--mka1-url must be such as https://gateway.example.com, with no user, query or fragment"),
-        (
-            "file:///etc/passwd",
-            "--mka1-url must be such as https://gateway.example.com, with no user, query or fragment",
-        ),
-        ("http://a:b@c", "--mka1-url must be such as https://gateway.example.com, with no user, query or fragment"),
-        ("http://127.0.0.1:GATEWAY", "http://127.0.0.1:PORT refuses the API key in the variable MKA1_API_KEY (401)"),
+        ("http://127.0.0.1:CLOSED", "http://127.0.0.1:PORT/_mock/health: no response: [Errno 111] Connection refused"),
+        ("http://127.0.0.1:SILENT", "http://127.0.0.1:PORT/_mock/health: no response: Remote end closed connection"),
+        ("gateway", "--mka1-url must be an http or https URL"),
+        ("file:///etc/passwd", "--mka1-url must be an http or https URL"),
+        ("http://a:b@c", "--mka1-url must be an http or https URL without user"),
+        ("http://127.0.0.1:GATEWAY", "http://127.0.0.1:PORT rejects the API key in the variable MKA1_API_KEY (401)"),
         (
             "http://127.0.0.1:GATEWAY/elsewhere",
-            "http://127.0.0.1:PORT/elsewhere/api/v1/llm/conversations answers 404: is this an MKA1 API?",
+            "http://127.0.0.1:PORT/elsewhere/api/v1/llm/conversations returned status 404; is this an MKA1 API?",
         ),
     ],
 )
-def test_a_url_of_no_use_is_told_in_one_line(run, monkeypatch, url, told):
+def test_an_unusable_url_fails_in_one_line(run, monkeypatch, url, text):
     monkeypatch.setenv("MKA1_API_KEY", "another-" + KEY)
-    with socket.create_server(("127.0.0.1", 0)) as silent, gateway() as server, socket.socket() as closed:
+    with socket.create_server(("127.0.0.1", 0)) as silent, run_gateway() as server, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         threading.Thread(target=hang_up, args=[silent], daemon=True).start()
         ports = {"CLOSED": closed.getsockname()[1], "SILENT": silent.getsockname()[1]}
         ports["GATEWAY"] = int(server.url.rpartition(":")[2])
         url = re.sub("[A-Z]{6,}", lambda found: str(ports[found[0]]), url)
-        result = run(WRONG, "--mka1-url", url, "--showlocals")
-    assert result.told == {"test_it": f"mka1: {told}", "test_other": f"mka1: {told}"}
+        result = run(TWO_TESTS, "--mka1-url", url, "--showlocals")
+    assert result.texts.keys() == {"test_it", "test_other"}
+    for failure in result.texts.values():
+        assert failure.startswith(f"mka1: {text}")
+        assert "\n" not in failure
     assert "Traceback" not in result.output
     assert len(result.output.splitlines()) < 25
     assert KEY not in result.output
@@ -290,78 +281,75 @@ def test_a_url_of_no_use_is_told_in_one_line(run, monkeypatch, url, told):
 
 @pytest.mark.parametrize("variable", ["MKA1_API_KEY", "THE_KEY"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_key_that_is_missing_is_told_with_its_variable(run, monkeypatch, variable, value):
+def test_a_missing_key_fails_with_the_name_of_its_variable(run, monkeypatch, variable, value):
     monkeypatch.delenv(variable, raising=False)
     if value is not None:
         monkeypatch.setenv(variable, value)
-    with gateway() as server:
+    with run_gateway() as server:
         result = run("def test_it(mka1): ...", "--mka1-url", server.url, "--mka1-api-key-env", variable)
-    assert result.told == {
-        "test_it": "mka1: http://127.0.0.1:PORT is no fake, so it needs an API key: "
-        f"put it into the variable {variable}"
+    assert result.texts == {
+        "test_it": "mka1: http://127.0.0.1:PORT is not a fake, so it needs an API key; "
+        f"set the variable {variable} to one"
     }
 
 
-def refusing(method, *statuses, lasting=False):
-    """A layer that answers some requests of a method so, one after the other; `lasting`: then all like the last."""
+def reject(method, *statuses, repeat_last=False):
+    """Return middleware that gives these responses to requests of a method, one after the other."""
 
-    def layer(app):
+    def wrap(app):
         left = list(statuses)
 
-        async def answer(scope, receive, send):
+        async def respond(scope, receive, send):
             if scope["type"] == "http" and scope["method"] == method and scope["query_string"] != b"limit=1" and left:
-                status = left[0] if lasting and len(left) == 1 else left.pop(0)
-                headers = [(b"content-type", b"application/json"), (b"retry-after", b"0.01")]
+                status = left[0] if repeat_last and len(left) == 1 else left.pop(0)
+                headers = [(b"content-type", b"application/json"), (b"retry-after", b"0")]
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": b"{}"})
             else:
                 await app(scope, receive, send)
 
-        return answer
+        return respond
 
-    return layer
+    return wrap
 
 
-LITTER = "def test_it(mka1):\n    call(mka1, json={})\n    call(mka1, json={})\n"
+CREATE_TWO = "def test_it(mka1):\n    call(mka1, json={})\n    call(mka1, json={})\n"
+NOT_DELETED = r"These conversations could not be deleted: conv_\w+, conv_\w+"
 
 
 @pytest.mark.parametrize(
-    ("layer", "told"),
+    ("middleware", "text"),
     [
-        (refusing("DELETE", 429, 503), None),
-        (refusing("GET", 500, 502), None),
-        (refusing("DELETE", 403, lasting=True), r"These conversations could not be deleted: conv_\w+, conv_\w+"),
-        (refusing("DELETE", 429, lasting=True), r"These conversations could not be deleted: conv_\w+, conv_\w+"),
-        (
-            refusing("GET", 200, lasting=True),
-            r"mka1: the conversations of test-\w+ cannot be listed, so they cannot be deleted: "
-            r"http://127.0.0.1:PORT/api/v1/llm/conversations answers 200",
-        ),
+        (reject("DELETE", 429, 503), None),
+        (reject("GET", 500, 502), None),
+        (reject("DELETE", 403, repeat_last=True), NOT_DELETED),
+        (reject("DELETE", 429, repeat_last=True), NOT_DELETED),
+        (reject("GET", 200, repeat_last=True), r"mka1: the conversations of test-\w+ cannot be listed, .* status 200"),
     ],
     ids=["busy on deleting", "busy on listing", "forbidden", "busy without end", "another API"],
 )
-def test_what_cannot_be_deleted_is_told(run, monkeypatch, layer, told):
+def test_conversations_that_cannot_be_deleted_fail_the_test(run, monkeypatch, middleware, text):
     monkeypatch.setenv("MKA1_API_KEY", KEY)
-    with gateway(layer) as server:
-        result = run(LITTER, "--mka1-url", server.url)
-    if told is None:
+    with run_gateway(middleware) as server:
+        result = run(CREATE_TWO, "--mka1-url", server.url)
+    if text is None:
         assert result.outcomes == {"test_it": "passed"}
     else:
         assert result.outcomes == {"test_it": "failed in teardown"}
-        assert re.fullmatch(told, result.told["test_it"]), result.told
+        assert re.fullmatch(text, result.texts["test_it"]), result.texts
     assert KEY not in result.output
 
 
-def test_a_request_in_vain_shows_neither_query_nor_cause():
+def test_a_request_without_response_shows_neither_query_nor_cause():
     from mockserver import UsageError
 
     with pytest.raises(UsageError) as caught:
-        fetched("http://127.0.0.1:1/_mock/state?api_key=" + KEY, "GET")
+        send_request("http://127.0.0.1:1/_mock/state?api_key=" + KEY, "GET")
     assert KEY not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
-def test_a_fake_that_goes_away_is_told_in_one_line(run):
+def test_a_fake_that_stops_fails_in_one_line(run):
     text = """
 import signal
 def test_it(mka1):
@@ -374,6 +362,6 @@ def test_other(mka1): ...
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         url = process.stdout.readline().split()[-1]
         result = run(text.replace("PID", json.dumps(process.pid)), "--mka1-url", url)
-    assert f"UsageError: {url}/_mock/requests does not answer: " in result.output
-    assert result.told["test_other"].startswith("mka1: http://127.0.0.1:PORT/_mock/")
+    assert f"UsageError: {url}/_mock/requests: no response: " in result.output
+    assert result.texts["test_other"].startswith("mka1: http://127.0.0.1:PORT/_mock/")
     assert "urllib" not in result.output

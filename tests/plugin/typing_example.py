@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
-from mockserver.testing import Exchange, Mka1, Requests, Target
+from mockserver.testing import Exchange, Mka1, Mka1Server, Requests
 
 
-def test_reading(mka1: Mka1, mka1_server: Target) -> None:
+def test_reading(mka1: Mka1, mka1_server: Mka1Server) -> None:
     assert_type(mka1.url, str)
     assert_type(mka1.api_url, str)
     assert_type(mka1.end_user, str | None)

@@ -1,0 +1,149 @@
+"""Violations: the reasons for which the plugin fails a test, as data and as text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from mockserver.settings import DEFAULT_API_KEY
+from mockserver.testing.exchanges import Exchange, count, list_exchanges
+from mockserver.testing.mka1 import Mka1
+
+
+class Violation(Protocol):
+    """A reason to fail a test; `str()` returns the failure text."""
+
+    def __str__(self) -> str: ...
+
+
+class Reproduction(NamedTuple):
+    """Where a request can be sent again: a server, its API key, and the command that starts it, if it has to be."""
+
+    url: str
+    api_key: str | None = None
+    start_command: str | None = None
+
+    @classmethod
+    def with_new_server(cls) -> "Reproduction":
+        return cls("http://127.0.0.1:8080", DEFAULT_API_KEY, "mockserver serve --unknown-fields reject")
+
+
+@dataclass(frozen=True)
+class UnfiredFault:
+    """A planned fault that has not fired as often as planned."""
+
+    fault: Mapping[str, Any]
+    exchanges: Sequence[Exchange]
+
+    def __str__(self) -> str:
+        fault = self.fault
+        return (
+            f"A planned fault never fired: {fault.get('operation', 'any operation')}: {_summarise_effect(fault)}, "
+            f"fired {fault['fired']} of {count(fault['times'], 'time')}, {count(fault['seen'], 'request')} seen.\n"
+            f"Requests of this test:{list_exchanges(self.exchanges)}"
+        )
+
+
+@dataclass(frozen=True)
+class InvalidResponse:
+    """A response of the fake that breaks the OpenAPI document."""
+
+    exchange: Exchange
+    findings: Sequence[Mapping[str, str]]
+
+    def __str__(self) -> str:
+        title = "The fake returned a response that its OpenAPI document does not allow. Please report this bug."
+        return "\n".join([title, f"  {self.exchange}", *map(_format_finding, self.findings)])
+
+
+@dataclass(frozen=True)
+class InvalidRequest:
+    """A request of the client that breaks the OpenAPI document.
+
+    `rejection` is the error message of a request that was rejected before it was validated.
+    """
+
+    exchange: Exchange
+    findings: Sequence[Mapping[str, str]]
+    rejection: str | None
+    reproduction: Reproduction
+
+    def __str__(self) -> str:
+        title = "The client sent a request that the OpenAPI document does not allow."
+        lines = [title, f"  {self.exchange}", *map(_format_finding, self.findings)]
+        if self.rejection is not None:
+            lines.append(f"    {self.rejection}")
+        if self.exchange.is_reproducible:
+            url, api_key, start_command = self.reproduction
+            lines.append(f"  To reproduce, with `{start_command}` running:" if start_command else "  To reproduce:")
+            lines.append(f"    {self.exchange.curl(url, api_key)}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class LeftoverConversations:
+    """Conversations of a test that could not be deleted."""
+
+    ids: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"These conversations could not be deleted: {', '.join(self.ids)}"
+
+
+class ViolationMonitor:
+    """Finds the violations of one test; each is found once."""
+
+    def __init__(self, api: Mka1, reproduction: Reproduction, *, strict: bool) -> None:
+        self._api = api
+        self._reproduction = reproduction
+        self._strict = strict
+        self._checked = 0
+
+    def check_exchanges(self) -> list[Violation]:
+        """Return the violations in exchanges since the last check; in strict mode, also those of the client."""
+        if not self._api.is_fake:
+            return []
+        exchanges = list(self._api.requests)
+        new = exchanges[self._checked :]
+        self._checked = len(exchanges)
+        return [violation for exchange in new for violation in self._check_exchange(exchange)]
+
+    def check_faults(self) -> list[Violation]:
+        """Return the planned faults that have not fired; endless ones and those with a probability need not fire."""
+        if not self._api.is_fake:
+            return []
+        unfired = [
+            fault
+            for fault in self._api.faults.planned
+            if fault["times"] is not None and fault["fired"] < fault["times"] and fault.get("probability", 1) == 1
+        ]
+        exchanges = list(self._api.requests) if unfired else []
+        return [UnfiredFault(fault, exchanges) for fault in unfired]
+
+    def _check_exchange(self, exchange: Exchange) -> Iterator[Violation]:
+        if findings := [finding for finding in exchange.findings if finding["side"] == "response"]:
+            yield InvalidResponse(exchange, findings)
+        if self._strict:
+            findings = [finding for finding in (*exchange.findings, *exchange.notes) if finding["side"] == "request"]
+            rejection = None if findings else _find_rejection(exchange)
+            if findings or rejection is not None:
+                yield InvalidRequest(exchange, findings, rejection, self._reproduction)
+
+
+def _find_rejection(exchange: Exchange) -> str | None:
+    """Return the error message of a request that no operation accepts: by its path, method, or content type."""
+    if exchange.fault is not None or (exchange.operation is not None and exchange.status not in (413, 415)):
+        return None
+    error = exchange.response.get("error") if isinstance(exchange.response, dict) else None
+    return str(error["message"]) if isinstance(error, dict) else f"status {exchange.status}"
+
+
+def _summarise_effect(fault: Mapping[str, Any]) -> str:
+    if "action" in fault:
+        return str(fault["action"])
+    if "status" in fault:
+        return f"status {fault['status']}"
+    return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
+
+
+def _format_finding(finding: Mapping[str, str]) -> str:
+    return f"    {finding['in']} {finding['pointer']}: {finding['message']}"
