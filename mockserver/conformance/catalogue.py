@@ -1,4 +1,4 @@
-"""The behaviour catalogue: what the API does beyond its shapes, with a source for every statement."""
+"""The behaviour catalogue: statements about the API beyond its shapes, each with its source."""
 
 import re
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _FIELDS = ("id", "statement", "source", "status")
 
 
 class CatalogueError(Exception):
-    """The catalogue cannot be used; the message names the entry and the reason."""
+    """An invalid catalogue; the message names the entry and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One statement about the API that a scenario can check."""
+    """A statement about the API that a scenario can check."""
 
     id: str
     statement: str
@@ -28,11 +28,10 @@ class Behaviour:
 
 
 def load_catalogue(path: Path | None = None) -> list[Behaviour]:
-    """The shipped catalogue, or the one at `path`, in its own order.
+    """Return the behaviours of the shipped catalogue, or of the one at `path`, in its order.
 
     Raises:
-        CatalogueError: an entry misses a field, has an unknown one, a malformed id, an unknown status, no full
-            sentence as its statement, or the id of another entry.
+        CatalogueError: an entry has a missing, unknown or malformed field, or the id of another entry.
     """
     path = path or data_path("spec/behaviours.yaml")
     entries = read_yaml(path)
@@ -40,23 +39,23 @@ def load_catalogue(path: Path | None = None) -> list[Behaviour]:
         raise CatalogueError(f"{path}: must be a list of behaviours")
     behaviours: dict[str, Behaviour] = {}
     for number, entry in enumerate(entries, start=1):
-        behaviour = _behaviour(entry, f"{path}: entry {number}")
+        behaviour = _read_behaviour(entry, f"{path}: entry {number}")
         if behaviour.id in behaviours:
-            raise CatalogueError(f"{path}: entry {number}: the id {behaviour.id} is there twice")
+            raise CatalogueError(f"{path}: entry {number}: id: {behaviour.id!r} is already in use")
         behaviours[behaviour.id] = behaviour
     return list(behaviours.values())
 
 
-def _behaviour(entry: Any, place: str) -> Behaviour:
+def _read_behaviour(entry: Any, place: str) -> Behaviour:
     if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
-        raise CatalogueError(f"{place}: must have exactly {', '.join(_FIELDS)}")
+        raise CatalogueError(f"{place}: must have exactly the fields {', '.join(_FIELDS)}")
     for field in _FIELDS:
         if not isinstance(entry[field], str) or not entry[field].strip():
-            raise CatalogueError(f"{place}: {field} must be text")
+            raise CatalogueError(f"{place}: {field}: must be a non-empty string")
     if not _ID.fullmatch(entry["id"]):
-        raise CatalogueError(f"{place}: the id {entry['id']!r} is not of the form resource.theme.rule")
+        raise CatalogueError(f"{place}: id: must have the form resource.theme.behaviour, not {entry['id']!r}")
     if entry["status"] not in get_args(Status):
-        raise CatalogueError(f"{place}: the status must be one of {', '.join(get_args(Status))}")
+        raise CatalogueError(f"{place}: status: must be one of {', '.join(get_args(Status))}")
     if not entry["statement"].endswith("."):
-        raise CatalogueError(f"{place}: the statement must be a sentence")
+        raise CatalogueError(f"{place}: statement: must end with a period")
     return Behaviour(**entry)

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import httpx
 
 from mockserver.conformance.names import unique_name
-from mockserver.conformance.paths import PREFIX, conversation_path, items_path
+from mockserver.conformance.pages import ids
+from mockserver.conformance.paths import PREFIX, conversation_path, item_path, items_path
 from mockserver.conformance.polling import Polling
 from mockserver.conformance.response import ApiResponse, Json
 from mockserver.curl import KEY_PLACEHOLDER
@@ -130,6 +131,9 @@ class ApiClient:
     def post(self, path: str, body: Json) -> ApiResponse:
         return self.request("POST", path, json=body)
 
+    def post_items(self, conversation: str, *items: Json) -> ApiResponse:
+        return self.post(items_path(conversation), {"items": list(items)})
+
     def delete(self, path: str, body: Json = None) -> ApiResponse:
         return self.request("DELETE", path, json=body)
 
@@ -149,9 +153,22 @@ class ApiClient:
 
     def add_items(self, conversation: str, *items: Json) -> list[dict[str, Any]]:
         """Add items and return those of the response."""
-        page = self.post(items_path(conversation), {"items": list(items)}).expect_ok()
+        page = self.post_items(conversation, *items).expect_ok()
         added: list[dict[str, Any]] = page["data"]
         return added
+
+    def retrieve(self, conversation: str) -> dict[str, Any]:
+        retrieved: dict[str, Any] = self.get(conversation_path(conversation)).expect_ok()
+        return retrieved
+
+    def retrieve_item(self, conversation: str, item: str) -> dict[str, Any]:
+        retrieved: dict[str, Any] = self.get(item_path(conversation, item)).expect_ok()
+        return retrieved
+
+    def update(self, conversation: str, **metadata: str) -> dict[str, Any]:
+        """Send new metadata and return the conversation of the response."""
+        updated: dict[str, Any] = self.post(conversation_path(conversation), {"metadata": metadata}).expect_ok()
+        return updated
 
     def list_conversations(self, **parameters: str | int) -> dict[str, Any]:
         """Return a page of conversations."""
@@ -162,6 +179,12 @@ class ApiClient:
         """Return a page of items."""
         page: dict[str, Any] = self.get(items_path(conversation), **parameters).expect_ok()
         return page
+
+    def conversation_ids(self, **parameters: str | int) -> list[str]:
+        return ids(self.list_conversations(**parameters))
+
+    def item_ids(self, conversation: str, **parameters: str | int) -> list[str]:
+        return ids(self.list_items(conversation, **parameters))
 
     # -- Record --------------------------------------------------------------------------------------------
 
@@ -176,7 +199,7 @@ class ApiClient:
 
     @property
     def responses(self) -> Sequence[ApiResponse]:
-        """All responses of the record, oldest first."""
+        """All responses of the record, the oldest first."""
         return self._record.responses
 
     def delete_created(self) -> None:

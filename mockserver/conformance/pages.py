@@ -1,4 +1,4 @@
-"""Readers for entries of pages, tolerant where nobody has documented the form."""
+"""Reading entries of pages, tolerant where the form is not documented."""
 
 import json
 from collections.abc import Mapping

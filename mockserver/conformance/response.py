@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-from mockserver.conformance.expectations import ScenarioFailure
+from mockserver.conformance.expectations import ScenarioFailure, expect
 from mockserver.curl import curl_command
 
 Json = Any
@@ -42,12 +42,18 @@ class ApiResponse:
             self.fail("200", 200)
         return self.body
 
-    def expect_error(self, status: int | None = None) -> dict[str, Any]:
-        """Return the `error` object, or an empty one where the body has none; fail unless `status`, or any 4xx."""
+    def expect_error(self, status: int | None = None, *, param: str | None = None) -> dict[str, Any]:
+        """Return the `error` object, or an empty one where the body has none.
+
+        Fail unless the status is the given one, or any 4xx, and the error names the given parameter.
+        """
         if self.status != status if status else not self.is_client_error:
             self.fail(str(status or "a 4xx"), status)
         error = self.body.get("error") if isinstance(self.body, dict) else None
-        return error if isinstance(error, dict) else {}
+        error = error if isinstance(error, dict) else {}
+        if param is not None:
+            expect(error.get("param"), param, "param")
+        return error
 
     def fail(self, expected: str, expected_status: int | None = None) -> NoReturn:
         raise UnexpectedResponse(self, expected, expected_status)

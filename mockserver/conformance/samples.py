@@ -1,37 +1,36 @@
-"""Valid items of every kind, for scenarios and tests to send and to spoil."""
+"""Valid items of every kind, for scenarios and tests."""
 
 from typing import Any
 
 Item = dict[str, Any]
 
-# Letters of one to four bytes, an accent that is a character of its own, and white space at both ends.
+# Characters of one to four bytes, a combining accent, and white space at both ends.
 TEXT = " \tNaïve Ωmega — 東京 🦆 and ame\u0301lie.\n "
 
 
-def message(text: str, role: str = "user", **more: Any) -> Item:
-    """A message."""
-    return {"type": "message", "role": role, "content": text, **more}
+def message(text: str, role: str = "user", **fields: Any) -> Item:
+    return {"type": "message", "role": role, "content": text, **fields}
 
 
 def minimal_items(unique: str, referenced: str) -> dict[str, Item]:
-    """One item of every kind, with nothing but what it must have. The two kinds of messages are told apart.
+    """Return one item of every kind with its required fields only, and one message of each direction.
 
     `unique` makes the required ids unique; `referenced` is the id of an item in another conversation.
     """
     reference = {"item_reference": {"type": "item_reference", "id": referenced}}
-    return {name: _with_id(item, f"bare_{unique}") for name, item in _BARE.items()} | reference
+    return {name: _with_id(item, f"minimal_{unique}") for name, item in _MINIMAL.items()} | reference
 
 
 def full_items(unique: str) -> dict[str, Item]:
-    """Items of every kind but references, with every optional field that they can have, by what they show."""
-    return {name: _with_id(item, f"{place}_{unique}") for place, (name, item) in enumerate(_RICH.items())}
+    """Return items of every kind except references, with all optional fields, by description."""
+    return {name: _with_id(item, f"{place}_{unique}") for place, (name, item) in enumerate(_FULL.items())}
 
 
 def _with_id(item: Item, unique: str) -> Item:
     return item | {"id": f"{item['id']}_{unique}"} if "id" in item else dict(item)
 
 
-_BARE: dict[str, Item] = {
+_MINIMAL: dict[str, Item] = {
     "input message": {"type": "message", "role": "user", "content": "Hello."},
     "output message": {
         "type": "message",
@@ -120,9 +119,9 @@ _BARE: dict[str, Item] = {
     "compaction": {"type": "compaction", "id": "cmp", "content": "They talked about cats."},
 }
 
-_RICH: dict[str, Item] = {
+_FULL: dict[str, Item] = {
     "a message in several scripts": {"type": "message", "role": "developer", "content": TEXT},
-    "a message with an image by its address": {
+    "a message with an image by URL": {
         "type": "message",
         "role": "user",
         "status": "completed",
@@ -131,7 +130,7 @@ _RICH: dict[str, Item] = {
             {"type": "input_image", "image_url": "https://example.com/cat.png", "detail": "low"},
         ],
     },
-    "a message with an image by its file": {
+    "a message with an image by file id": {
         "type": "message",
         "role": "user",
         "content": [{"type": "input_image", "file_id": "file_1", "detail": "auto"}],
@@ -202,7 +201,7 @@ _RICH: dict[str, Item] = {
         "output": TEXT,
         "status": "incomplete",
     },
-    "a custom_tool_call of several lines": {
+    "a custom_tool_call with several lines": {
         "type": "custom_tool_call",
         "call_id": "call_8",
         "name": "sql",
@@ -287,7 +286,7 @@ _RICH: dict[str, Item] = {
         "outputs": [{"type": "logs", "logs": "0\n1\n"}, {"type": "image", "url": "https://example.com/plot.png"}],
         "status": "interpreting",
     },
-    "a local_shell_call with every setting": {
+    "a local_shell_call with all settings": {
         "type": "local_shell_call",
         "id": "ls",
         "call_id": "call_10",
@@ -307,7 +306,7 @@ _RICH: dict[str, Item] = {
         "output": "total 0\n",
         "status": "incomplete",
     },
-    "a shell_call with every setting": {
+    "a shell_call with all settings": {
         "type": "shell_call",
         "id": "sh",
         "call_id": "call_11",
@@ -366,7 +365,7 @@ _RICH: dict[str, Item] = {
         "transcript": TEXT,
         "status": "in_progress",
     },
-    "a compaction with its maker": {
+    "a compaction with its author": {
         "type": "compaction",
         "id": "cmp",
         "content": "They talked about ducks.",

@@ -71,7 +71,7 @@ class Scenarios(list[Scenario]):
 
     >>> scenario = Scenarios()
     >>> @scenario("conversations.delete.twice-is-404")
-    ... def deleting_twice_answers_404(api: ApiClient) -> None: ...
+    ... def deleting_twice_returns_404(api: ApiClient) -> None: ...
     """
 
     def __call__(self, *behaviours: str, needs: Need | None = None) -> Callable[[_Run], _Run]:

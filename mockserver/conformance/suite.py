@@ -1,4 +1,4 @@
-"""The whole suite: every scenario of every theme."""
+"""All scenarios of all themes."""
 
 from mockserver.conformance.scenario import Scenario
 from mockserver.conformance.scenarios import (
@@ -15,7 +15,7 @@ from mockserver.conformance.scenarios import (
 
 
 def all_scenarios() -> list[Scenario]:
-    """In the order in which a report should show them."""
+    """Return the scenarios in the order of the report."""
     return [
         *conversations.scenario,
         *metadata.scenario,

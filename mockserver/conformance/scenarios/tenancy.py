@@ -1,4 +1,4 @@
-"""Who can reach what: keys, and the end users that they act for."""
+"""Scenarios for the separation of accounts and end users."""
 
 import json
 
@@ -14,13 +14,9 @@ from mockserver.conformance.scenario import AccountItself, Scenarios, SecondKey
 scenario = Scenarios()
 
 
-def _reach(caller: ApiClient, conversation: str, item: str) -> list[ApiResponse]:
-    """Try everything that can be done with a conversation, but for removing several items."""
-    whole, items, one = (
-        conversation_path(conversation),
-        items_path(conversation),
-        item_path(conversation, item),
-    )
+def _try_every_operation(caller: ApiClient, conversation: str, item: str) -> list[ApiResponse]:
+    """Call every operation on a conversation but the removal of several items."""
+    whole, items, one = conversation_path(conversation), items_path(conversation), item_path(conversation, item)
     return [
         caller.get(whole),
         caller.post(whole, {"metadata": {"owner": "somebody else"}}),
@@ -32,83 +28,83 @@ def _reach(caller: ApiClient, conversation: str, item: str) -> list[ApiResponse]
     ]
 
 
-def _got_in(answer: ApiResponse) -> bool:
-    """Whether the answer is what was asked for; which refusal it is otherwise, is another rule."""
-    shows_nothing = answer.body is None or (isinstance(answer.body, dict) and "error" in answer.body)
-    return answer.status < 400 and not shows_nothing
+def _has_access(response: ApiResponse) -> bool:
+    """Tell whether the request succeeded; the exact status of a rejection is another behaviour."""
+    is_empty = response.body is None or (isinstance(response.body, dict) and "error" in response.body)
+    return response.status < 400 and not is_empty
 
 
-def _kept_out(answer: ApiResponse) -> None:
-    if _got_in(answer):
-        answer.fail("a 4xx")
+def _expect_no_access(response: ApiResponse) -> None:
+    if _has_access(response):
+        response.fail("a 4xx")
 
 
-def _cannot_reach(stranger: ApiClient, owner: ApiClient) -> str:
-    """The conversation that the stranger has tried to reach."""
+def _check_no_access(stranger: ApiClient, owner: ApiClient) -> str:
+    """Check that a stranger cannot read or change a new conversation, and return its id."""
     conversation = owner.create_id(message("mine"), owner="me")
-    whole, items = owner.get(conversation_path(conversation)).expect_ok(), owner.list_items(conversation)
-    for answer in _reach(stranger, conversation, ids(items)[0]):
-        _kept_out(answer)
-    expect(owner.get(conversation_path(conversation)).expect_ok(), whole, "the conversation afterwards")
-    expect(owner.list_items(conversation), items, "the items afterwards")
+    whole, items = owner.retrieve(conversation), owner.list_items(conversation)
+    for response in _try_every_operation(stranger, conversation, ids(items)[0]):
+        _expect_no_access(response)
+    expect(owner.retrieve(conversation), whole, "conversation afterwards")
+    expect(owner.list_items(conversation), items, "items afterwards")
     return conversation
 
 
-def _cannot_remove_several(stranger: ApiClient, owner: ApiClient) -> str:
-    """The conversation that the stranger has tried to empty."""
+def _check_no_removal(stranger: ApiClient, owner: ApiClient) -> str:
+    """Check that a stranger cannot remove several items of a new conversation, and return its id."""
     conversation = owner.create_id()
     added = [item["id"] for item in owner.add_items(conversation, message("one"), message("two"))]
-    _kept_out(stranger.delete(items_path(conversation), {"item_ids": added}))
-    expect(sorted(ids(owner.list_items(conversation))), sorted(added), "the items afterwards")
+    _expect_no_access(stranger.delete(items_path(conversation), {"item_ids": added}))
+    expect(sorted(owner.item_ids(conversation)), sorted(added), "items afterwards")
     return conversation
 
 
-def _does_not_see(stranger: ApiClient, conversation: str, **wishes: str) -> None:
-    answer = stranger.get("/conversations", order="desc", **wishes)
-    if wishes and answer.status != 200:  # Whether it takes such a wish is another rule.
+def _expect_not_listed(stranger: ApiClient, conversation: str, **filters: str) -> None:
+    response = stranger.get("/conversations", order="desc", **filters)
+    if filters and response.status != 200:  # The target does not support the filter: another behaviour.
         return
-    listed = ids(answer.expect_ok())
-    require(conversation not in listed, f"{answer.path}", f"it without {conversation!r}", listed)
+    listed = ids(response.expect_ok())
+    require(conversation not in listed, response.path, f"no {conversation!r}", listed)
 
 
 @scenario("tenancy.end-user-is-optional", needs=AccountItself())
 def requests_work_with_and_without_end_user(api: ApiClient) -> None:
     for caller in (api, api.with_end_user(None)):
-        caller.get(conversation_path(caller.create_id())).expect_ok()
+        caller.retrieve(caller.create_id())
 
 
 @scenario("tenancy.end-users-are-apart")
 def end_users_cannot_reach_each_other(api: ApiClient) -> None:
-    _cannot_reach(stranger=api.with_new_end_user(), owner=api)
+    _check_no_access(stranger=api.with_new_end_user(), owner=api)
 
 
 @scenario("tenancy.end-users-are-apart")
 def end_users_cannot_remove_each_others_items(api: ApiClient) -> None:
-    _cannot_remove_several(stranger=api.with_new_end_user(), owner=api)
+    _check_no_removal(stranger=api.with_new_end_user(), owner=api)
 
 
 @scenario("tenancy.end-users-are-apart")
-def end_users_of_similar_names_are_apart(api: ApiClient) -> None:
+def end_users_with_similar_names_are_separate(api: ApiClient) -> None:
     name = f"{api.end_user}-Of-A-Team-Whose-Name-Is-Long-Enough-To-Be-Cut-Somewhere-{unique_name('a')}"
     created = api.with_end_user(name).post("/conversations", {"items": [message("mine")]})
-    if created.status != 200:  # Nobody says how long a name may be.
+    if created.status != 200:  # No limit is documented.
         return
     conversation = conversation_path(created.body["id"])
     last = "b" if name.endswith("a") else "a"
     for similar in (name.lower(), name.upper(), f"{name[:-1]}{last}", name[:-1], f"{name}0"):
-        answer = api.with_end_user(similar).get(conversation)
-        if _got_in(answer):
-            raise ScenarioFailure(f"end user {similar!r}", "a 4xx", answer.summary)
+        response = api.with_end_user(similar).get(conversation)
+        if _has_access(response):
+            raise ScenarioFailure(f"end user {similar!r}", "a 4xx", response.summary)
 
 
 @scenario("tenancy.lists-are-apart")
 def a_list_shows_nothing_of_another_end_user(api: ApiClient) -> None:
     other, word = api.with_new_end_user(), unique_name("word").replace("-", "")
     mine, theirs = api.create_id(message(word), owner=word), other.create_id()
-    expect(ids(other.list_conversations()), [theirs], "the other end user's list")
-    expect(ids(api.list_conversations()), [mine], "the end user's own list")
-    for wishes in ({}, {"metadata": json.dumps({"owner": word})}, {"search": word}):
-        _does_not_see(other, mine, **wishes)
+    expect(other.conversation_ids(), [theirs], "list of the other end user")
+    expect(api.conversation_ids(), [mine], "list of the end user")
+    for filters in ({}, {"metadata": json.dumps({"owner": word})}, {"search": word}):
+        _expect_not_listed(other, mine, **filters)
 
 
 @scenario("tenancy.end-users-are-apart", "tenancy.end-user-and-account-are-apart")
@@ -116,66 +112,65 @@ def the_account_cannot_reach_its_end_users(api: ApiClient) -> None:
     conversation = api.create_id()
     item = api.add_items(conversation, message("mine"))[0]["id"]
     api.set_behaviour("tenancy.end-users-are-apart")
-    _kept_out(api.with_new_end_user().get(conversation_path(conversation)))
+    _expect_no_access(api.with_new_end_user().get(conversation_path(conversation)))
     api.set_behaviour("tenancy.end-user-and-account-are-apart")
-    for answer in _reach(api.with_end_user(None), conversation, item):
-        _kept_out(answer)
+    for response in _try_every_operation(api.with_end_user(None), conversation, item):
+        _expect_no_access(response)
 
 
 @scenario("tenancy.end-user-and-account-are-apart", needs=AccountItself())
 def an_end_user_and_the_account_cannot_reach_each_other(api: ApiClient) -> None:
     account = api.with_end_user(None)
-    _does_not_see(api, _cannot_reach(stranger=api, owner=account))
-    _does_not_see(api, _cannot_remove_several(stranger=api, owner=account))
-    _does_not_see(account, _cannot_remove_several(stranger=account, owner=api))
+    _expect_not_listed(api, _check_no_access(stranger=api, owner=account))
+    _expect_not_listed(api, _check_no_removal(stranger=api, owner=account))
+    _expect_not_listed(account, _check_no_removal(stranger=account, owner=api))
 
 
 @scenario("tenancy.keys-are-apart", needs=SecondKey())
 def keys_cannot_reach_each_other(api: ApiClient) -> None:
-    _cannot_reach(stranger=api.with_second_key(), owner=api)
+    _check_no_access(stranger=api.with_second_key(), owner=api)
 
 
 @scenario("tenancy.keys-are-apart", needs=SecondKey())
-def keys_neither_list_nor_remove_what_is_each_others(api: ApiClient) -> None:
+def keys_cannot_list_or_remove_data_of_each_other(api: ApiClient) -> None:
     stranger = api.with_second_key()
-    _does_not_see(stranger, _cannot_remove_several(stranger, owner=api))
+    _expect_not_listed(stranger, _check_no_removal(stranger, owner=api))
 
 
 @scenario("tenancy.keys-are-apart", needs=AccountItself(second_key=True))
 def keys_cannot_reach_each_other_without_end_user(api: ApiClient) -> None:
     account = api.with_end_user(None)
     stranger = account.with_second_key()
-    _does_not_see(stranger, _cannot_reach(stranger, owner=account))
+    _expect_not_listed(stranger, _check_no_access(stranger, owner=account))
 
 
 @scenario("tenancy.end-users-are-apart", "tenancy.foreign-is-like-unknown")
-def foreign_answers_like_unknown(api: ApiClient) -> None:
+def foreign_ids_are_treated_like_unknown_ones(api: ApiClient) -> None:
     other = api.with_new_end_user()
     foreign = other.create_id(message("theirs"))
-    foreign_item = ids(other.list_items(foreign))[0]
+    foreign_item = other.item_ids(foreign)[0]
     unknown, unknown_item = unknown_id_like(foreign), unknown_id_like(foreign_item)
-    pairs = list(zip(_reach(api, foreign, foreign_item), _reach(api, unknown, unknown_item), strict=True))
+    responses = _try_every_operation(api, foreign, foreign_item)
+    pairs = list(zip(responses, _try_every_operation(api, unknown, unknown_item), strict=True))
     api.set_behaviour("tenancy.end-users-are-apart")
     for theirs, _ in pairs:
-        _kept_out(theirs)
+        _expect_no_access(theirs)
     api.set_behaviour("tenancy.foreign-is-like-unknown")
-    for theirs, nobodys in pairs:
-        received, expected = (json.dumps(answer.expect_error(404) or answer.body) for answer in (theirs, nobodys))
-        received = received.replace(foreign, "ID").replace(foreign_item, "ITEM")
-        expect(
-            received, expected.replace(unknown, "ID").replace(unknown_item, "ITEM"), f"the answer to {theirs.method}"
-        )
+    for theirs, missing in pairs:
+        errors = [json.dumps(response.expect_error(404) or response.body) for response in (theirs, missing)]
+        received = errors[0].replace(foreign, "ID").replace(foreign_item, "ITEM")
+        expected = errors[1].replace(unknown, "ID").replace(unknown_item, "ITEM")
+        expect(received, expected, f"error of {theirs.method}")
 
 
 @scenario("tenancy.empty-end-user-is-none", needs=AccountItself())
 def an_empty_end_user_is_none(api: ApiClient) -> None:
     account = api.with_end_user(None)
     conversation = account.create_id()
-    expect(api.with_end_user("").get(conversation_path(conversation)).expect_ok()["id"], conversation, "id")
+    expect(api.with_end_user("").retrieve(conversation)["id"], conversation, "id")
 
 
 @scenario("tenancy.repeated-end-user-is-400")
-def two_end_users_at_once_answer_400(api: ApiClient) -> None:
+def a_repeated_end_user_returns_400(api: ApiClient) -> None:
     headers = [("X-On-Behalf-Of", name) for name in (str(api.end_user), unique_name("other"))]
-    error = api.request("GET", conversation_path(api.create_id()), headers=headers).expect_error(400)
-    expect(error.get("param"), "X-On-Behalf-Of", "param")
+    api.request("GET", conversation_path(api.create_id()), headers=headers).expect_error(400, param="X-On-Behalf-Of")
