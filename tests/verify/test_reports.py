@@ -6,8 +6,8 @@ import io
 import json
 import re
 import shlex
-import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -36,7 +36,7 @@ from mockserver.verify.report.model import (
     StopReason,
     UncheckedReason,
 )
-from mockserver.verify.report.text import headline, reason_text, shell_line, summary
+from mockserver.verify.report.text import headline, shell_line, summary
 from mockserver.verify.report.writers import write_reports
 
 INVISIBLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ud800]"
@@ -66,58 +66,50 @@ VIOLATION = Deviation(
     count=3,
     blocks=("conversations.list.newest-first",),
 )
-OF_NO_OPERATION = Deviation(
-    case="PATCH of no operation/500",
-    verdict="violates",
-    statement="PATCH of no operation answers no request with a server error.",
-    source="openapi.yaml",
-    expected="a status below 500",
-    received=f"500 {LONG}",
-    suspect="target",
-    reason="no request may make a server fail",
-    phases=("fuzzing",),
+ONCE = replace(VIOLATION, reproduction=(), first_request=0, count=1, blocks=())
+OF_NO_OPERATION = replace(
+    ONCE, case="PATCH of no operation/500", received=f"500 {LONG}", operations=(), phases=("fuzzing",)
 )
-LEARNED = Deviation(
+LEARNED = replace(
+    ONCE,
     case="conversations.delete.twice",
     verdict="learned",
     statement="Deleting a conversation twice answers 404.",
-    source="none: decided here",
-    expected="DELETE /conversations/conv_1: 404",
     received='200 {"deleted": true}',
-    suspect="document",
-    reason="nobody has documented this",
+    operations=(),
     phases=("behaviours",),
     first_request=5,
 )
-DRIFT = Deviation(
+DRIFT = replace(
+    ONCE,
     case="conversations.create/200/body/mood",
     verdict="drift",
-    statement="The 200 of conversations.create is as the document says.",
-    source="openapi.yaml",
-    expected="no such field",
-    received='"sunny"',
-    suspect="document",
-    reason="the target has something new",
     operations=("conversations.create",),
     phases=("coverage",),
 )
-ACCEPTED = Deviation(
+ACCEPTED = replace(
+    DRIFT,
     case="errors/body/error/code",
     verdict="accepted",
-    statement="The body of an error is as the document says.",
-    source="openapi.yaml",
-    expected="an integer",
-    received='"not_found"',
-    suspect="target",
-    reason="its answer breaks the document",
-    operations=("conversations.create",),
-    phases=("coverage",),
     evidence="known since spring (ticket 17; until 2027-03-31)",
 )
 
 
 def behaviour(name, verdict, why=None):
     return BehaviourRow(name, f"Statement of {name}.", "docs.mka1.com", "documented", verdict, why)
+
+
+def operation(name, method, path, behaviours, coverage):
+    cells = {"behaviours": behaviours, "coverage": coverage}
+    return OperationRow(name, method, f"/api/v1/llm/conversations{path}", cells)
+
+
+VIOLATING = Cell("violates", 9, None, (VIOLATION.case,))
+DRIFTING = Cell("drift", 2, None, (DRIFT.case, ACCEPTED.case))
+NO_REQUEST = Cell("unchecked", 0, Reason(UncheckedReason.NO_REQUEST))
+STOPPED = PhaseRow("coverage", "stopped", 3000, 40.0, Reason(StopReason.MAX_TIME))
+INTERRUPTED = PhaseRow("behaviours", "stopped", 1, 1.0, Reason(StopReason.INTERRUPTED))
+BLOCKED = Reason(UncheckedReason.BLOCKED, VIOLATION.case)
 
 
 def full_report(**changes):
@@ -130,53 +122,27 @@ def full_report(**changes):
         requests=4211,
         phases=(
             PhaseRow("behaviours", "done", 412, 12.3),
-            PhaseRow("coverage", "stopped", 3000, 40.0, Reason(StopReason.MAX_TIME)),
+            STOPPED,
             PhaseRow("fuzzing", "crashed", 799, 10.0, Reason(UncheckedReason.CRASHED, f"ValueError: {HOSTILE}")),
         ),
         operations=(
-            OperationRow(
-                "conversations.list",
-                "GET",
-                "/api/v1/llm/conversations",
-                {phase: Cell("violates", 9, None, (VIOLATION.case,)) for phase in ("behaviours", "coverage")},
-            ),
-            OperationRow(
-                "conversations.create",
-                "POST",
-                "/api/v1/llm/conversations",
-                {
-                    "behaviours": Cell("conforms", 1204),
-                    "coverage": Cell("drift", 2, None, (DRIFT.case, ACCEPTED.case)),
-                },
-            ),
-            OperationRow(
-                "conversations.items.deleteMany",
-                "DELETE",
-                "/api/v1/llm/conversations/{conversation_id}/items",
-                {
-                    "behaviours": Cell("conforms", 1),
-                    "coverage": Cell("unchecked", 0, Reason(UncheckedReason.NO_REQUEST)),
-                },
-            ),
-            OperationRow(
-                "conversations.update",
-                "POST",
-                "/api/v1/llm/conversations/{conversation_id}",
-                {"behaviours": Cell("conforms", 5), "coverage": Cell("conforms", 8)},
-            ),
+            operation("conversations.list", "GET", "", VIOLATING, VIOLATING),
+            operation("conversations.create", "POST", "", Cell("conforms", 1204), DRIFTING),
+            operation("conversations.items.deleteMany", "DELETE", "/{id}/items", Cell("conforms", 1), NO_REQUEST),
+            operation("conversations.update", "POST", "/{id}", Cell("conforms", 5), Cell("conforms", 8)),
         ),
         behaviours=(
-            behaviour("conversations.delete.leaves-list", "conforms", Reason(UncheckedReason.SCENARIO, "needs a key")),
+            behaviour("conversations.delete.unlists", "conforms", Reason(UncheckedReason.SCENARIO, "needs a key")),
             behaviour(LEARNED.case, "learned"),
             behaviour("conversations.list.pages", "conforms"),
-            behaviour("conversations.list.newest-first", "unchecked", Reason(UncheckedReason.BLOCKED, VIOLATION.case)),
+            behaviour("conversations.list.newest-first", "unchecked", BLOCKED),
         ),
         deviations=(VIOLATION, OF_NO_OPERATION, LEARNED, DRIFT, ACCEPTED),
         checks_off=(CheckOff("unsupported_method", (), "a gateway may answer"), CheckOff("x", ("a", "b"), "y")),
         left_over=(LeftOver("conv_<i>1</i>", None, "500 [red]oops"),),
         baseline=(BaselineNote("items.list/200", "not_found", "2027-03-31"),),
         notes=("There was no second key.",),
-    )  # fmt: skip
+    )
     return replace(report, **changes)
 
 
@@ -219,29 +185,20 @@ def test_deviations_keep_the_first_of_each_case_and_count_the_others():
     )
 
 
+NOTHING_FOUND = {"deviations": (), "baseline": ()}
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "sentence"),
     [
         ({}, 1, "https://gw/api/v1/llm does not conform."),
         ({"deviations": (LEARNED,)}, 2, "The run did not finish. It found no violation."),
         ({"deviations": (LEARNED,), "strict": True}, 1, "https://gw/api/v1/llm does not conform in strict mode."),
-        (
-            {"deviations": (), "phases": (), "strict": True},
-            1,
-            "https://gw/api/v1/llm does not conform in strict mode.",
-        ),
+        ({"deviations": (), "strict": True}, 1, "https://gw/api/v1/llm does not conform in strict mode."),
         ({"deviations": (LEARNED,), "phases": ()}, 0, "https://gw/api/v1/llm conforms, as far as it was checked."),
-        ({"deviations": (), "phases": (), "behaviours": (), "operations": ()}, 0, "Nothing was checked."),
-        (
-            {"deviations": (), "phases": (PhaseRow("fuzzing", "stopped", 1, 1.0, Reason(StopReason.MAX_TIME)),)},
-            0,
-            "https://gw/api/v1/llm conforms, as far as it was checked.",
-        ),
-        (
-            {"deviations": (), "phases": (PhaseRow("fuzzing", "skipped", 0, 0.0, Reason(StopReason.INTERRUPTED)),)},
-            2,
-            "The run did not finish. It found no violation.",
-        ),
+        ({**NOTHING_FOUND, "phases": (), "behaviours": (), "operations": ()}, 0, "Nothing was checked."),
+        ({**NOTHING_FOUND, "phases": (STOPPED,)}, 0, "https://gw/api/v1/llm conforms, as far as it was checked."),
+        ({**NOTHING_FOUND, "phases": (INTERRUPTED,)}, 2, "The run did not finish. It found no violation."),
     ],
 )
 def test_the_headline_and_the_exit_code_claim_no_more_than_was_found(changes, code, sentence):
@@ -255,11 +212,6 @@ def test_the_summary_counts_each_kind_of_result_separately():
         "1 conversation could not be deleted. 4,211 requests in 63 s, seed 7."
     )
     assert " Coverage stopped: the time limit was reached. Fuzzing crashed: " in summary(full_report())
-
-
-@pytest.mark.parametrize("code", [*StopReason, *UncheckedReason])
-def test_every_reason_has_a_text(code):
-    assert reason_text(Reason(code, "detail"))
 
 
 # -- Shell commands --------------------------------------------------------------------------------------------
@@ -328,7 +280,7 @@ def test_a_log_is_complete_and_nothing_in_it_takes_effect():
         ["conversations.list GET /conversations", "violates: 1", "violates: 1"],
         ["conversations.create POST /conversations", "conforms (1,204 responses)", "drift: 1, accepted: 1"],
         [
-            "conversations.items.deleteMany DELETE /conversations/{conversation_id}/items",
+            "conversations.items.deleteMany DELETE /conversations/{id}/items",
             "conforms (1 response)",
             "unchecked: no request was sent",
         ],
@@ -403,20 +355,13 @@ def test_a_log_in_ascii_gets_escapes():
 
 def test_a_clean_report_is_short():
     text = print_text(clean_report())
-    assert text.splitlines()[-2:] == [
-        "http://127.0.0.1:8080/api/v1/llm conforms.",
-        "No violations, 1 behaviour conforms. 1 request in 1.2 s, seed 1.",
-    ]
-    titles = ("Violations", "Learned", "Drift", "Accepted", "Baseline", "Notes", "Disabled", "Left")
-    assert not any(title in text.splitlines()[:-1] for title in titles)
+    assert "/api/v1/llm conforms.\nNo violations, 1 behaviour conforms. 1 request in 1.2 s, seed 1.\n" in text
+    assert [line for line in text.splitlines() if line.istitle()] == ["Operations", "Behaviours", "Phases"]
 
 
 def test_a_report_of_nothing_says_so_in_every_form(tmp_path):
     report = Report("https://gw", "0.1.0", 1, "2026-08-01T10:00:00+00:00")
-    assert print_text(report).splitlines()[-2:] == [
-        "Nothing was checked.",
-        "No violations. 0 requests in 0.0 s, seed 1.",
-    ]
+    assert print_text(report).endswith("Nothing was checked.\nNo violations. 0 requests in 0.0 s, seed 1.\n")
     assert "Nothing was checked." in Page(report).text
     assert len(write_junit(report, tmp_path)) == 0
 
@@ -449,39 +394,29 @@ def test_a_case_is_reproduced_or_not_or_the_run_cannot_tell(case, changes, code,
     assert lines[-2:] == [f"Other deviations: {', '.join(others)}", "4,211 requests in 63 s, seed 7."]
 
 
-def print_progress(*, terminal, interrupt=False):
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-    try:
-        with Progress(console, "at most 60 requests in 60 s") as progress:
-            progress.begin("behaviours", 2)
-            progress.advance(0, "[bold]first\x1b")
-            progress.advance(12, "second")
-            if interrupt:
-                raise KeyboardInterrupt
-            progress.end("behaviours")
-            progress.begin("fuzzing", None)
-            progress.advance(30, "conversations.list")
-            progress.end("fuzzing")
-            progress.end("never begun")
-    except KeyboardInterrupt:
-        assert interrupt
-    return console.file.getvalue()
-
-
-def test_progress_in_a_log_is_a_line_for_each_begin_and_end():
-    assert print_progress(terminal=False).splitlines() == [
-        "behaviours ... (at most 60 requests in 60 s)",
-        "behaviours: 0.0 s",
-        "fuzzing ... (at most 60 requests in 60 s)",
-        "fuzzing: 0.0 s",
-    ]
-
-
+@pytest.mark.parametrize("terminal", [False, True])
 @pytest.mark.parametrize("interrupt", [False, True])
-def test_progress_on_a_terminal_restores_the_cursor(interrupt):
-    text = print_progress(terminal=True, interrupt=interrupt)
-    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l") >= 0
-    assert "behaviours" in text
+def test_progress_is_a_line_for_each_begin_and_end_or_bars_that_restore_the_cursor(terminal, interrupt):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
+    with suppress(KeyboardInterrupt), Progress(console, "at most 60 requests in 60 s") as progress:
+        progress.begin("behaviours", 2)
+        progress.advance(0, "[bold]first\x1b")
+        progress.advance(12, "second")
+        if interrupt:
+            raise KeyboardInterrupt
+        progress.end("behaviours")
+        progress.begin("fuzzing", None)
+        progress.advance(30, "conversations.list")
+        progress.end("fuzzing")
+        progress.end("never begun")
+    text = console.file.getvalue()
+    if terminal:
+        assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l") >= 0
+        assert "behaviours" in text
+    else:
+        rate = "(at most 60 requests in 60 s)"
+        lines = [f"behaviours ... {rate}", "behaviours: 0.0 s", f"fuzzing ... {rate}", "fuzzing: 0.0 s"]
+        assert text.splitlines() == lines[: 1 if interrupt else 4]
 
 
 # -- Files -----------------------------------------------------------------------------------------------------
@@ -569,11 +504,7 @@ def test_junit_failures_carry_the_full_text(tmp_path):
             [LEARNED.case, "GET /api/v1/llm/conversations", "POST /api/v1/llm/conversations", "items.list/200"],
             1,
         ),
-        (
-            clean_report(phases=(PhaseRow("behaviours", "stopped", 1, 1.0, Reason(StopReason.INTERRUPTED)),)),
-            [],
-            1,
-        ),
+        (clean_report(phases=(INTERRUPTED,)), [], 1),
     ],
     ids=["clean", "strict", "interrupted"],
 )
@@ -582,12 +513,6 @@ def test_junit_fails_like_the_exit_code(report, failed, errors, tmp_path):
     assert [test.get("name") for test in root.iter("testcase") if test.find("failure") is not None] == failed
     assert int(root.get("errors")) == errors
     assert report.exit_code == (1 if failed else 2 if errors else 0)
-
-
-@pytest.mark.skipif(shutil.which("xmllint") is None, reason="xmllint is not installed")
-def test_a_strict_parser_accepts_the_junit(tmp_path):
-    write_junit(full_report(), tmp_path)
-    subprocess.run(["xmllint", "--noout", tmp_path / "junit.xml"], check=True)
 
 
 # -- The page --------------------------------------------------------------------------------------------------

@@ -134,12 +134,12 @@ def cost(report: Report) -> str:
 
 
 def quantity(number: int, noun: str) -> str:
-    """Return such as `1 request` or `4,211 requests`."""
+    """Format a number with its noun, such as `1 request` or `4,211 requests`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Return such as `1.2 s` or `63 s`."""
+    """Format a duration, such as `1.2 s` or `63 s`."""
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -164,7 +165,7 @@ def _baseline_tests(report: Report) -> Iterator[TestCase]:
 
 def _suite(name: str, tests: Iterable[TestCase], report: Report, seconds: float = 0.0) -> TestSuite:
     suite = TestSuite(name)
-    suite.timestamp = make_printable(report.started_at.partition(".")[0].removesuffix("Z").partition("+")[0])
+    suite.timestamp = datetime.fromisoformat(report.started_at).strftime("%Y-%m-%dT%H:%M:%S")
     for key, value in (
         ("target", report.target),
         ("version", report.version),
