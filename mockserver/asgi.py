@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import orjson
-from starlette.types import Send
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Send
 
 from mockserver.errors import ApiError
 
@@ -50,3 +51,13 @@ async def send_response(
 async def send_error(send: Send, error: ApiError) -> None:
     headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
     await send_response(send, error.status, orjson.dumps(error.body()), headers)
+
+
+def wrap_in_layers(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
+    """Wrap `app` in layers; the first of them is the outermost.
+
+    A layer with nothing to do after the response may be a plain function that returns an awaitable, which is faster.
+    """
+    for cls, args, kwargs in reversed(layers):
+        app = cls(app, *args, **kwargs)
+    return app

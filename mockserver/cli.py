@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 import click
 
 from mockserver.errors import UsageError
-from mockserver.settings import EngineName, IdentityMode, Ids, LogFormat, Settings, UnknownFields
+from mockserver.settings import API_PATH, EngineName, IdentityMode, Ids, LogFormat, Settings, UnknownFields
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULTS = Settings()
@@ -132,7 +132,7 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
         if generated_token is not None:
             click.echo(f"Control token: {generated_token}", err=True)
         if sys.stderr.isatty():
-            for operation in fake.operations.values():
+            for operation in fake.contract.operations.values():
                 click.echo(f"  {operation.method:<6} {url}{operation.path}  {operation.id}", err=True)
             click.echo(f"  GET    {url}/openapi.json", err=True)
 
@@ -156,7 +156,7 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     help="Environment variable that holds an API key of another account, if there is one.",
 )
 @_verify_option("--no-api-key", is_flag=True, help="Send no key, for a target that needs none.")
-@_verify_option("--prefix", default="/api/v1/llm", show_default=True, help="Path of the API on the target.")
+@_verify_option("--prefix", default=API_PATH, show_default=True, help="Path of the API on the target.")
 @_verify_option(
     "--phases",
     default="behaviours,examples,coverage,fuzzing,stateful",
@@ -222,19 +222,18 @@ def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: 
 @click.option("--check", is_flag=True, help="Validate the document instead of printing it.")
 def spec(form: str, output: Path | None, check: bool) -> None:
     """Print the OpenAPI document as one file."""
-    from mockserver.app import as_json, as_yaml
-    from mockserver.contract.document import DocumentError, load_document
-    from mockserver.contract.operations import Operations
+    from mockserver.contract.contract import Contract
+    from mockserver.contract.document import DocumentError, dump_json, dump_yaml, load_document
 
     try:
         document = load_document()
         if check:
-            operations = Operations(document)
+            operations = Contract.from_document(document).operations
             click.echo(f"The document is valid: {len(operations)} operations, every schema compiles.")
             return
     except DocumentError as error:
         _exit(str(error), status=1)
-    text = as_json(document) if form == "json" else as_yaml(document)
+    text = dump_json(document) if form == "json" else dump_yaml(document)
     if output is None:
         sys.stdout.buffer.write(text)
         return

@@ -19,6 +19,8 @@ from mockserver.gateway.faults.model import Fault
 from mockserver.resources.seeds import SeedError, shipped_seeds
 from mockserver.state import State
 
+CONTROL_PATH = "/_mock"
+
 DONE = {"done": True}
 
 

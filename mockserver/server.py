@@ -15,6 +15,7 @@ from typing import TypeVar
 from starlette.types import ASGIApp
 
 from mockserver.errors import UsageError
+from mockserver.settings import API_PATH
 from mockserver.uvicorn_server import UvicornServer
 
 Result = TypeVar("Result")
@@ -30,7 +31,7 @@ class RunningServer:
     @property
     def api_url(self) -> str:
         """The base URL for the `openai` client."""
-        return f"{self.url}/api/v1/llm"
+        return self.url + API_PATH
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Run `function` in the server's thread, between two steps of its event loop, and return the result."""

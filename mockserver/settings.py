@@ -16,6 +16,9 @@ Seed = str | Path | Mapping[str, Any]
 
 LogFormat = Literal["text", "json", "none"]
 
+API_PATH = "/api/v1/llm"
+"""The path under which all operations of the API lie."""
+
 DEFAULT_API_KEY = "mka1-test-key"
 """The default owner of seeded data that names no owner, unless `Settings.api_keys` lists keys."""
 

@@ -6,8 +6,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from mockserver import Settings, create_app, run_server
-from mockserver.app import Endpoint
 from mockserver.contract.document import DocumentError, load_document
+from mockserver.contract.endpoint import Endpoint
 from mockserver.contract.operations import Operations
 from tests.support.asgi_client import API_PATH
 from tests.support.raw_connection import RawConnection, build_request

@@ -19,7 +19,7 @@ FLOORS = [
     ["gateway", "resources"],
     ["state"],
     ["control"],
-    ["uvicorn_server"],
+    ["routes", "uvicorn_server"],
     ["app", "server"],
     ["conformance", "testing"],
     ["verify"],

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from mockserver.contract.document import load_document
+from mockserver.contract.document import data_path, load_document
 from mockserver.contract.engine import Engine, create_engine
 from mockserver.contract.operations import Operations
 from mockserver.contract.schemas import Schemas
@@ -85,3 +85,9 @@ class Contract:
     def _component_schemas(self) -> Mapping[str, Any]:
         schemas: Mapping[str, Any] = self.document["components"]["schemas"]
         return schemas
+
+
+@cache
+def control_contract() -> Contract:
+    """Return the contract of the control API, which all fakes of a process share."""
+    return Contract.load(data_path("spec/control.yaml"))

@@ -10,6 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 import yaml
 
 from mockserver.findings import escape_token
@@ -182,3 +183,22 @@ class _Bundler:
                 raise DocumentError(f"{path}: there is no {pointer}")
             node = node[token]
         return node
+
+
+def dump_json(document: dict[str, Any]) -> bytes:
+    """Return the document as indented JSON."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def dump_yaml(document: dict[str, Any]) -> bytes:
+    """Return the document as YAML."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text.encode()
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """A dumper without anchors: some tools do not expect them."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write a node that occurs twice in full, both times."""
+        return True

@@ -37,8 +37,13 @@ class Engine(Protocol):
 class CompiledEngine:
     """The fast one, on schemas compiled at start."""
 
+    def __init__(self) -> None:
+        self._request_validators: dict[str, RequestValidator] = {}
+
     def request_validator(self, operation: Operation) -> RequestValidator:
-        return CompiledRequestValidator(operation)
+        if operation.id not in self._request_validators:
+            self._request_validators[operation.id] = CompiledRequestValidator(operation)
+        return self._request_validators[operation.id]
 
     validate_response = staticmethod(validate_response)
 

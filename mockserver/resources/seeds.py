@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from mockserver.context import Tenant
-from mockserver.contract.document import DocumentError, data_path, load_document, read_yaml
-from mockserver.contract.schemas import Schema, Schemas
+from mockserver.contract.contract import control_contract
+from mockserver.contract.document import DocumentError, data_path, read_yaml
+from mockserver.contract.schemas import Schema
 from mockserver.determinism import Clock
 from mockserver.errors import ItemIdInUse, UsageError, parameter_name
 from mockserver.findings import describe
@@ -67,7 +68,7 @@ class Seeder:
 
     @cached_property
     def _schema(self) -> Schema:
-        return Schemas(load_document(data_path("spec/control.yaml"))).at("/components/schemas/Seed")
+        return control_contract().schemas.at("/components/schemas/Seed")
 
     def read(self, seed: Seed) -> ValidatedSeed:
         """Read a seed, given as a shipped name, a path or a mapping, and validate it.

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.types import ASGIApp
 
-from mockserver.app import CONTROL_PATH
+from mockserver.control import CONTROL_PATH
 from mockserver.errors import UsageError, parameter_name
 from mockserver.server import RunningServer
 from mockserver.testing.http_client import HttpResponse, send_request

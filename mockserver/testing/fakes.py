@@ -1,6 +1,5 @@
 """Fakes that tests run against: in this process, or elsewhere."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,22 +42,20 @@ class LocalFake:
     def __init__(self, switch: _Switch, server: RunningServer) -> None:
         self.url = server.url
         self._switch = switch
-        self._blank = switch.fake
+        self._contract = switch.fake.contract
         self._server = server
 
     @classmethod
     @contextmanager
     def run(cls) -> Iterator["LocalFake"]:
         blank = create_app()
-        call_in_process(blank, "GET", "/health")  # Loads the control API's document once for all copies.
+        call_in_process(blank, "GET", "/health")  # Loads the control API's contract, which all fakes share.
         switch = _Switch(blank)
         with run_server(switch) as server:
             yield cls(switch, server)
 
     def start_test(self, options: MarkerOptions, folder: Path) -> Mka1:
-        fake = copy.copy(self._blank)
-        fake.renew(options.settings)
-        self._switch.fake = fake
+        fake = self._switch.fake = Fake(self._contract, options.settings)
         key = next(iter(options.settings.accounts()), DEFAULT_API_KEY)
         api = Mka1(self.url, key, control=in_process_client(fake, self._server), folder=folder)
         options.apply_to(api)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from mockserver.app import CONTROL_PATH
+from mockserver.control import CONTROL_PATH
 from mockserver.errors import CONTROL_REALM, UsageError
 from mockserver.testing.control_client import CONTROL_TOKEN_VARIABLE, control_headers
 from mockserver.testing.fakes import LocalFake, RemoteFake

@@ -54,7 +54,7 @@ def test_exchanges(path):
             body = {"json": request["body"]} if "body" in request else {}
             answer = client.request(request["method"], request["path"], **body)
             where = f"exchange {number}, {exchange['operation']}"
-            assert operation_of(app.operations, request["method"], answer) == exchange["operation"], where
+            assert operation_of(app.contract.operations, request["method"], answer) == exchange["operation"], where
             assert answer.status_code == exchange["response"]["status"], f"{where}: {answer.text}"
             if "exactly" in exchange["response"]:
                 assert answer.json() == exchange["response"]["exactly"], where
@@ -68,7 +68,7 @@ def operation_of(operations: Operations, method, answer):
 
 def test_every_operation_has_an_exchange():
     shown = {exchange["operation"] for path in FILES for exchange in read_yaml(path)["exchanges"]}
-    assert shown == set(create_app().operations)
+    assert shown == set(create_app().contract.operations)
 
 
 def test_a_difference_is_seen():

@@ -1,0 +1,35 @@
+"""The end of a pipeline: the handlers of the operations."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.types import Receive, Scope, Send
+
+from mockserver.asgi import send_error, send_response
+from mockserver.context import CONTEXT, Context
+from mockserver.contract.document import DocumentError
+from mockserver.contract.operations import Operations
+from mockserver.errors import ApiError
+
+Handler = Callable[[Context], bytes]
+"""A handler returns the JSON body of a 200, or raises an `ApiError`."""
+
+
+class Endpoint:
+    """An ASGI application that calls the handler of the request's operation.
+
+    Raises:
+        DocumentError: an operation has no handler, or a handler has no operation.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], operations: Operations) -> None:
+        if unmatched := handlers.keys() ^ operations.keys():
+            raise DocumentError(f"without handler or without operation: {', '.join(sorted(unmatched))}")
+        self._handlers = handlers
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        context: Context = scope[CONTEXT]
+        try:
+            content = self._handlers[context.operation_id](context)
+        except ApiError as error:
+            return send_error(send, error)
+        return send_response(send, 200, content)
