@@ -1,4 +1,4 @@
-"""Runs of pytest inside a test."""
+"""The fixture `run`: pytest inside a test."""
 
 import re
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ def call(mka1, method="POST", path="/conversations", headers=None, **options):
 
 
 SLOW = ("schemathesis", "hypothesispytest")
-"""Plugins of others that take long to load and are of no use to inner tests."""
+"""Plugins that load slowly and that inner tests do not need."""
 
 
 @dataclass
 class Run:
-    """What came of the inner tests, by name; `texts` is why a test failed or was skipped."""
+    """The outcomes of inner tests by name; `texts` has the reasons of those that did not pass."""
 
     outcomes: dict[str, str]
     texts: dict[str, str]
@@ -32,7 +32,7 @@ class Run:
 
 @pytest.fixture
 def run(pytester):
-    """Run this text as a test file, in this process unless it is told otherwise."""
+    """Run a text as a test file, in this process or `separately`."""
 
     def start(text, *arguments, separately=False, **files):
         pytester.makepyfile(test_inner=PREAMBLE + text)

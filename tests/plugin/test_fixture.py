@@ -1,8 +1,8 @@
-"""What a test is given, and that no test sees anything of another."""
+"""Members of `mka1`, and isolation of tests from one another."""
 
 import pytest
 
-GIVEN = '''
+MEMBERS = '''
 NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
 before = {name: os.environ.get(name) for name in NAMES}
 
@@ -32,7 +32,7 @@ def test_environment_after_monkeypatch(mka1, monkeypatch):
     monkeypatch.undo()
     assert os.environ["MKA1_API_KEY"] == "mka1-test-key"
 
-def test_environment_is_as_before():
+def test_environment_is_restored():
     assert {name: os.environ.get(name) for name in NAMES} == before
     assert before["MKA1_API_KEY"] == "of-the-user"
 
@@ -67,7 +67,7 @@ async def test_anyio(mka1):
 async def test_anyio_with_a_fault_that_never_fires(mka1):
     mka1.faults.garbage()
 
-class TestOfUnittest(__import__("unittest").TestCase):
+class TestUnittest(__import__("unittest").TestCase):
     @pytest.fixture(autouse=True)
     def _take(self, mka1):
         self.mka1 = mka1
@@ -164,7 +164,7 @@ def test_fault(mka1, verb):
         assert expected(httpx.get(items, headers=mka1.headers, verify=False))
     assert [one["fired"] for one in mka1.faults.planned] == [1]
 
-def test_a_failure_that_has_done_its_work(mka1):
+def test_a_committed_failure(mka1):
     mka1.faults.server_error("conversations.create", commit=True)
     assert call(mka1, json={}).status_code == 500
     assert len(mka1.state.snapshot()["conversations"]) == 1
@@ -177,45 +177,44 @@ def test_a_fault_for_one_key(mka1):
 '''
 
 
-def test_what_a_test_is_given(run, monkeypatch):
+def test_members_of_the_fixture(run, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", "of-the-user")
     files = {
         "threads__yaml": "conversations: [{id: conv_yaml}]",
         "threads__json": '{"conversations": [{"id": "conv_json"}]}',
     }
-    result = run(GIVEN, **files)
+    result = run(MEMBERS, **files)
     assert result.texts.keys() == {"test_anyio_with_a_fault_that_never_fires[asyncio]"}, result.texts
-    assert result.outcomes.keys() >= {"test_anyio[asyncio]", "TestOfUnittest::test_unittest", "test_fault[reset]"}
+    assert result.outcomes.keys() >= {"test_anyio[asyncio]", "TestUnittest::test_unittest", "test_fault[reset]"}
 
 
-APART = '''
+ISOLATION = """
 import threading
 from mockserver import Settings, create_app, run_server
 
-def is_clean(mka1):
-    """As the first test found it."""
+def assert_clean(mka1):
     assert mka1.state.snapshot() == {"conversations": []}
     assert mka1.faults.planned == []
     assert len(mka1.requests) == 0
     assert abs(mka1.clock.now() - __import__("time").time()) < 5
     made = call(mka1, json={}).json()
     assert int(made["id"].removeprefix("conv_"), 16) > 2**64, "ids are random again"
-    assert call(mka1, json={"colour": "blue"}).status_code == 200, "unknown fields are let through again"
+    assert call(mka1, json={"colour": "blue"}).status_code == 200, "unknown fields are accepted again"
     assert len(made["identity"]) == 64, "the identity is a hash again"
     assert mka1.api_key == "mka1-test-key"
 
-def test_a1_spoils_all(mka1):
+def test_a1_changes_everything(mka1):
     mka1.seed("support-thread")
     mka1.faults.garbage("conversations.list", times=None)
     mka1.clock.freeze(1)
     call(mka1, json={})
 
-def test_a2_is_clean(mka1):
-    is_clean(mka1)
+def test_a2_assert_clean(mka1):
+    assert_clean(mka1)
 
 @pytest.mark.mka1(ids="sequential", identity_mode="raw", api_keys=["one=acme", "two"], rate_limit="2/m",
                   unknown_fields="reject", now=1704067200, seed="support-thread")
-def test_b1_is_set(mka1):
+def test_b1_has_settings(mka1):
     assert mka1.api_key == "one" and os.environ["OPENAI_API_KEY"] == "one"
     found = call(mka1, "GET").json()["data"]
     assert [one["id"] for one in found] == ["conv_support"] and found[0]["identity"] == "acme:"
@@ -226,8 +225,8 @@ def test_b1_is_set(mka1):
     assert call(mka1, json={"colour": "blue"}).status_code == 400
     assert httpx.get(mka1.api_url + "/conversations", headers={"Authorization": "Bearer three"}).status_code == 401
 
-def test_b2_is_clean(mka1):
-    is_clean(mka1)
+def test_b2_assert_clean(mka1):
+    assert_clean(mka1)
 
 @pytest.mark.mka1(seed="support-thread", ids="sequential")
 class TestMarked:
@@ -244,11 +243,11 @@ class TestMarked:
 
     @pytest.mark.mka1(seed=None, ids="random")
     def test_without(self, mka1):
-        is_clean(mka1)
+        assert_clean(mka1)
 
 late = threading.Event()
 
-def test_c1_leaves_a_request_on_its_way(mka1):
+def test_c1_leaves_a_request_open(mka1):
     mka1.faults.delayed("conversations.create", seconds=0.5)
     def send():
         httpx.post(mka1.url + "/api/v1/llm/conversations", headers=headers, json={"metadata": {"of": "c1"}})
@@ -258,11 +257,11 @@ def test_c1_leaves_a_request_on_its_way(mka1):
     while mka1.faults.planned[0]["fired"] == 0:
         pass
 
-def test_c2_never_hears_of_it(mka1):
+def test_c2_is_not_affected(mka1):
     assert late.wait(5)
     assert mka1.state.snapshot() == {"conversations": []} and len(mka1.requests) == 0
 
-def test_a_server_of_ones_own(mka1):
+def test_another_server(mka1):
     with run_server(create_app(Settings(seeds=("support-thread",)))) as own:
         headers = {"Authorization": "Bearer mka1-test-key"}
         mka1.faults.garbage("conversations.list", times=None)
@@ -280,16 +279,16 @@ def test_two_servers_of_the_plugin(mka1, tmp_path):
         assert theirs.url != mka1.url
         assert len(theirs.state.snapshot()["conversations"]) == 1
         assert mka1.state.snapshot() == {"conversations": []}
-'''
+"""
 
 
-def test_no_test_sees_anything_of_another(run):
-    result = run(APART)
+def test_tests_do_not_affect_one_another(run):
+    result = run(ISOLATION)
     assert result.texts == {}
     assert len(result.outcomes) == 11
 
 
-def test_markers_add_up_from_the_module_to_the_function(run):
+def test_the_nearest_marker_wins(run):
     text = """
 pytestmark = pytest.mark.mka1(ids="sequential", now=7)
 
@@ -302,7 +301,7 @@ def test_it(mka1):
 
 
 @pytest.mark.parametrize("fixture", ["mka1", "mka1_server"])
-def test_a_fixture_is_described(pytester, fixture):
+def test_a_fixture_has_a_description(pytester, fixture):
     pytester.makepyfile("")
     shown = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
     assert f"\n{fixture}" in shown

@@ -1,11 +1,11 @@
-"""Options, the ini file, xdist, and what the plugin costs who does not use it."""
+"""Options, the ini file, xdist, and the cost of the plugin in runs that do not use it."""
 
 import subprocess
 import sys
 
 import pytest
 
-COVERED = """
+COVERAGE = """
 ITEMS = [
     {"type": "message", "role": "user", "content": "hi"},
     {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
@@ -31,8 +31,8 @@ def test_without():
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_coverage_is_summed_up(run, arguments):
-    output = run(COVERED, "--mka1-coverage", *arguments, separately=bool(arguments)).output
+def test_coverage_is_reported(run, arguments):
+    output = run(COVERAGE, "--mka1-coverage", *arguments, separately=bool(arguments)).output
     _, _, summary = output.partition(" MKA1 API coverage ")
     lines = summary.splitlines()[1:]
     assert lines[:3] == [
@@ -51,7 +51,7 @@ def test_coverage_is_summed_up(run, arguments):
     )
 
 
-def test_coverage_without_a_test_that_uses_it(run):
+def test_coverage_without_a_fake(run):
     output = run("def test_it(): ...", "--mka1-coverage").output
     assert "MKA1 API coverage" in output
     assert "no test used a fake" in output
@@ -65,17 +65,17 @@ def test_strict_can_be_set_for_all_tests(run, pytester):
 def test_wrong(mka1):
     call(mka1, json=[])
 
-def test_let_through(mka1):
+def test_unknown_field(mka1):
     call(mka1, json={"colour": "blue"})
 
 @pytest.mark.mka1(strict=False)
-def test_on_purpose(mka1):
+def test_not_strict(mka1):
     call(mka1, json=[])
 """
     )
-    assert result.outcomes == {"test_wrong": "failed", "test_let_through": "failed", "test_on_purpose": "passed"}
+    assert result.outcomes == {"test_wrong": "failed", "test_unknown_field": "failed", "test_not_strict": "passed"}
     assert "body : must be an object, not an empty array" in result.texts["test_wrong"]
-    assert "body /colour: is not a field of this object" in result.texts["test_let_through"]
+    assert "body /colour: is not a field of this object" in result.texts["test_unknown_field"]
 
 
 def test_the_options_are_described(pytester):
@@ -85,7 +85,7 @@ def test_the_options_are_described(pytester):
         assert option in shown
 
 
-def test_the_plugin_can_be_left_out(run):
+def test_the_plugin_can_be_disabled(run):
     result = run("def test_it(): ...\ndef test_other(mka1): ...", "-p", "no:mka1")
     assert "fixture 'mka1' not found" in result.output
     assert "1 passed, 1 error" in result.output
@@ -107,7 +107,7 @@ OURS = {"mockserver", "mockserver.pytest_plugin"}
 
 
 def test_loading_the_plugin_loads_nothing_else(pytester):
-    """What is there after a run of pytest on an empty file, with and without it."""
+    """Compare the modules after a run on an empty file, with and without the plugin."""
     pytester.makepyfile("")
     pytester.makeconftest("import sys\ndef pytest_unconfigure():\n    print('modules:', *sorted(sys.modules))")
 

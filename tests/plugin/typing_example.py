@@ -1,4 +1,4 @@
-"""What a type checker says of the fixture; checked, never run: each `type: ignore` must be needed."""
+"""Types of the fixture: mypy checks this file, and reports a `type: ignore` that is not needed."""
 
 from datetime import UTC, datetime
 from typing import Any, assert_type
@@ -21,7 +21,7 @@ def test_reading(mka1: Mka1, mka1_server: Mka1Server) -> None:
     assert_type(mka1_server.url, str)
 
 
-def test_steering(mka1: Mka1) -> None:
+def test_controls(mka1: Mka1) -> None:
     mka1.seed({"conversations": []})
     mka1.clock.freeze(datetime(2024, 1, 1, tzinfo=UTC))
     mka1.faults.add("conversations.create", status=503, times=2, headers={"retry-after-ms": "1"})

@@ -23,7 +23,7 @@ def test_an_answer_is_repeated_when_the_gateway_is_busy(mka1, desk):
     mka1.requests.assert_called("conversations.items.create", times=3)
 
 
-def test_a_lost_answer_does_not_open_the_ticket_twice(mka1, desk):
+def test_a_lost_response_does_not_open_the_ticket_twice(mka1, desk):
     mka1.faults.server_error("conversations.create", status=502, commit=True)
 
     ticket = desk.open_ticket("1207", "My weather station is silent.")
