@@ -199,7 +199,7 @@ def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
     help="Also send requests for the account itself, not only for end users that the run creates.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="List every behaviour, also those that conform.")
-def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: bool, **settings: Any) -> None:
+def verify(**arguments: Any) -> None:
     """Test whether the server at BASE_URL conforms to the document and to the catalogue of behaviours.
 
     The run creates its own end users and deletes their data at the end.
@@ -211,7 +211,7 @@ def verify(base_url: str, report_dir: Path | None, repeat: str | None, verbose: 
     except ModuleNotFoundError as error:
         _exit(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
     try:
-        sys.exit(command.verify(base_url, report_dir, repeat, verbose=verbose, **settings))
+        sys.exit(command.verify(command.Arguments(**arguments)))
     except UsageError as error:
         _exit(str(error))
 

@@ -1,12 +1,12 @@
-"""The first phase: every rule of the catalogue, as a scenario over HTTP."""
+"""The behaviours phase: scenarios over HTTP, judged by the behaviours that they check."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlsplit
 
 from mockserver.conformance.catalogue import Behaviour
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.response import UnexpectedResponse
+from mockserver.conformance.response import ApiResponse, UnexpectedResponse
 from mockserver.conformance.scenario import (
     AccountItself,
     FakeSettings,
@@ -22,197 +22,210 @@ from mockserver.conformance.scenario import (
 from mockserver.contract.operations import Operations
 from mockserver.verify.report.model import BehaviourRow, Deviation, Reason, Suspect, UncheckedReason, Verdict
 from mockserver.verify.reproduction import ExchangeLog
-from mockserver.verify.transport import Transport, WireExchange
+from mockserver.verify.transport import WireExchange
+
+UNIQUE_IDS = "conversations.create.ids-are-unique"
+"""The behaviour that the whole run checks, because every conversation counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """Somebody's server, as scenarios see it: its settings are what they are."""
+class RemoteTarget:
+    """The target of scenarios that are run against somebody's server: its settings cannot be chosen."""
 
-    caller: ApiClient
-    may_act_for_the_account: bool
+    client: ApiClient
+    may_act_for_account: bool
 
     def client_for(self, needs: Need | None) -> ApiClient | None:
         match needs:
             case FakeSettings():
                 return None
             case OwnKey():
-                return self.caller if self.caller.api_key else None
+                return self.client if self.client.api_key else None
             case SecondKey():
-                return self.caller if self.caller.second_key else None
+                return self.client if self.client.second_key else None
             case AccountItself(second_key=True):
-                return self.caller if self.caller.second_key and self.may_act_for_the_account else None
+                return self.client if self.client.second_key and self.may_act_for_account else None
             case AccountItself():
-                return self.caller if self.may_act_for_the_account else None
-        return self.caller
+                return self.client if self.may_act_for_account else None
+        return self.client
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
-    """How a scenario went, where its requests are, and the first of them."""
+class _ScenarioRun:
+    """The outcome of a scenario, with what a deviation needs to be reproduced."""
 
     outcome: Outcome
-    script: list[str]
-    first_request: int
-    operation: str | None
-    blocked_by: str | None = None
-    """The case of a missing operation that the scenario needs."""
+    operation: str | None = None
+    reproduction: tuple[str, ...] = ()
+    request_number: int = 0
+    blocked_by: str = ""
+    """The case of a missing operation, without which the outcome says nothing."""
+
+    def result(self, behaviour: Behaviour) -> tuple[Result, Reason | None]:
+        """Return the result for one behaviour, with the reason if it could not be checked."""
+        if self.blocked_by:
+            return Result.NOT_CHECKABLE, Reason(UncheckedReason.BLOCKED, self.blocked_by)
+        result, reason = self.outcome.for_behaviour(behaviour.id)
+        return result, Reason(UncheckedReason.SCENARIO, reason) if result is Result.NOT_CHECKABLE else None
 
 
-class Behaviours:
-    """Runs scenarios, and tells rule by rule what came out."""
+class BehaviourChecks:
+    """The scenario runs by behaviour. `missing` maps the operations that the target does not have to their cases."""
 
     def __init__(
         self,
         catalogue: Sequence[Behaviour],
-        gateway: Gateway,
-        transport: Transport,
-        log: ExchangeLog,
+        target: RemoteTarget,
         operations: Operations,
+        log: ExchangeLog,
         missing: Mapping[str, str],
     ) -> None:
         self._catalogue = catalogue
-        self._gateway = gateway
-        self._transport = transport
-        self._log = log
+        self._target = target
         self._operations = operations
+        self._log = log
         self._missing = missing
-        self._ran: dict[str, list[_Ran]] = {behaviour.id: [] for behaviour in catalogue}
+        self._runs: dict[str, list[_ScenarioRun]] = {behaviour.id: [] for behaviour in catalogue}
 
     @property
     def ids(self) -> set[str]:
-        return set(self._ran)
+        return set(self._runs)
 
     def run(self, scenario: Scenario) -> None:
         """Run a scenario.
 
         Raises:
-            Stopped: a limit was reached; the scenario does not count.
+            Stopped: the run ended within the scenario, which does not count.
         """
-        before = self._transport.counts.get("behaviours", 0)
-        outcome = run(scenario, self._gateway)
-        exchanges = self._log.since("behaviours", before)[: len(outcome.responses)]
-        called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
-        culprit = self._culprit(outcome) or (called[-1] if called else None)
-        wanted = [culprit] if outcome.result is Result.FAILED else called
-        missed = next((operation for operation in wanted if operation in self._missing), None)
-        ran = _Ran(outcome, [], before + 1, None)
-        if missed is not None:
-            # It failed for want of an operation; or passed, where a refusal may have been what it wanted.
-            outcome = Outcome(scenario, Result.NOT_CHECKABLE)
-            ran = _Ran(outcome, [], before + 1, None, blocked_by=self._missing[missed])
-        elif outcome.result is Result.FAILED:
-            ran = _Ran(outcome, self._log.script(exchanges), before + max(1, len(exchanges)), culprit)
+        with self._log.capture() as exchanges:
+            outcome = run(scenario, self._target)
+        scenario_run = self._assess(outcome, exchanges[: len(outcome.responses)])
         for behaviour in scenario.behaviours:
-            self._ran[behaviour].append(ran)
+            self._runs[behaviour].append(scenario_run)
 
-    def _culprit(self, outcome: Outcome) -> str | None:
-        """Return the operation of the response that a scenario failed on."""
+    def _assess(self, outcome: Outcome, exchanges: Sequence[WireExchange]) -> _ScenarioRun:
+        called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
+        culprit = self._find_culprit(outcome) or (called[-1] if called else None)
+        has_failed = outcome.result is Result.FAILED
+        # A scenario that passed may have taken the refusal of a missing operation for the expected one.
+        needed = called if not has_failed else [culprit] if culprit else []
+        blocked_by = next((self._missing[one] for one in needed if one in self._missing), "")
+        if blocked_by or not has_failed:
+            return _ScenarioRun(outcome, blocked_by=blocked_by)
+        number = exchanges[-1].number if exchanges else 0
+        return _ScenarioRun(outcome, culprit, self._log.render_commands(exchanges), number)
+
+    def _find_culprit(self, outcome: Outcome) -> str | None:
+        """Return the operation of the response that the scenario did not expect."""
         if not isinstance(outcome.failure, UnexpectedResponse):
             return None
         response = outcome.failure.response
         match = self._operations.match(response.method, response.path.partition("?")[0])
         return match.operation.id if match else None
 
+    # -- Results -------------------------------------------------------------------------------------------
+
     def deviations(self, reused_ids: Sequence[WireExchange] = ()) -> list[Deviation]:
-        """What does not hold, in the order of the catalogue. That no id is `reused_ids` is a rule for the whole run.
+        """Return the behaviours that do not hold, in the order of the catalogue.
 
-        Where several rules failed because a request that should succeed was refused in the same words, they are one
-        deviation: the first of them, which names the others.
+        Behaviours that failed for the same cause are one deviation: the first, which blocks the others. `reused_ids`
+        are the exchanges of the run that created a conversation with the id of another one.
         """
-        failures: dict[tuple[str, ...], list[tuple[Behaviour, _Ran]]] = {}
+        found: dict[str, Deviation] = {}
+        blocked: dict[str, list[str]] = {}
+        first_by_cause: dict[tuple[object, ...], str] = {}
         for behaviour in sorted(self._catalogue, key=lambda one: one.status == "assumed"):
-            failed = next((ran for ran in self._ran[behaviour.id] if _result(ran, behaviour) is Result.FAILED), None)
-            if failed is not None:
-                failures.setdefault(_cause(failed) or (behaviour.id,), []).append((behaviour, failed))
-        found = [
-            replace(_failed(*first), blocks=tuple(behaviour.id for behaviour, _ in others))
-            for first, *others in failures.values()
+            runs = self._runs[behaviour.id]
+            failed = next((one for one in runs if one.result(behaviour)[0] is Result.FAILED), None)
+            if failed is None:
+                continue
+            cause = _find_cause(failed)
+            first = first_by_cause.setdefault(cause, behaviour.id) if cause else behaviour.id
+            if first == behaviour.id:
+                found[behaviour.id] = _failure_deviation(behaviour, failed)
+            else:
+                blocked.setdefault(first, []).append(behaviour.id)
+        if reused_ids and UNIQUE_IDS not in found:
+            found[UNIQUE_IDS] = self._reused_id_deviation(reused_ids)
+        return [
+            replace(found[behaviour.id], blocks=tuple(blocked.get(behaviour.id, ())))
+            for behaviour in self._catalogue
+            if behaviour.id in found
         ]
-        if reused_ids and _UNIQUE not in {deviation.case for deviation in found}:
-            found.append(self._reused_id(reused_ids))
-        order = [behaviour.id for behaviour in self._catalogue]
-        return sorted(found, key=lambda one: order.index(one.case))
 
-    def _reused_id(self, exchanges: Sequence[WireExchange]) -> Deviation:
-        behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == _UNIQUE)
+    def _reused_id_deviation(self, exchanges: Sequence[WireExchange]) -> Deviation:
+        behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == UNIQUE_IDS)
         first = exchanges[0]
-        deviation = _deviation(behaviour, first.number, "conversations.create", self._log.script([first]))
         return replace(
-            deviation,
-            expected="an id that no conversation of the run has had",
-            received=first.response.body.decode("utf-8", "replace")[:300] if first.response else "",
+            _deviation(behaviour, "conversations.create", first.number, self._log.render_commands([first])),
+            expected="an id that no other conversation of the run has",
+            received=first.response.excerpt if first.response else "",
             phases=(first.phase,),
             count=len(exchanges),
         )
 
-    def rows(self, deviations: Iterable[Deviation], why_not: Reason) -> list[BehaviourRow]:
-        """Return one row for each behaviour; `why_not` is the reason for those that no scenario reached."""
-        verdicts = {deviation.case: deviation for deviation in deviations}
-        causes = {behaviour: deviation for deviation in verdicts.values() for behaviour in deviation.blocks}
-        return [self._row(behaviour, verdicts, causes, why_not) for behaviour in self._catalogue]
-
-    def _row(
-        self,
-        behaviour: Behaviour,
-        verdicts: dict[str, Deviation],
-        causes: dict[str, Deviation],
-        why_not: Reason,
-    ) -> BehaviourRow:
-        def row(verdict: Verdict, why: Reason | None = None) -> BehaviourRow:
-            return BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
-
-        if behaviour.id in verdicts:
-            return row(verdicts[behaviour.id].verdict)
-        if behaviour.id in causes:
-            return row("unchecked", Reason(UncheckedReason.BLOCKED, causes[behaviour.id].case))
-        ran = self._ran[behaviour.id]
-        reasons = [_unchecked_reason(one, behaviour) for one in ran if _result(one, behaviour) is Result.NOT_CHECKABLE]
-        if any(_result(one, behaviour) is Result.PASSED for one in ran):
-            return row("conforms", reasons[0] if reasons else None)
-        return row("unchecked", reasons[0] if reasons else why_not)
+    def rows(self, deviations: Iterable[Deviation], unreached: Reason) -> list[BehaviourRow]:
+        """Return one row for each behaviour; `unreached` is the reason for those that no scenario reached."""
+        by_case = {deviation.case: deviation for deviation in deviations}
+        blocked = {behaviour: one.case for one in by_case.values() for behaviour in one.blocks}
+        rows = []
+        for behaviour in self._catalogue:
+            verdict: Verdict
+            why: Reason | None = None
+            if behaviour.id in by_case:
+                verdict = by_case[behaviour.id].verdict
+            elif behaviour.id in blocked:
+                verdict, why = "unchecked", Reason(UncheckedReason.BLOCKED, blocked[behaviour.id])
+            else:
+                results = [one.result(behaviour) for one in self._runs[behaviour.id]]
+                has_passed = any(result is Result.PASSED for result, _ in results)
+                why = next((reason for _, reason in results if reason), None if has_passed else unreached)
+                verdict = "conforms" if has_passed else "unchecked"
+            rows.append(
+                BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
+            )
+        return rows
 
 
-def _result(ran: _Ran, behaviour: Behaviour) -> Result:
-    return ran.outcome.for_behaviour(behaviour.id)[0]
+def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
+    """Return what identifies the cause of a failure that is not about the behaviour itself.
 
-
-def _unchecked_reason(ran: _Ran, behaviour: Behaviour) -> Reason:
-    if ran.blocked_by is not None:
-        return Reason(UncheckedReason.BLOCKED, ran.blocked_by)
-    return Reason(UncheckedReason.SCENARIO, ran.outcome.for_behaviour(behaviour.id)[1])
-
-
-_UNIQUE = "conversations.create.ids-are-unique"
-_VARYING = re.compile(r"[0-9a-f]{8,}|\d+")
-
-
-def _cause(ran: _Ran) -> tuple[str, ...] | None:
-    """Return the common cause of failures: a rejected request that should succeed, or an unreadable response."""
-    failure = ran.outcome.failure
+    That is a response of an unreadable form, a server error, or the rejection of a request that should succeed.
+    """
+    failure, operation = scenario_run.outcome.failure, scenario_run.operation
     if isinstance(failure, ScenarioError):
-        return str(ran.operation), failure.error_type.__name__
+        return operation, failure.error_type
     if not isinstance(failure, UnexpectedResponse):
         return None
-    if failure.response.status >= 500:
-        return str(ran.operation), "a server error"
+    response = failure.response
+    if response.status >= 500:
+        return operation, "server_error"
     if failure.expected_status != 200:
         return None
-    return str(ran.operation), failure.response.method, _VARYING.sub("", failure.response.summary)
+    return operation, response.method, response.status, *_identify_error(response)
 
 
-def _failed(behaviour: Behaviour, ran: _Ran) -> Deviation:
-    deviation = _deviation(behaviour, ran.first_request, ran.operation, ran.script)
-    failure = ran.outcome.failure
-    if failure is None:
-        return deviation
-    if isinstance(failure, ScenarioError):
-        return replace(deviation, received=failure.received)
+def _identify_error(response: ApiResponse) -> tuple[object, ...]:
+    """Return the properties that equal errors share: the type and the parameter, else the fields of the request."""
+    error = response.body.get("error") if isinstance(response.body, dict) else None
+    if isinstance(error, dict) and ("type" in error or "param" in error):
+        return str(error.get("type")), str(error.get("param"))
+    parameters = {name for name, _ in parse_qsl(urlsplit(response.url).query, keep_blank_values=True)}
+    return (tuple(sorted(parameters)),)
+
+
+def _failure_deviation(behaviour: Behaviour, failed: _ScenarioRun) -> Deviation:
+    deviation = _deviation(behaviour, failed.operation, failed.request_number, failed.reproduction)
+    failure = failed.outcome.failure
+    if failure is None or isinstance(failure, ScenarioError):
+        return replace(deviation, received=failed.outcome.reason)
     expected = f"{failure.subject}: {failure.expected}"
     return replace(deviation, place=failure.subject, expected=expected, received=failure.received)
 
 
-def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, script: list[str]) -> Deviation:
+def _deviation(
+    behaviour: Behaviour, operation: str | None, request_number: int, reproduction: tuple[str, ...]
+) -> Deviation:
     suspect, reason = _SUSPECTS[behaviour.status]
     return Deviation(
         case=behaviour.id,
@@ -224,14 +237,14 @@ def _deviation(behaviour: Behaviour, first_request: int, operation: str | None, 
         suspect=suspect,
         reason=reason,
         operations=(operation,) if operation else (),
-        reproduction=tuple(script),
+        reproduction=reproduction,
         phases=("behaviours",),
-        first_request=first_request,
+        first_request=request_number,
     )
 
 
 _SUSPECTS: dict[str, tuple[Suspect, str]] = {
-    "documented": ("target", "the API's documentation says otherwise"),
-    "observed": ("target", "the published SDK relies on it; if the target is right, the SDK has to change"),
-    "assumed": ("document", "nobody has documented this; the catalogue assumed it, and can learn"),
+    "documented": ("target", "the API documentation says otherwise"),
+    "observed": ("target", "the published SDK relies on it; if the target is right, the SDK must change"),
+    "assumed": ("document", "the behaviour is undocumented; the catalogue only assumed it"),
 }

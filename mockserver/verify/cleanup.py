@@ -1,4 +1,4 @@
-"""What the run has made on the target, and how it is taken away again."""
+"""Cleanup: the conversations that a run created, and their deletion."""
 
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -10,139 +10,154 @@ from mockserver.conformance.response import ApiResponse
 from mockserver.verify.report.model import LeftOver
 from mockserver.verify.transport import WireExchange
 
-_PAGE = 50
-_MOST_PAGES = 20
+_PAGE_SIZE = 50
+_MAX_PAGES = 20
 
 
 class Owner(NamedTuple):
-    """On whose behalf something was made."""
+    """The caller that created a conversation."""
 
     authorization: str | None
     end_user: str | None
 
     def headers(self) -> list[tuple[str, str]]:
-        named = (("Authorization", self.authorization), ("X-On-Behalf-Of", self.end_user))
-        return [(name, value) for name, value in named if value is not None]
+        pairs = (("Authorization", self.authorization), ("X-On-Behalf-Of", self.end_user))
+        return [(name, value) for name, value in pairs if value is not None]
 
 
-class Cleanup:
-    """Keeps track of the conversations that exchanges made and deleted, and deletes what is left."""
+class CreatedConversations:
+    """The conversations that the exchanges of a run created and did not delete."""
 
     def __init__(self) -> None:
-        self._there: dict[str, Owner] = {}
-        self._ever: set[str] = set()
-        self._owners: dict[Owner, None] = {}
+        self.remaining: dict[str, Owner] = {}
+        self.seen: set[str] = set()
+        """The ids of all conversations, the deleted ones included."""
+        self.owners: dict[Owner, None] = {}
         self.reused_ids: list[WireExchange] = []
-        """The exchanges that made a conversation with the id of another."""
+        """The exchanges that created a conversation with the id of another one."""
 
-    @property
-    def pending(self) -> int:
-        """How many requests the clean-up will need: one for each conversation and each owner, and one more."""
-        return len(self._there) + len(self._owners) + 1
+    def reserved_requests(self) -> int:
+        """Return the number of requests that the cleanup needs: one a conversation, one an owner, and one more."""
+        return len(self.remaining) + len(self.owners) + 1
 
-    def observe(self, exchange: WireExchange) -> None:
+    def track(self, exchange: WireExchange) -> None:
+        """Note what an exchange created or deleted."""
         if exchange.match is None:
             return
-        response = exchange.response
-        operation = exchange.match.operation.id
-        if operation == "conversations.create" and (response is None or response.status < 300):
-            owner = _owner(exchange)
-            self._owners[owner] = None  # Without an answer, too: it may have been made all the same.
+        operation, response = exchange.match.operation.id, exchange.response
+        if operation == "conversations.create" and (response is None or response.is_success):
+            owner = Owner(exchange.request.header("authorization"), exchange.end_user)
+            self.owners[owner] = None  # Also without a response: the target may have created one.
             if response is not None and (conversation := response.id) is not None:
-                if conversation in self._ever:
+                if conversation in self.seen:
                     self.reused_ids.append(exchange)
-                self._ever.add(conversation)
-                self._there[conversation] = owner
-        elif operation == "conversations.delete" and response is not None and response.status < 300:
-            self._there.pop(unquote(exchange.match.parameters["conversation_id"]), None)
+                self.seen.add(conversation)
+                self.remaining[conversation] = owner
+        elif operation == "conversations.delete" and response is not None and response.is_success:
+            self.remaining.pop(unquote(exchange.match.parameters["conversation_id"]), None)
 
-    def delete_all(self, api: ApiClient) -> tuple[list[LeftOver], list[str]]:
-        """Delete what is still there, and look into every owner's list for the proof.
 
-        What an owner's list shows that the run has not seen being made is deleted as well, for it can only be what was
-        made without an answer; but not where lists show what is not the caller's, it would be somebody else's.
+class CleanupResult(NamedTuple):
+    """The conversations that could not be deleted, and remarks about what could not be verified."""
 
-        Returns what could not be deleted, and remarks on what could not be proven.
-        """
-        left: dict[str, LeftOver] = {}
-        notes: list[str] = []
+    left_over: tuple[LeftOver, ...]
+    notes: tuple[str, ...]
+
+
+def delete_created(client: ApiClient, created: CreatedConversations) -> CleanupResult:
+    """Delete the remaining conversations, then list those of every owner to verify it.
+
+    Also delete listed conversations whose create request got no response. Skip this where lists show conversations
+    of other callers.
+    """
+    return _Cleanup(client, created).run()
+
+
+class _Cleanup:
+    def __init__(self, client: ApiClient, created: CreatedConversations) -> None:
+        self._client = client.with_key(None).with_end_user(None)
+        self._authorization = f"Bearer {client.api_key}" if client.api_key else None
+        self._created = created
+        self._left_over: dict[str, LeftOver] = {}
+        self._notes: list[str] = []
+
+    def run(self) -> CleanupResult:
         try:
-            for conversation, owner in list(self._there.items()):
-                self._delete(api, conversation, owner, left)
-            shows_strangers = _listed(api, Owner(_own_key(api), unique_name("mockserver-verify")))
-            if shows_strangers is None:
-                notes.append("the target has no list of conversations, so that nothing proves that all was deleted")
-                return list(left.values()), notes
-            strangers: set[str] = set()
-            for owner in self._owners:
-                for conversation in _listed(api, owner) or ():
-                    if conversation in self._ever and conversation not in self._there:
-                        left[conversation] = LeftOver(conversation, owner.end_user, "is listed though it was deleted")
-                    elif conversation not in self._ever and shows_strangers:
-                        strangers.add(conversation)
-                    elif conversation not in left:
-                        self._delete(api, conversation, owner, left)
-            if strangers:
-                seen = f"the run's end users see {len(strangers)} conversations that it did not make"
-                notes.append(f"{seen}; they were left alone")
+            for conversation, owner in list(self._created.remaining.items()):
+                self._delete(conversation, owner)
+            self._delete_listed()
         except KeyboardInterrupt:
-            notes.append("the clean-up was interrupted")
-            for conversation, owner in self._there.items():
-                left.setdefault(conversation, LeftOver(conversation, owner.end_user, "the clean-up was interrupted"))
-        return list(left.values()), notes
+            self._notes.append("the cleanup was interrupted")
+            for conversation, owner in self._created.remaining.items():
+                left_over = LeftOver(conversation, owner.end_user, "the cleanup was interrupted")
+                self._left_over.setdefault(conversation, left_over)
+        return CleanupResult(tuple(self._left_over.values()), tuple(self._notes))
 
-    def _delete(self, api: ApiClient, conversation: str, owner: Owner, left: dict[str, LeftOver]) -> None:
-        """As its owner; else, where strange credentials were accepted that cannot be sent again, as the run itself."""
+    def _delete_listed(self) -> None:
+        stranger = Owner(self._authorization, unique_name("mockserver-verify"))
+        listed_to_stranger = self._list_ids(stranger)
+        if listed_to_stranger is None:
+            self._notes.append("the target has no list of conversations, so the cleanup could not be verified")
+            return
+        foreign: set[str] = set()
+        for owner in self._created.owners:
+            for conversation in self._list_ids(owner) or ():
+                is_known = conversation in self._created.seen
+                if is_known and conversation not in self._created.remaining:
+                    left_over = LeftOver(conversation, owner.end_user, "is still listed after its deletion")
+                    self._left_over[conversation] = left_over
+                elif not is_known and listed_to_stranger:
+                    foreign.add(conversation)
+                elif conversation not in self._left_over:
+                    self._delete(conversation, owner)
+        if foreign:
+            self._notes.append(
+                f"the end users of this run can list {len(foreign)} conversations of other callers; "
+                "these were left alone"
+            )
+
+    def _delete(self, conversation: str, owner: Owner) -> None:
+        """Delete as the owner, else with the key of the run: the target may have accepted a mutated key."""
         problem = ""
-        for one in (owner, owner._replace(authorization=_own_key(api))):
+        for caller in (owner, owner._replace(authorization=self._authorization)):
             try:
-                answer = _as(one, api, "DELETE", conversation_path(conversation))
+                response = self._request("DELETE", conversation_path(conversation), caller)
             except NoResponse as error:
                 problem = problem or str(error)
                 continue
-            if answer.status < 300 or answer.status == 404:
-                self._there.pop(conversation, None)
+            if response.status < 300 or response.status == 404:
+                self._created.remaining.pop(conversation, None)
                 return
-            problem = problem or f"DELETE answered {answer.summary}"
-        left[conversation] = LeftOver(conversation, owner.end_user, problem)
+            problem = problem or f"DELETE answered {response.summary}"
+        self._left_over[conversation] = LeftOver(conversation, owner.end_user, problem)
+
+    def _list_ids(self, owner: Owner) -> list[str] | None:
+        """Return the ids that an owner can list, as far as the pages are readable; None if there is no list."""
+        ids: list[str] = []
+        parameters: dict[str, str | int] = {"limit": _PAGE_SIZE}
+        for _ in range(_MAX_PAGES):
+            try:
+                page = self._request("GET", "/conversations", owner, parameters)
+            except NoResponse:
+                return None
+            if page.status != 200:
+                return None
+            new = _ids_of(page.body)
+            if not set(new) - set(ids):
+                break
+            ids += new
+            if not page.body.get("has_more"):
+                break
+            parameters["after"] = new[-1]
+        return ids
+
+    def _request(
+        self, method: str, path: str, caller: Owner, parameters: dict[str, str | int] | None = None
+    ) -> ApiResponse:
+        return self._client.request(method, path, headers=caller.headers(), params=parameters or {})
 
 
-def _own_key(api: ApiClient) -> str | None:
-    return f"Bearer {api.api_key}" if api.api_key else None
-
-
-def _listed(api: ApiClient, owner: Owner) -> list[str] | None:
-    """The ids in an owner's list of conversations, as far as it can be read; None where there is no list."""
-    ids: list[str] = []
-    parameters: dict[str, str | int] = {"limit": _PAGE}
-    for _ in range(_MOST_PAGES):
-        try:
-            page = _as(owner, api, "GET", "/conversations", parameters)
-        except NoResponse:
-            return None
-        if page.status != 200:
-            return None
-        new = [one["id"] for one in _data(page.body) if isinstance(one, dict) and isinstance(one.get("id"), str)]
-        if not set(new) - set(ids):
-            break
-        ids += new
-        if not page.body.get("has_more"):
-            break
-        parameters["after"] = new[-1]
-    return ids
-
-
-def _data(body: Any) -> list[Any]:
-    data = body.get("data") if isinstance(body, dict) else None
-    return data if isinstance(data, list) else []
-
-
-def _as(
-    owner: Owner, api: ApiClient, method: str, path: str, parameters: dict[str, str | int] | None = None
-) -> ApiResponse:
-    nobody = api.with_key(None).with_end_user(None)
-    return nobody.request(method, path, headers=owner.headers(), params=parameters or {})
-
-
-def _owner(exchange: WireExchange) -> Owner:
-    return Owner(exchange.request.header("authorization"), exchange.request.header("x-on-behalf-of"))
+def _ids_of(page: Any) -> list[str]:
+    data = page.get("data") if isinstance(page, dict) else None
+    entries = [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+    return [entry["id"] for entry in entries if isinstance(entry.get("id"), str)]

@@ -1,4 +1,4 @@
-"""The document as a run uses it: at the target's address, and in a form that is open to what may yet come."""
+"""Variants of the document: at the target's address, without security, open to unknown values."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ RESPONSES_TAG = "Responses"
 
 
 def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, responses: bool) -> dict[str, Any]:
-    """The document for a target: its paths under `prefix`, its one server at `base_url`.
+    """Return the document with its paths under `prefix` and `base_url` as its only server.
 
-    Operations of the Responses resource, which cost money, are in it only with `responses`.
+    It has the operations of the Responses resource, which cost money, only with `responses`.
     """
     paths = {}
     for path, item in document["paths"].items():
@@ -25,14 +25,14 @@ def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, r
     return {**document, "paths": paths, "servers": [{"url": base_url}]}
 
 
-def has_responses(document: dict[str, Any]) -> bool:
-    """Whether the document describes the Responses resource."""
+def has_responses_resource(document: dict[str, Any]) -> bool:
+    """Return whether the document describes the Responses resource."""
     nodes = [node for item in document["paths"].values() for node in item.values() if isinstance(node, dict)]
     return any(RESPONSES_TAG in node.get("tags", ()) for node in nodes)
 
 
 def remove_security(document: dict[str, Any]) -> dict[str, Any]:
-    """The document of an API that wants no key."""
+    """Return the document without its security requirements."""
     paths = {
         path: {
             name: {key: value for key, value in node.items() if key != "security"} if isinstance(node, dict) else node
@@ -44,9 +44,10 @@ def remove_security(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def allow_unknown_values(node: Any, *, names: bool = False) -> Any:
-    """A copy in which what is marked `x-speakeasy-unknown-values: allow` takes unknown values.
+    """Return a copy that accepts unknown values wherever it says `x-speakeasy-unknown-values: allow`.
 
-    A list of values takes any value of its type; a union takes an object whose discriminator names none of its kinds.
+    There, an enum accepts any value of its type, and a union any object with an unknown discriminator. `names` tells
+    that the keys of `node` are names of properties or schemas, not keywords.
     """
     if isinstance(node, list):
         return [allow_unknown_values(child) for child in node]

@@ -1,4 +1,4 @@
-"""Which operations a target offers at all."""
+"""Preflight: whether the target can be tested, and which operations it does not have."""
 
 from contextlib import suppress
 from typing import Any
@@ -6,47 +6,84 @@ from typing import Any
 from mockserver.conformance.client import ApiClient, NoResponse
 from mockserver.conformance.paths import conversation_path, item_path, items_path
 from mockserver.conformance.samples import message
+from mockserver.contract.operations import Match
+from mockserver.errors import UsageError
+from mockserver.verify.report.model import Deviation
 from mockserver.verify.reproduction import ExchangeLog
-from mockserver.verify.transport import WireExchange
-
-PHASE = "preflight"
 
 
-def find_missing_operations(api: ApiClient, log: ExchangeLog) -> dict[str, WireExchange]:
-    """Call every operation, validly; the exchanges of those that the target does not offer, by operation."""
-    conversation = _field(_called(api, "POST", "/conversations", {}), "id") or "conv_none"
+def check_access(client: ApiClient) -> None:
+    """Send a first request.
+
+    Raises:
+        UsageError: the target does not respond, rejects the key, or has no API under the prefix.
+    """
+    try:
+        response = client.get("/conversations", limit=1)
+        is_unknown = response.status == 404 and client.post("/conversations", {}).status == 404
+    except NoResponse as error:
+        raise UsageError(f"{client.base_url} cannot be called: {error}") from error
+    if response.status in (401, 403):
+        problem = "rejects the API key" if client.api_key else "requires an API key"
+        raise UsageError(f"{client.base_url} {problem}: {response.path} answers {response.status}")
+    if is_unknown:
+        raise UsageError(f"{response.url} answers 404; does the API have another --prefix?")
+
+
+def find_missing_operations(client: ApiClient, log: ExchangeLog) -> dict[str, Deviation]:
+    """Send a valid request to every operation; return a deviation for each that is missing, by operation."""
+    with log.capture() as exchanges:
+        _call_all_operations(client)
+    missing = {}
+    for exchange in exchanges:
+        match, response = exchange.match, exchange.response
+        if match is not None and response is not None and _is_missing(response.status, match):
+            operation = match.operation
+            missing[operation.id] = Deviation(
+                case=f"{operation.id}/missing",
+                verdict="violates",
+                statement=f"The target has {operation.method} {operation.path}.",
+                source="openapi.yaml",
+                expected="a status other than 405, 501 or, for a list, 404",
+                received=f"{response.status} {response.excerpt}",
+                suspect="target",
+                reason="it does not have the operation; whatever needs it cannot be checked",
+                operations=(operation.id,),
+                place="status",
+                reproduction=log.render_commands([exchange]),
+                phases=(exchange.phase,),
+                first_request=exchange.number,
+            )
+    return missing
+
+
+def _call_all_operations(client: ApiClient) -> None:
+    conversation = _field(_call(client, "POST", "/conversations", {}), "id") or "conv_none"
     whole, items = conversation_path(conversation), items_path(conversation)
-    added = _field(_called(api, "POST", items, {"items": [message("Hello"), message("Hello")]}), "data")
+    added = _field(_call(client, "POST", items, {"items": [message("Hello"), message("Hello")]}), "data")
     ids = [_field(item, "id") or "item_none" for item in added] if isinstance(added, list) else []
-    one, other = (*ids, "item_none", "item_none")[:2]
+    first, second = (*ids, "item_none", "item_none")[:2]
     for method, path, body in (
         ("GET", "/conversations", None),
         ("GET", whole, None),
         ("POST", whole, {"metadata": {}}),
         ("GET", items, None),
-        ("GET", item_path(conversation, one), None),
-        ("DELETE", item_path(conversation, one), None),
-        ("DELETE", items, {"item_ids": [other]}),
+        ("GET", item_path(conversation, first), None),
+        ("DELETE", item_path(conversation, first), None),
+        ("DELETE", items, {"item_ids": [second]}),
         ("DELETE", whole, None),
     ):
-        _called(api, method, path, body)
-    return {
-        exchange.match.operation.id: exchange
-        for exchange in log.since(PHASE, 0)
-        if exchange.match is not None and _is_not_offered(exchange)
-    }
+        _call(client, method, path, body)
 
 
-def _called(api: ApiClient, method: str, path: str, body: Any) -> Any:
-    with suppress(NoResponse):  # The phases will meet it again, and tell.
-        return api.request(method, path, json=body).body
+def _call(client: ApiClient, method: str, path: str, body: Any) -> Any:
+    with suppress(NoResponse):  # The phases report it.
+        return client.request(method, path, json=body).body
     return None
 
 
-def _is_not_offered(exchange: WireExchange) -> bool:
-    assert exchange.match is not None
-    status = exchange.response.status if exchange.response else 0
-    return status in (405, 501) or (status == 404 and not exchange.match.parameters)
+def _is_missing(status: int, match: Match) -> bool:
+    return status in (405, 501) or (status == 404 and not match.parameters)
 
 
 def _field(value: Any, name: str) -> Any:

@@ -1,112 +1,127 @@
-"""The latest exchanges, and how to repeat some of them by hand."""
+"""Reproduction: the latest exchanges of a run, and shell commands that send some of them again."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mockserver.curl import curl_command
 from mockserver.verify.transport import WireExchange
 
-_MOST = 5000
-_MOST_STEPS = 12
-_SHORTEST_ID = 6
-_TEST_CASE = "X-Schemathesis-TestCaseId"
+_MAX_EXCHANGES = 5000
+_MAX_STEPS = 12
+_MIN_ID_LENGTH = 6  # A shorter value may occur by chance.
+_TEST_CASE_HEADER = "X-Schemathesis-TestCaseId"
 
 
 class ExchangeLog:
-    """Remembers the latest exchanges of a run."""
+    """The latest exchanges of a run."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-        self._exchanges: deque[WireExchange] = deque(maxlen=_MOST)
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._exchanges: deque[WireExchange] = deque(maxlen=_MAX_EXCHANGES)
+        self._captures: list[list[WireExchange]] = []
 
-    def observe(self, exchange: WireExchange) -> None:
+    def add(self, exchange: WireExchange) -> None:
         self._exchanges.append(exchange)
+        for captured in self._captures:
+            captured.append(exchange)
 
-    def since(self, phase: str, number: int) -> list[WireExchange]:
-        """The exchanges of a phase after the one of that number."""
-        return [one for one in list(self._exchanges) if one.phase == phase and one.number > number]
+    @contextmanager
+    def capture(self) -> Iterator[list[WireExchange]]:
+        """Collect the exchanges that are added within the block."""
+        captured: list[WireExchange] = []
+        self._captures.append(captured)
+        try:
+            yield captured
+        finally:
+            self._captures.pop()
 
-    def of_test_case(self, case_id: str) -> WireExchange | None:
-        """The latest exchange that Schemathesis has given this id."""
-        mark = (_TEST_CASE, case_id)
-        return next((one for one in reversed(list(self._exchanges)) if mark in one.request.headers), None)
+    def find_test_case(self, case_id: str) -> WireExchange | None:
+        """Return the latest exchange with this id of a Schemathesis test case."""
+        header = (_TEST_CASE_HEADER, case_id)
+        return next((one for one in reversed(list(self._exchanges)) if header in one.request.headers), None)
 
-    def steps_leading_to(self, exchange: WireExchange) -> list[WireExchange]:
-        """What made the state that `exchange` met, as far as it is remembered, and then itself.
+    def reproduce(self, exchange: WireExchange) -> tuple[str, ...]:
+        """Return the commands that reproduce an exchange: the writes that led to it, then the request itself."""
+        return self.render_commands(self.select_steps(exchange))
 
-        That is every successful write to the same conversation; for a list of conversations, of the same end user.
+    def select_steps(self, exchange: WireExchange) -> list[WireExchange]:
+        """Return the logged exchanges that led to the state that `exchange` met, and `exchange` as the last.
+
+        They are the successful writes to the same conversation; for a list of conversations, those of the same end
+        user.
         """
-        subject, end_user = _conversation(exchange), exchange.request.header("x-on-behalf-of")
+        conversation = _conversation_of(exchange)
         steps = []
-        for one in list(self._exchanges):  # Another thread may add to it meanwhile.
-            if one is exchange:
+        for earlier in list(self._exchanges):  # A copy: another thread may add to the log.
+            if earlier is exchange:
                 break
-            if one.request.method == "GET" or one.response is None or one.response.status >= 300:
+            if earlier.request.method == "GET" or earlier.response is None or not earlier.response.is_success:
                 continue
-            if subject is not None:
-                led = _conversation(one) == subject
+            if conversation is not None:
+                is_step = _conversation_of(earlier) == conversation
             else:
-                led = exchange.request.method == "GET" and one.request.header("x-on-behalf-of") == end_user
-            if led:
-                steps.append(one)
-        return [*steps[-_MOST_STEPS:], exchange]
+                is_step = exchange.request.method == "GET" and earlier.end_user == exchange.end_user
+            if is_step:
+                steps.append(earlier)
+        return [*steps[-_MAX_STEPS:], exchange]
 
-    def script(self, exchanges: Sequence[WireExchange]) -> list[str]:
-        """Shell commands that repeat the exchanges, one a line.
+    def render_commands(self, exchanges: Sequence[WireExchange]) -> tuple[str, ...]:
+        """Return shell commands that send the requests again.
 
-        An id that the target made up is read with `jq` from the answer that first had it, so that the commands work
-        again though everything is deleted.
+        An id that the target assigned is read with `jq` from the response that had it first. So the commands also work
+        after everything is deleted.
         """
-        known: dict[str, str] = {}
-        lines = []
-        for place, exchange in enumerate(exchanges):
-            later = "".join(_text(one) for one in exchanges[place + 1 :])
-            new = {
+        variables: dict[str, str] = {}
+        commands: list[str] = []
+        for position, exchange in enumerate(exchanges):
+            later = "".join(_request_text(one) for one in exchanges[position + 1 :])
+            used_later = {
                 value: path
-                for path, value in _ids(exchange)
-                if value not in known and value in later and value not in _text(exchange)
+                for path, value in _response_ids(exchange)
+                if value not in variables and value in later and value not in _request_text(exchange)
             }
-            if not new:
-                lines.append(self._curl(exchange, known, "-i"))
+            if not used_later:
+                commands.append(self._render_command(exchange, variables, "-i"))
                 continue
-            answer = f"answer{len(lines) + 1}"
-            lines.append(f"{answer}=$({self._curl(exchange, known, '-s')})")
-            for value, path in new.items():
-                known[value] = f"id{len(known) + 1}"
-                lines.append(f"{known[value]}=$(jq -r '{path}' <<<\"${answer}\")")
-        return lines
+            response = f"response{len(commands) + 1}"
+            commands.append(f"{response}=$({self._render_command(exchange, variables, '-s')})")
+            for value, path in used_later.items():
+                variables[value] = f"id{len(variables) + 1}"
+                commands.append(f"{variables[value]}=$(jq -r '{path}' <<<\"${response}\")")
+        return tuple(commands)
 
-    def _curl(self, exchange: WireExchange, known: dict[str, str], option: str) -> str:
-        sent = exchange.request
-        headers = [(name, value) for name, value in sent.headers if name != _TEST_CASE]
-        url = self._base_url + sent.target
-        return curl_command(sent.method, url, headers, sent.body, options=[option], variables=known)
+    def _render_command(self, exchange: WireExchange, variables: dict[str, str], option: str) -> str:
+        request = exchange.request
+        headers = [(name, value) for name, value in request.headers if name != _TEST_CASE_HEADER]
+        url = self._origin + request.target
+        return curl_command(request.method, url, headers, request.body, options=[option], variables=variables)
 
 
-def _ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:
-    """The ids in an answer, each with the `jq` path that finds it."""
+def _response_ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:
+    """Yield the ids in a response, each with its `jq` path."""
     body = exchange.response.json if exchange.response else None
     if not isinstance(body, dict):
         return
     data = body.get("data")
     entries: list[tuple[str, Any]] = [(".id", body)]
-    entries += [(f".data[{place}].id", one) for place, one in enumerate(data if isinstance(data, list) else [])]
+    entries += [(f".data[{index}].id", one) for index, one in enumerate(data if isinstance(data, list) else [])]
     for path, entry in entries:
-        found = entry.get("id") if isinstance(entry, dict) else None
-        if isinstance(found, str) and len(found) >= _SHORTEST_ID:
-            yield path, found
+        value = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(value, str) and len(value) >= _MIN_ID_LENGTH:
+            yield path, value
 
 
-def _conversation(exchange: WireExchange) -> str | None:
-    """The conversation that an exchange is about, the one that it made included."""
+def _conversation_of(exchange: WireExchange) -> str | None:
+    """Return the conversation that the request names, or the one that it created."""
     if exchange.match is None:
         return None
-    named = exchange.match.parameters.get("conversation_id")
-    if named is None and exchange.request.method == "POST" and exchange.response is not None:
-        named = exchange.response.id
-    return named
+    conversation = exchange.match.parameters.get("conversation_id")
+    if conversation is None and exchange.request.method == "POST" and exchange.response is not None:
+        conversation = exchange.response.id
+    return conversation
 
 
-def _text(exchange: WireExchange) -> str:
+def _request_text(exchange: WireExchange) -> str:
     return exchange.request.target + exchange.request.body.decode("utf-8", "replace")

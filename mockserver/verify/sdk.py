@@ -1,4 +1,4 @@
-"""What the published MKA1 SDK makes of an answer."""
+"""The published MKA1 SDK as a second opinion on responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import httpx
 
 from mockserver.verify.transport import WireResponse
 
+_MAX_ERROR = 500
 _CALLS: dict[str, Callable[[Any], Any]] = {
     "conversations.create": lambda api: api.create(),
     "conversations.list": lambda api: api.list(),
@@ -22,7 +23,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 class PublishedSdk:
-    """Reads answers as `meetkai-mka1` does.
+    """`meetkai-mka1`, fed with recorded responses.
 
     Raises:
         ImportError: it is not installed.
@@ -31,21 +32,29 @@ class PublishedSdk:
     def __init__(self) -> None:
         from meetkai_mka1 import SDK
 
-        self._reply = WireResponse(200, (), b"")
-        client = httpx.Client(transport=httpx.MockTransport(self._answer), trust_env=False)
+        self._response = WireResponse(200, (), b"")
+        client = httpx.Client(transport=httpx.MockTransport(self._replay), trust_env=False)
         self._sdk = SDK(bearer_auth="key", server_url="http://sdk.invalid", client=client, retry_config=None)
 
-    def complaint(self, operation: str, response: WireResponse) -> str | None:
-        """Why the SDK cannot read an answer with status 200; None where it can, or has no such method."""
+    def parsing_error(self, operation: str, response: WireResponse) -> str | None:
+        """Return why the SDK cannot parse a response with status 200; None if it can, or has no such method."""
         if operation not in _CALLS:
             return None
-        self._reply = response
+        self._response = response
         try:
             _CALLS[operation](self._sdk.llm.conversations)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the user of the SDK would get it
-            return f"{type(error).__name__}: {error}"[:500]
+        except Exception as error:  # noqa: BLE001 - users of the SDK would get any of them
+            return f"{type(error).__name__}: {error}"[:_MAX_ERROR]
         return None
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        headers = [(name, value) for name, value in self._reply.headers if name.lower() == "content-type"]
-        return httpx.Response(self._reply.status, headers=headers, content=self._reply.body, request=request)
+    def _replay(self, request: httpx.Request) -> httpx.Response:
+        headers = [(name, value) for name, value in self._response.headers if name.lower() == "content-type"]
+        return httpx.Response(self._response.status, headers=headers, content=self._response.body, request=request)
+
+
+def load_sdk() -> PublishedSdk | None:
+    """Return the SDK, or None if it is not installed."""
+    try:
+        return PublishedSdk()
+    except ImportError:
+        return None

@@ -1,4 +1,4 @@
-"""A fake to verify, and what lies between it and the run."""
+"""A running fake as the target of a run, with middleware that plants a defect."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,14 +12,15 @@ from starlette.types import ASGIApp
 
 from mockserver import RunningServer, Settings, create_app, run_server
 from mockserver.verify import run as run_module
+from mockserver.verify.options import Options
+from mockserver.verify.phases import Progress
 from mockserver.verify.report.model import Report
-from mockserver.verify.run import Options, verify
 
 KEYS = ("verify-key-number-1", "verify-key-number-2")
 
 
-class Quiet:
-    """Hears how far a run is, and says nothing."""
+class NoProgress:
+    """A progress display that shows nothing."""
 
     def begin(self, phase: str, total: int | None) -> None: ...
 
@@ -29,8 +30,8 @@ class Quiet:
 
 
 @dataclass
-class Gateway:
-    """A running fake, to be verified."""
+class VerifiedFake:
+    """A running fake that is the target of runs."""
 
     server: RunningServer
 
@@ -38,40 +39,40 @@ class Gateway:
     def url(self) -> str:
         return self.server.url
 
-    def verify(self, progress: Any = None, **options: Any) -> Report:
+    def verify(self, progress: Progress | None = None, **options: Any) -> Report:
         options = {"api_key": KEYS[0], "second_key": KEYS[1], "phases": ("behaviours",), **options}
-        return verify(Options(self.url, **options), progress or Quiet())
+        return run_module.verify(Options(self.url, **options), progress or NoProgress())
 
-    def left(self) -> list[str]:
-        """The conversations that are there, whoever they belong to."""
+    def remaining_conversations(self) -> list[str]:
+        """Return the conversations of all owners."""
         state = httpx.get(f"{self.url}/_mock/state").json()
         return [one["id"] for one in state["conversations"] if one.get("deleted_at") is None]
 
-    def requests(self) -> int:
-        """How many requests of the API there were."""
-        exchanges = httpx.get(f"{self.url}/_mock/requests?limit=10000").json()
-        assert exchanges["dropped"] == 0
-        return len(exchanges["data"])
+    def count_requests(self) -> int:
+        """Return the number of requests to the API."""
+        journal = httpx.get(f"{self.url}/_mock/requests?limit=10000").json()
+        assert journal["dropped"] == 0
+        return len(journal["data"])
 
 
 @pytest.fixture
-def scenarios_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Runs have no other scenarios than those of these themes."""
+def select_scenarios(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that limits runs to the scenarios of these modules."""
 
-    def only(*themes: ModuleType) -> None:
-        chosen = [scenario for theme in themes for scenario in theme.scenario]
-        monkeypatch.setattr(run_module, "all_scenarios", lambda: chosen)
+    def select(*modules: ModuleType) -> None:
+        scenarios = [scenario for module in modules for scenario in module.scenario]
+        monkeypatch.setattr(run_module, "all_scenarios", lambda: scenarios)
 
-    return only
+    return select
 
 
 @pytest.fixture
-def gateway() -> Iterator[Callable[..., Gateway]]:
-    """Starts a fake with these settings, with something in front of it if need be."""
+def start_fake() -> Iterator[Callable[..., VerifiedFake]]:
+    """A function that starts a fake with these settings, behind middleware if given."""
     with ExitStack() as stack:
 
-        def start(in_front: Callable[[ASGIApp], ASGIApp] = lambda app: app, **settings: Any) -> Gateway:
+        def start(middleware: Callable[[ASGIApp], ASGIApp] = lambda app: app, **settings: Any) -> VerifiedFake:
             app = create_app(Settings(**{"api_keys": KEYS, **settings}))
-            return Gateway(stack.enter_context(run_server(in_front(app))))
+            return VerifiedFake(stack.enter_context(run_server(middleware(app))))
 
         yield start

@@ -1,4 +1,4 @@
-"""The command, as a person types it."""
+"""The `verify` command: usage errors, output, exit codes, signals."""
 
 import json
 import os
@@ -19,8 +19,6 @@ from mockserver.conformance.scenarios import conversation_lists, conversations
 from .conftest import KEYS
 from .test_run import SaysPage
 
-QUICK = ("--phases", "behaviours", "--repeat", "conversations.delete.twice-is-404")
-
 
 def run(*arguments: str, **environment: str):
     return CliRunner().invoke(main, ["verify", *arguments], env={"MKA1_API_KEY": None, **environment})
@@ -38,7 +36,7 @@ def run(*arguments: str, **environment: str):
         (("http://127.0.0.1:1", "--no-api-key", "--report-dir", "/dev/null/x"), "cannot write reports to"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_to_do(arguments, problem) -> None:
+def test_a_usage_error_is_one_line_with_a_hint(arguments, problem) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("mockserver: ")
@@ -46,9 +44,9 @@ def test_a_mistake_is_one_line_that_says_what_to_do(arguments, problem) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_clean_run_says_so_and_writes_its_reports(gateway, scenarios_of, tmp_path) -> None:
-    scenarios_of(conversations)
-    result = run(gateway().url, "--phases", "behaviours", "--report-dir", str(tmp_path), MKA1_API_KEY=KEYS[0])
+def test_a_run_without_deviations_exits_with_0_and_writes_its_reports(start_fake, select_scenarios, tmp_path) -> None:
+    select_scenarios(conversations)
+    result = run(start_fake().url, "--phases", "behaviours", "--report-dir", str(tmp_path), MKA1_API_KEY=KEYS[0])
     assert result.exit_code == 0, result.output
     assert "conforms, as far as it was checked." in result.stdout
     assert json.loads((tmp_path / "report.json").read_text())["deviations"] == []
@@ -59,9 +57,9 @@ def test_a_clean_run_says_so_and_writes_its_reports(gateway, scenarios_of, tmp_p
         assert KEYS[0] not in output
 
 
-def test_a_violation_is_told_and_its_own_command_repeats_it(gateway, scenarios_of) -> None:
-    scenarios_of(conversation_lists)
-    target = gateway(SaysPage)
+def test_a_violation_exits_with_1_and_its_command_reproduces_it(start_fake, select_scenarios) -> None:
+    select_scenarios(conversation_lists)
+    target = start_fake(SaysPage)
     result = run(target.url, "--phases", "behaviours", "--seed", "3", MKA1_API_KEY=KEYS[0])
     assert result.exit_code == 1
     assert "does not conform" in result.stdout
@@ -69,29 +67,28 @@ def test_a_violation_is_told_and_its_own_command_repeats_it(gateway, scenarios_o
     again = run(*command.split()[1:], MKA1_API_KEY=KEYS[0])
     assert again.exit_code == 1
     assert "ConversationListObject/object was reproduced (violates)." in again.stdout
-    fixed = run(gateway().url, *command.split()[2:], MKA1_API_KEY=KEYS[0])
+    fixed = run(start_fake().url, *command.split()[2:], MKA1_API_KEY=KEYS[0])
     assert fixed.exit_code == 0
     assert "ConversationListObject/object was not reproduced." in fixed.stdout
 
 
-def test_a_baseline_makes_a_known_violation_acceptable(gateway, scenarios_of, tmp_path) -> None:
-    scenarios_of(conversations, conversation_lists)
+def test_a_baseline_accepts_a_known_violation(start_fake, select_scenarios, tmp_path) -> None:
+    select_scenarios(conversations, conversation_lists)
     baseline = tmp_path / "baseline.yaml"
     baseline.write_text(
         "- {case: ConversationListObject/object, reason: old, evidence: seen, expires: '2999-12-31'}\n"
         "- {case: conversations.delete.twice-is-404, reason: old, evidence: seen, expires: '2999-12-31'}\n"
     )
-    arguments = (gateway(SaysPage).url, "--phases", "behaviours", "--baseline", str(baseline))
+    arguments = (start_fake(SaysPage).url, "--phases", "behaviours", "--baseline", str(baseline))
     result = run(*arguments, MKA1_API_KEY=KEYS[0])
     assert "conversations.delete.twice-is-404  no longer occurs; remove the entry" in result.stdout
     assert "old (seen; until 2999-12-31)" in result.stdout
-    others = re.findall(r"^\d+\. (\S+)$", result.stdout, re.M)
-    assert "ConversationListObject/object" in others
+    assert "ConversationListObject/object" in re.findall(r"^\d+\. (\S+)$", result.stdout, re.M)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_with_its_clean_up(gateway, number: int) -> None:
-    target = gateway()
+def test_a_signal_ends_the_run_with_its_cleanup(start_fake, number: int) -> None:
+    target = start_fake()
     process = subprocess.Popen(
         [sys.executable, "-m", "mockserver", "verify", target.url, "--rate-limit", "100/s"],
         env={**os.environ, "MKA1_API_KEY": KEYS[0]},
@@ -100,17 +97,17 @@ def test_a_signal_ends_the_run_with_its_clean_up(gateway, number: int) -> None:
         text=True,
     )
     deadline = time.monotonic() + 30
-    while target.requests() < 100 and time.monotonic() < deadline:
+    while target.count_requests() < 100 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 2, stderr
     assert "The run did not finish" in stdout
     assert "Traceback" not in stderr
-    assert target.left() == []
+    assert target.remaining_conversations() == []
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.console", None)
     monkeypatch.delitem(sys.modules, "mockserver.verify.command", raising=False)
     monkeypatch.delattr(mockserver.verify, "command", raising=False)

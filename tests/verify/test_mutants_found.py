@@ -17,18 +17,18 @@ FIRST = [name for name in FIRST if name]  # The family of headers breaks the doc
 
 
 @pytest.mark.parametrize("name", FIRST)
-def test_the_mutant_is_found(gateway, name: str) -> None:
+def test_the_mutant_is_found(start_fake, name: str) -> None:
     mutant = MUTANTS[name]
     behaviour = published_behaviours(mutant)[0]
-    target = gateway(lambda app: MutatedApp(app, mutant))
+    target = start_fake(lambda app: MutatedApp(app, mutant))
     report = target.verify(repeat=behaviour)
     assert behaviour in [deviation.case for deviation in report.of("violates")], report.deviations
     assert "unchecked" not in [row.verdict for row in report.behaviours if row.id == behaviour]
 
 
 @pytest.mark.parametrize("name", FIRST)
-def test_without_the_mutant_the_behaviour_holds(gateway, name: str) -> None:
+def test_without_the_mutant_the_behaviour_holds(start_fake, name: str) -> None:
     behaviour = published_behaviours(MUTANTS[name])[0]
-    report = gateway(lambda app: MutatedApp(app, None)).verify(repeat=behaviour)
+    report = start_fake(lambda app: MutatedApp(app, None)).verify(repeat=behaviour)
     assert [row.verdict for row in report.behaviours if row.id == behaviour] == ["conforms"]
     assert report.deviations == ()

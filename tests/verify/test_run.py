@@ -1,10 +1,11 @@
-"""Whole runs: what comes out, what is left behind, and what a run keeps to, however it ends."""
+"""Whole runs against a fake: verdicts, cleanup, limits, interrupts."""
 
 import json
 import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,16 +19,26 @@ from mockserver.errors import UsageError
 from mockserver.settings import parse_rate
 from mockserver.verify import run as run_module
 from mockserver.verify import transport as transport_module
-from mockserver.verify.report.model import PHASES, Reason, Report, StopReason
-from mockserver.verify.report.text import reason_text
+from mockserver.verify.options import Options
+from mockserver.verify.report.model import (
+    PHASES,
+    BehaviourRow,
+    Deviation,
+    Reason,
+    Report,
+    StopReason,
+    UncheckedReason,
+)
 from mockserver.verify.report.writers import write_reports
 from mockserver.verify.transport import Limits
 from tests.support.middleware import ApiMiddleware
 
-from .conftest import KEYS, Gateway, Quiet
+from .conftest import KEYS, NoProgress, VerifiedFake
 
-Start = Callable[..., Gateway]
-Themes = Callable[..., None]
+StartFake = Callable[..., VerifiedFake]
+SelectScenarios = Callable[..., None]
+
+ONE_BEHAVIOUR = "conversations.delete.twice-is-404"
 
 
 def cases(report: Report, verdict: str = "violates") -> list[str]:
@@ -38,42 +49,58 @@ def states(report: Report) -> dict[str, str]:
     return {row.phase: row.state for row in report.phases}
 
 
-def verdict_of(report: Report, behaviour: str) -> tuple[str, str]:
-    return next((row.verdict, reason_text(row.why)) for row in report.behaviours if row.id == behaviour)
+def row_of(report: Report, behaviour: str) -> BehaviourRow:
+    return next(row for row in report.behaviours if row.id == behaviour)
 
 
-# -- A sound target --------------------------------------------------------------------------------------------
+def verdict_of(report: Report, behaviour: str) -> str:
+    return row_of(report, behaviour).verdict
 
 
-def test_the_fake_conforms_and_is_left_as_it_was(gateway: Start) -> None:
-    """In all phases but coverage, whose 5,000 requests are made by `make mutants` and, for one operation, below."""
+def deviation_of(report: Report, case: str) -> Deviation:
+    return next(deviation for deviation in report.deviations if deviation.case == case)
+
+
+def assert_all_requests_counted(target: VerifiedFake, report: Report) -> None:
+    """Fail unless all requests went through the transport; one probe of Schemathesis is not HTTP for the server."""
+    assert 0 <= report.requests - target.count_requests() <= 1
+
+
+# -- A target that conforms ------------------------------------------------------------------------------------
+
+
+def test_the_fake_conforms_and_every_request_is_counted_and_cleaned_up(start_fake: StartFake) -> None:
+    """All phases but coverage, whose 5,000 requests are left to `make mutants` and to the next test."""
     phases = tuple(phase for phase in PHASES if phase != "coverage")
-    target = gateway()
+    target = start_fake()
     report = target.verify(phases=phases, seed=7, max_examples=10)
     assert report.deviations == ()
     assert states(report) == dict.fromkeys(phases, "done")
     assert report.exit_code == 0
-    assert (report.left_over, target.left()) == ((), [])
+    assert (report.left_over, target.remaining_conversations()) == ((), [])
+    assert_all_requests_counted(target, report)
     for row in report.operations:
         assert row.cells["examples"].verdict == "conforms", row
         assert row.cells["examples"].responses > 1, row
 
 
-def test_the_fake_conforms_at_every_limit_of_an_operation(gateway: Start) -> None:
-    report = gateway().verify(phases=("coverage",), repeat="conversations.items.list/200")
+def test_one_operation_conforms_in_the_coverage_phase(start_fake: StartFake) -> None:
+    report = start_fake().verify(phases=("coverage",), repeat="conversations.items.list/200")
     assert (report.deviations, states(report)) == ((), {"coverage": "done"})
     responses = {row.id: row.cells["coverage"].responses for row in report.operations}
     assert responses["conversations.items.list"] > 50
     assert responses["conversations.update"] == 0
 
 
-def test_what_cannot_be_checked_is_said_with_its_reason(gateway: Start) -> None:
-    report = gateway().verify(second_key=None)
-    assert verdict_of(report, "tenancy.keys-are-apart") == ("unchecked", "needs an API key of a second account")
-    assert verdict_of(report, "rate-limit.counts-per-key")[0] == "unchecked"
-    assert verdict_of(report, "tenancy.empty-end-user-is-none")[0] == "unchecked"
-    report = gateway().verify(may_act_for_the_account=True, repeat="tenancy.empty-end-user-is-none")
-    assert verdict_of(report, "tenancy.empty-end-user-is-none") == ("conforms", "")
+def test_an_unchecked_behaviour_has_a_reason(start_fake: StartFake) -> None:
+    report = start_fake().verify(second_key=None)
+    why = row_of(report, "tenancy.keys-are-apart").why
+    assert why is not None
+    assert (why.code, "second account" in why.detail) == (UncheckedReason.SCENARIO, True)
+    assert verdict_of(report, "rate-limit.counts-per-key") == "unchecked"
+    assert verdict_of(report, "tenancy.empty-end-user-is-none") == "unchecked"
+    report = start_fake().verify(may_act_for_account=True, repeat="tenancy.empty-end-user-is-none")
+    assert verdict_of(report, "tenancy.empty-end-user-is-none") == "conforms"
 
 
 class UnderV1(ApiMiddleware):
@@ -82,117 +109,124 @@ class UnderV1(ApiMiddleware):
         return scope | {"raw_path": path, "path": scope["path"].replace("/v1", "/api/v1/llm", 1)}
 
 
-def test_a_target_may_lie_under_another_prefix(gateway: Start) -> None:
-    report = gateway(UnderV1).verify(prefix="/v1", phases=("examples",))
+def test_the_api_may_have_another_prefix(start_fake: StartFake) -> None:
+    report = start_fake(UnderV1).verify(prefix="/v1", phases=("examples",))
     assert report.deviations == ()
     assert report.target.endswith("/v1")
     assert {row.cells["examples"].verdict for row in report.operations} == {"conforms"}
 
 
 class WithoutKeys(ApiMiddleware):
-    """Wants no key: whoever sends none is the first one."""
+    """Needs no key: all requests are for the first account."""
 
     def change_request(self, scope: Scope) -> Scope:
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
 
 
-def test_a_target_that_wants_no_key_is_not_asked_about_keys(gateway: Start) -> None:
-    report = gateway(WithoutKeys).verify(api_key=None, second_key=None)
+def test_without_a_key_nothing_about_keys_is_checked(start_fake: StartFake) -> None:
+    target = start_fake(WithoutKeys)
+    report = target.verify(api_key=None, second_key=None)
     assert report.deviations == ()
-    assert verdict_of(report, "auth.missing-key-is-refused") == ("unchecked", "the run has no API key")
-    report = gateway(WithoutKeys).verify(api_key=None, second_key=None, phases=("examples",))
+    assert verdict_of(report, "auth.missing-key-is-refused") == "unchecked"
+    report = target.verify(api_key=None, second_key=None, phases=("examples",))
     assert report.deviations == ()
     assert "ignored_auth" in {off.check for off in report.checks_off}
 
 
-# -- Nothing but its own ---------------------------------------------------------------------------------------
+def test_every_check_that_is_off_has_a_reason(start_fake: StartFake) -> None:
+    report = start_fake().verify(phases=("examples",), limits=Limits(max_requests=20))
+    off = {check.check: check for check in report.checks_off}
+    assert {"positive_data_acceptance", "negative_data_rejection", "use_after_free"} <= off.keys()
+    assert off["use_after_free"].operations == ("conversations.items.list", "conversations.items.retrieve")
+    assert all(check.reason for check in report.checks_off)
 
 
-class ForOneEndUser(ApiMiddleware):
-    """Forgets on whose behalf a request is made, so that everybody sees everything."""
+# -- Cleanup ---------------------------------------------------------------------------------------------------
+
+
+class SharedByEndUsers(ApiMiddleware):
+    """Ignores the end user, so that all end users share their conversations."""
 
     def change_request(self, scope: Scope) -> Scope:
         return scope | {"headers": [pair for pair in scope["headers"] if pair[0] != b"x-on-behalf-of"]}
 
 
-def test_the_conversations_of_others_are_left_alone_even_where_they_are_shown(
-    gateway: Start, scenarios_of: Themes
+def test_conversations_of_other_callers_are_left_alone(
+    start_fake: StartFake, select_scenarios: SelectScenarios
 ) -> None:
-    scenarios_of(tenancy)
-    target = gateway(ForOneEndUser)
+    select_scenarios(tenancy)
+    target = start_fake(SharedByEndUsers)
     headers = {"Authorization": f"Bearer {KEYS[0]}", "X-On-Behalf-Of": "somebody-else"}
-    theirs = httpx.post(f"{target.url}/api/v1/llm/conversations", json={}, headers=headers).json()["id"]
+    foreign = httpx.post(f"{target.url}{PREFIX}/conversations", json={}, headers=headers).json()["id"]
     report = target.verify()
     assert "tenancy.end-users-are-apart" in cases(report)
-    assert target.left() == [theirs]
-    assert any("that it did not make; they were left alone" in note for note in report.notes)
+    assert target.remaining_conversations() == [foreign]
+    assert any("left alone" in note for note in report.notes)
 
 
-class LosesTheFirstAnswer(ApiMiddleware):
-    """Makes a conversation and does not say so, once."""
+class LosesTheFirstResponse(ApiMiddleware):
+    """Creates a conversation without a readable response, once."""
 
     is_lost = False
 
     def change_message(self, scope: Scope, message: Message) -> Message:
-        lost = scope["method"] == "POST" and scope["path"].endswith("/conversations") and not type(self).is_lost
-        if lost and message["type"] == "http.response.body":
+        creates = scope["method"] == "POST" and scope["path"].endswith("/conversations")
+        if creates and not type(self).is_lost and message["type"] == "http.response.body":
             type(self).is_lost = True
             return message | {"body": b"x" * len(message["body"])}
         return message
 
 
-def test_what_was_made_without_an_answer_is_found_and_deleted(gateway: Start, scenarios_of: Themes) -> None:
-    scenarios_of(conversations)
-    target = gateway(LosesTheFirstAnswer)
+def test_a_conversation_without_a_response_is_found_and_deleted(
+    start_fake: StartFake, select_scenarios: SelectScenarios
+) -> None:
+    select_scenarios(conversations)
+    target = start_fake(LosesTheFirstResponse)
     report = target.verify()
-    assert LosesTheFirstAnswer.is_lost
-    assert (target.left(), report.left_over) == ([], ())
+    assert LosesTheFirstResponse.is_lost
+    assert (target.remaining_conversations(), report.left_over) == ([], ())
 
 
 class DeletesNothing(ApiMiddleware):
-    """ResponseChecks as if it did."""
+    """Answers every DELETE of a conversation as if it were a GET."""
 
     def change_request(self, scope: Scope) -> Scope:
         is_whole = scope["method"] == "DELETE" and scope["path"].count("/") == 5
         return scope | {"method": "GET"} if is_whole else scope
 
-    def change_message(self, scope: Scope, message: Message) -> Message:
-        return message
 
-
-def test_what_cannot_be_deleted_is_listed(gateway: Start, scenarios_of: Themes) -> None:
-    scenarios_of(conversations)
-    target = gateway(DeletesNothing)
+def test_a_conversation_that_cannot_be_deleted_is_reported(
+    start_fake: StartFake, select_scenarios: SelectScenarios
+) -> None:
+    select_scenarios(conversations)
+    target = start_fake(DeletesNothing)
     report = target.verify()
-    assert sorted(one.conversation for one in report.left_over) == sorted(target.left())
-    assert {one.why for one in report.left_over} == {"is listed though it was deleted"}
+    assert sorted(one.conversation for one in report.left_over) == sorted(target.remaining_conversations())
+    assert {one.why for one in report.left_over} == {"is still listed after its deletion"}
 
 
 # -- Limits ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("most", [30, 150])
-def test_no_more_requests_than_allowed_are_made_and_all_is_cleaned_up(gateway: Start, most: int) -> None:
-    target = gateway()
-    report = target.verify(limits=Limits(max_requests=most), phases=("behaviours", "examples"))
-    assert target.requests() == report.requests <= most
-    assert (target.left(), report.left_over) == ([], ())
-    assert states(report) == {"behaviours": "stopped", "examples": "skipped"}
-    assert report.exit_code == 0
-    assert any(row.why == Reason(StopReason.MAX_REQUESTS) for row in report.behaviours)
+@pytest.mark.parametrize(
+    ("limit", "phases"),
+    [(30, ("behaviours", "examples")), (150, ("behaviours", "examples")), (80, ("examples", "coverage"))],
+)
+def test_the_request_limit_includes_the_cleanup(start_fake: StartFake, limit: int, phases: Any) -> None:
+    target = start_fake()
+    report = target.verify(limits=Limits(max_requests=limit), phases=phases)
+    assert_all_requests_counted(target, report)
+    assert report.requests <= limit
+    assert (target.remaining_conversations(), report.left_over, report.exit_code) == ([], (), 0)
+    assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
+    assert {row.why for row in report.phases} == {Reason(StopReason.MAX_REQUESTS)}
+    if "behaviours" in phases:
+        assert Reason(StopReason.MAX_REQUESTS) in {row.why for row in report.behaviours}
 
 
-def test_examples_stop_at_the_limit_too(gateway: Start) -> None:
-    target = gateway()
-    report = target.verify(limits=Limits(max_requests=80), phases=("examples", "coverage"))
-    assert target.requests() <= 80
-    assert (target.left(), report.exit_code) == ([], 0)
-    assert states(report) == {"examples": "stopped", "coverage": "skipped"}
-
-
-class Idle:
-    """Time that passes only while somebody waits."""
+class FakeTime:
+    """Time that passes only in `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -205,54 +239,54 @@ class Idle:
 
 
 @pytest.fixture
-def idle(monkeypatch: pytest.MonkeyPatch) -> Idle:
-    """The time by which a run is paced."""
-    time = Idle()
-    monkeypatch.setattr(transport_module, "time", time)
-    return time
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """The time of the transport."""
+    fake_time = FakeTime()
+    monkeypatch.setattr(transport_module, "time", fake_time)
+    return fake_time
 
 
-def test_no_more_time_than_allowed_is_taken(gateway: Start, idle: Idle) -> None:
-    target = gateway()
+def test_the_time_limit_includes_the_paced_cleanup(start_fake: StartFake, fake_time: FakeTime) -> None:
+    target = start_fake()
     report = target.verify(limits=Limits(rate=parse_rate("40/s"), seconds=2))
-    assert 1002 - 4 / 40 < idle.now <= 1002, "the clean-up is paced, too"
+    assert 1002 - 4 / 40 < fake_time.now <= 1002
     assert states(report) == {"behaviours": "stopped"}
-    assert target.left() == []
+    assert target.remaining_conversations() == []
 
 
-def test_the_rate_is_kept(gateway: Start, idle: Idle) -> None:
-    target = gateway()
+def test_requests_are_spaced_evenly(start_fake: StartFake, fake_time: FakeTime) -> None:
+    target = start_fake()
     target.verify(limits=Limits(rate=parse_rate("50/s"), max_requests=40))
-    assert idle.now - 1000 == pytest.approx((target.requests() - 1) / 50)
+    assert fake_time.now - 1000 == pytest.approx((target.count_requests() - 1) / 50)
 
 
-def test_a_429_is_waited_out(gateway: Start) -> None:
-    target = gateway(rate_limits=("60/s",))
-    report = target.verify(repeat="conversations.list.gives-20-at-a-time", second_key=None)
+def test_a_429_is_retried_after_the_wait_that_it_names(start_fake: StartFake) -> None:
+    behaviour = "conversations.list.gives-20-at-a-time"
+    report = start_fake(rate_limits=("60/s",)).verify(repeat=behaviour, second_key=None)
     assert report.deviations == ()
-    assert verdict_of(report, "conversations.list.gives-20-at-a-time") == ("conforms", "")
+    assert verdict_of(report, behaviour) == "conforms"
 
 
-# -- Ends ------------------------------------------------------------------------------------------------------
+# -- Interrupts and crashes ------------------------------------------------------------------------------------
 
 
-class InterruptedAt(Quiet):
-    """Somebody presses Ctrl-C when the run comes to this step."""
+class InterruptAt(NoProgress):
+    """Ctrl-C at a step of the run."""
 
     def __init__(self, step: int) -> None:
-        self._left = step
+        self._steps_left = step
 
     def advance(self, requests: int, label: str) -> None:
-        self._left -= 1
-        if self._left == 0:
+        self._steps_left -= 1
+        if self._steps_left == 0:
             raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("phases", "step"), [(("behaviours", "examples"), 20), (("examples", "coverage"), 8)])
-def test_an_interrupted_run_cleans_up_and_reports(gateway: Start, phases: Any, step: int) -> None:
-    target = gateway()
-    report = target.verify(InterruptedAt(step), phases=phases)
-    assert target.left() == []
+def test_an_interrupted_run_cleans_up_and_reports(start_fake: StartFake, phases: Any, step: int) -> None:
+    target = start_fake()
+    report = target.verify(InterruptAt(step), phases=phases)
+    assert target.remaining_conversations() == []
     assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
     assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
     assert report.exit_code == 2
@@ -261,63 +295,64 @@ def test_an_interrupted_run_cleans_up_and_reports(gateway: Start, phases: Any, s
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_within_a_request_leaves_nothing_behind(gateway: Start, number: int, times: int) -> None:
-    class SignalsOnceItIsMade(ApiMiddleware):
-        made = 0
+def test_a_signal_within_a_create_request_leaves_nothing_behind(
+    start_fake: StartFake, number: int, times: int
+) -> None:
+    class SignalsAtTheFifthCreate(ApiMiddleware):
+        created = 0
 
         def change_message(self, scope: Scope, message: Message) -> Message:
             if (scope["method"], scope["path"]) == ("POST", f"{PREFIX}/conversations") and "status" in message:
-                self.made += 1
-                for _ in range(times if self.made == 5 else 0):
+                self.created += 1
+                for _ in range(times if self.created == 5 else 0):
                     os.kill(os.getpid(), number)
                     time.sleep(0.2)
             return message
 
-    target = gateway(SignalsOnceItIsMade)
+    target = start_fake(SignalsAtTheFifthCreate)
     report = target.verify()
-    assert target.left() == []
+    assert target.remaining_conversations() == []
     assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
 
 
-def test_a_phase_that_crashes_stops_neither_the_others_nor_the_clean_up(
-    gateway: Start, monkeypatch: pytest.MonkeyPatch
+def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(
+    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*arguments: object) -> None:
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr(run_module.Behaviours, "run", crash)
-    target = gateway()
+    monkeypatch.setattr(run_module.BehaviourChecks, "run", crash)
+    target = start_fake()
     report = target.verify(phases=("behaviours", "examples"))
     assert states(report) == {"behaviours": "crashed", "examples": "done"}
-    assert "RuntimeError: no such luck" in reason_text(report.phases[0].why)
-    assert (report.exit_code, target.left()) == (2, [])
+    why = report.phases[0].why
+    assert why is not None
+    assert (why.code, "RuntimeError: no such luck" in why.detail) == (UncheckedReason.CRASHED, True)
+    assert (report.exit_code, target.remaining_conversations()) == (2, [])
 
 
-# -- Before anything is made -----------------------------------------------------------------------------------
+# -- Preflight -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"api_key": "wrong"}, "refuses the API key"),
-        ({"api_key": None}, "wants an API key"),
-        ({"prefix": "/v2"}, "does the API lie under another --prefix"),
+        ({"api_key": "wrong"}, "rejects the API key"),
+        ({"api_key": None}, "requires an API key"),
+        ({"prefix": "/v2"}, "another --prefix"),
         ({"repeat": "nonsense"}, "there is no case 'nonsense'"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_made(gateway: Start, options: Any, problem: str) -> None:
-    target = gateway()
+def test_a_usage_error_is_raised_before_anything_is_created(start_fake: StartFake, options: Any, problem: str) -> None:
+    target = start_fake()
     with pytest.raises(UsageError, match=problem):
         target.verify(**options)
-    assert target.left() == []
+    assert target.remaining_conversations() == []
 
 
-def test_nobody_at_home() -> None:
+def test_a_target_that_does_not_respond_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="cannot be called"):
-        run_module.verify(run_module.Options("http://127.0.0.1:1", "key"), Quiet())
-
-
-# -- What a target may do --------------------------------------------------------------------------------------
+        run_module.verify(Options("http://127.0.0.1:1", "key"), NoProgress())
 
 
 class WithoutList(ApiMiddleware):
@@ -328,21 +363,22 @@ class WithoutList(ApiMiddleware):
         return scope | {"method": "PATCH"} if is_list else scope
 
 
-def test_a_missing_operation_is_told_once(gateway: Start, scenarios_of: Themes) -> None:
-    scenarios_of(conversations, conversation_lists)
-    target = gateway(WithoutList)
+def test_a_missing_operation_is_one_deviation(start_fake: StartFake, select_scenarios: SelectScenarios) -> None:
+    select_scenarios(conversations, conversation_lists)
+    target = start_fake(WithoutList)
     report = target.verify()
     assert cases(report) == ["conversations.list/missing"]
-    assert verdict_of(report, "conversations.list.gives-20-at-a-time") == (
-        "unchecked",
-        "blocked by conversations.list/missing",
-    )
-    assert target.left() == []
+    row = row_of(report, "conversations.list.gives-20-at-a-time")
+    assert (row.verdict, row.why) == ("unchecked", Reason(UncheckedReason.BLOCKED, "conversations.list/missing"))
+    assert target.remaining_conversations() == []
     assert any("no list of conversations" in note for note in report.notes)
 
 
-class Echoes(ApiMiddleware):
-    """Sends the key back in every answer, and in its own words when something is wrong."""
+# -- Deviations ------------------------------------------------------------------------------------------------
+
+
+class EchoesKeys(ApiMiddleware):
+    """Sends the keys back in headers, fields and errors."""
 
     def change_message(self, scope: Scope, message: Message) -> Message:
         if message["type"] == "http.response.start":
@@ -352,8 +388,8 @@ class Echoes(ApiMiddleware):
         return message | {"body": body.replace(b'"code":', f'"sent":"Bearer {KEYS[1]}","code":'.encode())}
 
 
-def test_a_key_that_the_target_sends_back_is_in_no_report(gateway: Start, tmp_path: Any) -> None:
-    report = gateway(Echoes).verify(phases=("examples",))
+def test_a_key_that_the_target_echoes_is_in_no_report(start_fake: StartFake, tmp_path: Path) -> None:
+    report = start_fake(EchoesKeys).verify(phases=("examples",))
     assert "conversations.create/200/body/key" in cases(report, "drift")
     write_reports(report, tmp_path, lambda case, phase: f"mockserver verify --repeat {case}")
     for path in tmp_path.iterdir():
@@ -362,65 +398,73 @@ def test_a_key_that_the_target_sends_back_is_in_no_report(gateway: Start, tmp_pa
         assert not [key for key in KEYS if key in text], path
 
 
-class Fails(ApiMiddleware):
-    """Fails over every retrieval."""
+class FailsToRetrieve(ApiMiddleware):
+    """Answers every retrieval of a conversation with 500."""
 
     def change_message(self, scope: Scope, message: Message) -> Message:
         crashes = scope["method"] == "GET" and scope["path"].count("/") == 5 and message.get("status") == 200
         return message | {"status": 500} if crashes else message
 
 
-def test_one_cause_is_one_deviation_of_behaviour(gateway: Start, scenarios_of: Themes) -> None:
-    scenarios_of(conversations, metadata)
-    report = gateway(Fails).verify()
+class RejectsMetadata(ApiMiddleware):
+    """Answers every update with one and the same 400."""
+
+    def change_message(self, scope: Scope, message: Message) -> Message:
+        is_update = scope["method"] == "POST" and scope["path"].count("/") == 5
+        return message | {"status": 400} if is_update and message.get("status") == 200 else message
+
+
+@pytest.mark.parametrize(
+    ("middleware", "blocked"),
+    [
+        (FailsToRetrieve, "conversations.retrieve.answers-what-create-answered"),
+        (RejectsMetadata, "conversations.update.answers-with-the-new-metadata"),
+    ],
+)
+def test_behaviours_that_fail_for_one_cause_are_one_deviation(
+    start_fake: StartFake, select_scenarios: SelectScenarios, middleware: type[ApiMiddleware], blocked: str
+) -> None:
+    select_scenarios(conversations, metadata)
+    report = start_fake(middleware).verify()
+    first = next(one for one in report.deviations if one.blocks)
+    assert blocked in [first.case, *first.blocks]
+    assert row_of(report, first.blocks[0]).why == Reason(UncheckedReason.BLOCKED, first.case)
     behaviours = {row.id for row in report.behaviours}
-    told = [deviation for deviation in report.deviations if deviation.case in behaviours]
-    assert len([one for one in told if one.expected.endswith(": 200")]) == 1
-    first = next(one for one in told if one.blocks)
-    assert "conversations.retrieve.answers-what-create-answered" in [first.case, *first.blocks]
-    assert "conversations.retrieve/500" in cases(report)
-
-
-# -- Again -----------------------------------------------------------------------------------------------------
+    assert len([one for one in report.deviations if one.case in behaviours and one.expected.endswith(": 200")]) == 1
 
 
 class SaysPage(ApiMiddleware):
+    """Answers with the object `page` instead of `list`."""
+
     def change_message(self, scope: Scope, message: Message) -> Message:
         if "body" not in message:
             return message
         return message | {"body": message["body"].replace(b'"object":"list"', b'"object":"page"')}
 
 
-def test_a_case_is_looked_for_again_and_nothing_more(gateway: Start, scenarios_of: Themes) -> None:
-    scenarios_of(conversations, conversation_lists)
-    target = gateway(SaysPage)
+def test_a_case_is_reproduced_with_few_requests(start_fake: StartFake, select_scenarios: SelectScenarios) -> None:
+    select_scenarios(conversations, conversation_lists)
+    case, target = "ConversationListObject/object", start_fake(SaysPage)
     report = target.verify()
-    found = next(one for one in report.deviations if one.case == "ConversationListObject/object")
+    found = deviation_of(report, case)
     assert found.suspect == "target"
-    assert "cannot read the answer either" in found.reason
-    again = target.verify(phases=(found.phases[0],), repeat=found.case)
-    assert found.case in cases(again)
+    assert "cannot parse the response either" in found.reason
+    again = target.verify(phases=(found.phases[0],), repeat=case)
+    assert case in cases(again)
+    assert again.phases[0].why == Reason(StopReason.CASE_REPRODUCED)
     assert again.requests < report.requests / 5
-    assert cases(gateway().verify(phases=("behaviours",), repeat=found.case)) == []
+    assert cases(start_fake().verify(repeat=case)) == []
 
 
-def test_a_behaviour_is_looked_for_with_its_own_scenarios(gateway: Start) -> None:
-    report = gateway().verify(phases=PHASES, repeat="conversations.delete.twice-is-404")
-    assert verdict_of(report, "conversations.delete.twice-is-404") == ("conforms", "")
+def test_a_behaviour_is_reproduced_by_its_own_scenarios(start_fake: StartFake) -> None:
+    report = start_fake().verify(phases=PHASES, repeat=ONE_BEHAVIOUR, include_responses=True)
+    assert verdict_of(report, ONE_BEHAVIOUR) == "conforms"
     assert states(report) == {"behaviours": "done"}
     assert report.requests < 40
-
-
-def test_asking_for_what_is_not_described_is_answered(gateway: Start) -> None:
-    report = gateway().verify(include_responses=True, repeat="conversations.delete.twice-is-404")
     assert any("no operation of the Responses resource yet" in note for note in report.notes)
-
-
-def test_every_scenario_is_run() -> None:
-    """So that the number in the progress bar is the number of steps."""
-    assert len({scenario.name for scenario in all_scenarios()}) == len(all_scenarios())
-
-
-def test_the_report_is_json(gateway: Start) -> None:
-    report = gateway().verify(repeat="conversations.delete.twice-is-404")
     assert json.loads(json.dumps(report.as_dict()))["exit_code"] == 0
+
+
+def test_scenarios_have_unique_names() -> None:
+    """The progress display counts them by name."""
+    assert len({scenario.name for scenario in all_scenarios()}) == len(all_scenarios())

@@ -11,8 +11,8 @@ from tests.verify.conftest import KEYS
 MUTANT, BEHAVIOUR = "pages-have-first-id", "conversations.list.has-no-other-cursor"
 
 
-def test_a_mutant_is_found_under_python_o(gateway) -> None:
-    target = gateway(lambda app: MutatedApp(app, MUTANTS[MUTANT]))
+def test_a_mutant_is_found_under_python_o(start_fake) -> None:
+    target = start_fake(lambda app: MutatedApp(app, MUTANTS[MUTANT]))
     command = [sys.executable, "-O", "-m", "mockserver", "verify", target.url, "--repeat", BEHAVIOUR]
     command += ["--phases", "behaviours", "--api-key-env", "KEY"]
     run = subprocess.run(command, env=os.environ | {"KEY": KEYS[0]}, check=False, capture_output=True, text=True)

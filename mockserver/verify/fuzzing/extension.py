@@ -1,0 +1,251 @@
+"""Hooks and checks that teach Schemathesis about state: which ids exist, and which rejections only state explains."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import requests
+import schemathesis
+from schemathesis.checks import CheckContext, negative_data_rejection, positive_data_acceptance
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.generation.meta import CaseMetadata, TestPhase, negated_parameters
+from schemathesis.hooks import HookContext, unregister
+from schemathesis.openapi.checks import RejectedPositiveData
+
+_UNCHANGED_INTERVAL = 8  # One case in so many keeps its generated ids, or those from an earlier response.
+_TENANT_HEADERS = ("Authorization", "X-On-Behalf-Of")
+_TIMEOUT = 30
+
+
+class KnownIds:
+    """The ids that exist on the target, by tenant, and their use in generated requests.
+
+    `keys` maps key placeholders to the keys that replace them.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = keys
+        self._session = requests.Session()
+        self._tenants: dict[tuple[str, ...], _Tenant] = {}
+        self._cases: Counter[str] = Counter()
+        self._free_ids = (f"fuzz_{uuid4().hex[:8]}_{number}" for number in count(1))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def prepare(self, case: Case[Any]) -> None:
+        """Insert the key, and replace unknown ids by existing ones, so that the request gets past a 404.
+
+        The value under test stays, and so does a value that is wrong on purpose. In a stateful scenario, ids that
+        still exist stay, too.
+        """
+        if "Authorization" in case.headers:
+            for placeholder, key in self._keys.items():
+                case.headers["Authorization"] = case.headers["Authorization"].replace(placeholder, key)
+        meta = case.meta
+        if meta is None or meta.is_negative_at(ParameterLocation.HEADER):
+            return
+        self._cases[case.operation.label] += 1
+        if self._cases[case.operation.label] % _UNCHANGED_INTERVAL:
+            _insert_existing_ids(case, meta, self.tenant_of(case))
+        self._insert_free_ids(case, meta)
+
+    def learn(self, case: Case[Any], response: Response) -> None:
+        """Note what a successful request created or deleted."""
+        if response.status_code == 200:
+            self.tenant_of(case).learn(case.method, dict(case.path_parameters), _parse_object(response.content))
+
+    def may_reject(self, case: Case[Any]) -> bool:
+        """Return whether a target may reject a request that the document allows.
+
+        The reasons are an id or a cursor that does not exist, a metadata filter that is not a JSON object of strings,
+        and an integer of more than 64 bits.
+        """
+        after, metadata = case.query.get("after"), case.query.get("metadata")
+        conversation, item = case.path_parameters.get("conversation_id"), case.path_parameters.get("item_id")
+        tenant = self.tenant_of(case)
+        known = tenant.conversations if conversation is None else tenant.conversations.get(conversation, ())
+        return (
+            (conversation is not None and conversation not in tenant.conversations)
+            or (item is not None and item not in known)
+            or (after is not None and after not in known)
+            or (metadata is not None and not _is_metadata_filter(metadata))
+            or _has_huge_integer(case.body)
+        )
+
+    def tenant_of(self, case: Case[Any]) -> "_Tenant":
+        key = tuple(case.headers.get(name, "") for name in _TENANT_HEADERS)
+        if key not in self._tenants:
+            self._tenants[key] = _Tenant(self._session, case)
+        return self._tenants[key]
+
+    def _insert_free_ids(self, case: Case[Any], meta: CaseMetadata) -> None:
+        """Give new items an unused id, and references the id of an item in another conversation."""
+        body: Any = case.body
+        if not isinstance(body, dict) or "items" not in body or meta.is_negative_at(ParameterLocation.BODY):
+            return
+        tenant = self.tenant_of(case)
+        for item in body["items"]:
+            if "role" not in item and item.get("type", "item_reference") == "item_reference":
+                item["id"] = tenant.items(tenant.conversation(new=True))[0]  # An item can be referenced only once.
+            elif "id" in item:
+                item["id"] = next(self._free_ids)
+
+
+def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant") -> None:
+    under_test = getattr(meta.phase.data, "parameter", None)
+    is_stateful = meta.phase.name is TestPhase.STATEFUL
+    has_valid_query = not meta.is_negative_at(ParameterLocation.QUERY)
+    conversation = case.path_parameters.get("conversation_id")
+    if (
+        conversation is not None
+        and under_test != "conversation_id"
+        and not meta.is_negative_at(ParameterLocation.PATH)
+    ):
+        if not (is_stateful and conversation in tenant.conversations):
+            conversation = case.path_parameters["conversation_id"] = tenant.conversation(new=case.method == "DELETE")
+        items = tenant.items(conversation) if "item_id" in case.path_parameters or case.query.get("after") else []
+        if (
+            "item_id" in case.path_parameters
+            and under_test != "item_id"
+            and case.path_parameters["item_id"] not in items
+        ):
+            case.path_parameters["item_id"] = items[0]
+    if "after" in case.query and under_test != "after" and has_valid_query and not is_stateful:
+        case.query["after"] = tenant.items(conversation)[0] if conversation else tenant.conversation()
+    body: Any = case.body
+    if isinstance(body, dict) and "item_ids" in body and not meta.is_negative_at(ParameterLocation.BODY):
+        items = tenant.items(conversation)
+        if not (is_stateful and set(body["item_ids"]) <= set(items)):
+            body["item_ids"] = [items[index % len(items)] for index, _ in enumerate(body["item_ids"])]
+
+
+class _Tenant:
+    """A key with an end user, and the conversations that exist there."""
+
+    def __init__(self, session: requests.Session, case: Case[Any]) -> None:
+        self._session = session
+        self._headers = {name: case.headers[name] for name in _TENANT_HEADERS if name in case.headers}
+        self._url = f"{case.operation.base_url}{case.operation.path.partition('/conversations')[0]}/conversations"
+        self.conversations: dict[str, list[str]] = {}
+        """The known items of each conversation."""
+
+    def conversation(self, *, new: bool = False) -> str:
+        """Return a conversation that exists. With an invalid key there is none, and the case gets its 401."""
+        if new or not self.conversations:
+            self.learn("POST", {}, self._post(self._url, {}))
+        return next(reversed(self.conversations), "conv_none")
+
+    def items(self, conversation: str | None) -> list[str]:
+        """Return the items of a conversation, at least one."""
+        known = self.conversations.get(conversation or "")
+        if known == []:
+            messages = [{"type": "message", "role": "user", "content": "Hello"}] * 3
+            page = self._post(f"{self._url}/{conversation}/items", {"items": messages})
+            self.learn("POST", {"conversation_id": conversation}, page)
+        return known or ["item_none"]
+
+    def learn(self, method: str, path_parameters: dict[str, Any], response: dict[str, Any]) -> None:
+        """Note the effect of a successful request."""
+        conversation: Any = path_parameters.get("conversation_id")
+        item: Any = path_parameters.get("item_id")
+        added = [one["id"] for one in response.get("data", ()) if isinstance(one, dict) and "id" in one]
+        if method == "POST" and conversation is None and "id" in response:
+            self.conversations[response["id"]] = []
+        elif method == "POST" and added and conversation in self.conversations:
+            self.conversations[conversation] += added
+        elif method == "DELETE" and item in self.conversations.get(conversation, ()):
+            self.conversations[conversation].remove(item)
+        elif method == "DELETE" and item is None:
+            self.conversations.pop(conversation, None)
+
+    def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = self._session.post(url, json=body, headers=self._headers, timeout=_TIMEOUT)
+        return _parse_object(response.content) if response.status_code == 200 else {}
+
+
+def _parse_object(content: bytes | None) -> dict[str, Any]:
+    try:
+        value = json.loads(content or b"")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _is_metadata_filter(metadata: Any) -> bool:
+    if isinstance(metadata, str):
+        try:
+            metadata = json.loads(metadata)
+        except ValueError:
+            return False
+    return isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
+
+
+def _has_huge_integer(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_huge_integer, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
+
+
+# -- Registration ----------------------------------------------------------------------------------------------
+
+
+def register(known_ids: KnownIds) -> list[Callable[..., Any]]:
+    """Register the hooks and checks in Schemathesis, whose registries are global; return the hooks."""
+
+    def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+        known_ids.prepare(case)
+
+    def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
+        known_ids.learn(case, response)
+
+    class ValidDataIsAccepted:
+        """`positive_data_acceptance`, except for a 400 that state may explain."""
+
+        def after_response(self, ctx: CheckContext, response: Response, case: Case[Any]) -> Any:
+            try:
+                return positive_data_acceptance(ctx, response, case)
+            except RejectedPositiveData:
+                if response.status_code == 400 and known_ids.may_reject(case):
+                    return None
+                raise
+
+    schemathesis.check(ValidDataIsAccepted)
+    schemathesis.check(InvalidDataIsRejected)
+    return [schemathesis.hook(before_call), schemathesis.hook(after_call)]
+
+
+class InvalidDataIsRejected:
+    """`negative_data_rejection`, except where only the parameters `unless_about` were to be invalid."""
+
+    def __init__(self, unless_about: list[str]) -> None:
+        self._unless_about = unless_about
+
+    def after_response(self, ctx: CheckContext, response: Response, case: Case[Any]) -> Any:
+        try:
+            return negative_data_rejection(ctx, response, case)
+        except AcceptedNegativeData:
+            names = {name for name, _ in negated_parameters(case.meta)}
+            if names and names <= set(self._unless_about):
+                return None
+            raise
+
+
+@contextmanager
+def registered_extension() -> Iterator[None]:
+    """Register hooks and checks with a state of their own for one run, which leaves the key placeholders."""
+    known_ids = KnownIds({})
+    hooks = register(known_ids)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            unregister(hook)
+        known_ids.close()
