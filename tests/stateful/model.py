@@ -1,6 +1,6 @@
-"""What the fake must answer, worked out the slow and simple way: lists that are searched from end to end.
+"""A naive model of the API's conversations: lists that every call searches from end to end.
 
-Written from the design, not from `mockserver`, of which it uses nothing.
+It is written from the design and uses nothing of `mockserver`.
 """
 
 import hashlib
@@ -10,105 +10,111 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .naive_search import matches
+from tests.stateful.naive_search import item_matches
 
 
 class Tenant(NamedTuple):
     account: str
-    end_user: str | None
+    end_user: str | None = None
 
     @property
     def identity(self) -> str:
         return hashlib.sha256(f"{self.account}:{self.end_user or ''}".encode()).hexdigest()
 
 
-class Refusal(Exception):
-    """An answer other than 200, without its messages; `at` is the place of the one finding."""
+class Rejection(Exception):
+    """An error response without its messages; `location` is that of its one finding."""
 
-    def __init__(self, status: int, param: str | None, at: tuple[str, str] | None = None) -> None:
-        super().__init__(status, param, at)
+    def __init__(self, status: int, param: str | None, location: tuple[str, str] | None = None) -> None:
+        super().__init__(status, param, location)
         self.status = status
         self.body: dict[str, Any] = {"type": "invalid_request_error", "param": param, "code": status}
-        if at:
-            self.body["findings"] = [{"in": at[0], "pointer": at[1]}]
+        if location:
+            self.body["findings"] = [{"in": location[0], "pointer": location[1]}]
 
 
 @dataclass
 class Entry:
-    """An item, also after it was deleted."""
+    """An item at its place in a conversation, kept when it is deleted."""
 
     id: str
-    shown: Mapping[str, Any]
+    json: Mapping[str, Any]
     is_live: bool = True
 
     @property
     def is_reference(self) -> bool:
-        return self.shown["type"] == "item_reference"
+        return self.json["type"] == "item_reference"
 
 
 @dataclass
 class Conversation:
+    """A conversation with its items in the order in which they were added."""
+
     id: str
     created_at: int
     metadata: Mapping[str, str]
     is_live: bool = True
     entries: list[Entry] = field(default_factory=list)
-    """In the order in which they were added."""
 
-    def live(self) -> list[Entry]:
+    def live_entries(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.is_live]
 
     def find(self, item_id: str) -> Entry | None:
-        return next((entry for entry in self.live() if entry.id == item_id), None)
+        return next((entry for entry in self.live_entries() if entry.id == item_id), None)
 
 
 @dataclass
-class Space:
-    """What one tenant has."""
+class TenantData:
+    """The conversations of one tenant; `updates` names a conversation for each time it was updated."""
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     updates: list[str] = field(default_factory=list)
-    """The id of a conversation for each time that it was updated."""
 
     def by_last_update(self) -> list[Conversation]:
-        last = {conversation_id: place for place, conversation_id in enumerate(self.updates)}
+        last = {conversation_id: position for position, conversation_id in enumerate(self.updates)}
         return sorted(self.conversations.values(), key=lambda conversation: last[conversation.id])
+
+    def has_original(self, item_id: str) -> bool:
+        """Whether an item that is no reference has this id."""
+        entries = [entry for each in self.conversations.values() for entry in each.live_entries()]
+        return any(entry.id == item_id and not entry.is_reference for entry in entries)
 
 
 class Model:
-    """Each method takes what a request says and gives the body of a 200, or raises `Refusal`."""
+    """The operations of the API: each method returns the body of a 200, or raises `Rejection`."""
 
     def __init__(self) -> None:
-        self.spaces: defaultdict[Tenant, Space] = defaultdict(Space)
+        self.tenants: defaultdict[Tenant, TenantData] = defaultdict(TenantData)
 
-    # -- conversations
+    # Conversations
 
     def create(
         self, tenant: Tenant, now: int, new_id: str, body: Mapping[str, Any], item_ids: Sequence[str]
     ) -> dict[str, Any]:
-        """`item_ids` are the ids under which the items were then found, for those that had none."""
-        space = self.spaces[tenant]
+        """Create a conversation; `new_id` and `item_ids` are the ids that the server has chosen."""
+        data = self.tenants[tenant]
         conversation = Conversation(new_id, now, body.get("metadata", {}))
-        self._check(space, conversation, body.get("items", ()))
-        assert new_id not in space.conversations
-        space.conversations[new_id] = conversation
-        self._append(space, conversation, body.get("items", ()), item_ids)
-        return _shown(tenant, conversation)
+        self._check_items(data, conversation, body.get("items", ()))
+        if new_id in data.conversations:
+            raise AssertionError(f"the id {new_id} was used before")
+        data.conversations[new_id] = conversation
+        self._append_items(data, conversation, body.get("items", ()), item_ids)
+        return _conversation_json(tenant, conversation)
 
     def retrieve(self, tenant: Tenant, conversation_id: str) -> dict[str, Any]:
-        return _shown(tenant, self._live(tenant, conversation_id))
+        return _conversation_json(tenant, self._live_conversation(tenant, conversation_id))
 
     def update(self, tenant: Tenant, conversation_id: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        conversation = self._live(tenant, conversation_id)
+        conversation = self._live_conversation(tenant, conversation_id)
         conversation.metadata = metadata
-        self.spaces[tenant].updates.append(conversation_id)
-        return _shown(tenant, conversation)
+        self.tenants[tenant].updates.append(conversation_id)
+        return _conversation_json(tenant, conversation)
 
     def delete(self, tenant: Tenant, conversation_id: str) -> dict[str, Any]:
-        self._live(tenant, conversation_id).is_live = False
+        self._live_conversation(tenant, conversation_id).is_live = False
         return {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
 
-    def listed(
+    def list_conversations(
         self,
         tenant: Tenant,
         *,
@@ -118,134 +124,132 @@ class Model:
         pairs: Sequence[tuple[str, str]] = (),
         search: str = "",
     ) -> dict[str, Any]:
-        space = self.spaces[tenant]
-        if after is not None and after not in space.conversations:
-            raise Refusal(400, "after", ("query", "/after"))
-        data = [
-            _shown(tenant, conversation)
-            for conversation in _behind(space.by_last_update(), after, order)
+        data = self.tenants[tenant]
+        if after is not None and after not in data.conversations:
+            raise Rejection(400, "after", ("query", "/after"))
+        found = [
+            _conversation_json(tenant, conversation)
+            for conversation in _following(data.by_last_update(), after, order)
             if conversation.is_live
             and all(conversation.metadata.get(name) == value for name, value in pairs)
-            and (not search.strip() or any(matches(search, entry.shown) for entry in conversation.live()))
+            and (not search.strip() or any(item_matches(search, entry.json) for entry in conversation.live_entries()))
         ]
-        page = {"object": "list", "data": data[:limit], "has_more": len(data) > limit}
-        return page | {"last_id": page["data"][-1]["id"]} if data else page
+        page = {"object": "list", "data": found[:limit], "has_more": len(found) > limit}
+        return page | {"last_id": page["data"][-1]["id"]} if found else page
 
-    # -- items
+    # Items
 
-    def add(
+    def add_items(
         self, tenant: Tenant, conversation_id: str, items: Sequence[Mapping[str, Any]], item_ids: Sequence[str]
     ) -> dict[str, Any]:
-        """`item_ids` are those in the answer, for items that had none."""
-        conversation = self._live(tenant, conversation_id)
-        self._check(self.spaces[tenant], conversation, items)
-        added = self._append(self.spaces[tenant], conversation, items, item_ids)
-        return {
-            "object": "list",
-            "data": [entry.shown for entry in added],
-            "has_more": False,
-            "last_id": added[-1].id,
-        }
+        """Add items; `item_ids` are their ids in the response."""
+        conversation = self._live_conversation(tenant, conversation_id)
+        self._check_items(self.tenants[tenant], conversation, items)
+        added = self._append_items(self.tenants[tenant], conversation, items, item_ids)
+        data = [entry.json for entry in added]
+        return {"object": "list", "data": data, "has_more": False, "last_id": added[-1].id if added else ""}
 
-    def items(
+    def list_items(
         self, tenant: Tenant, conversation_id: str, *, after: str | None = None, limit: int = 20, order: str = "asc"
     ) -> dict[str, Any]:
-        entries = self._any(tenant, conversation_id).entries
+        entries = self._conversation(tenant, conversation_id).entries
         if after is not None and after not in [entry.id for entry in entries]:
-            raise Refusal(400, "after", ("query", "/after"))
-        found = [entry for entry in _behind(entries, after, order) if entry.is_live]
+            raise Rejection(400, "after", ("query", "/after"))
+        found = [entry for entry in _following(entries, after, order) if entry.is_live]
         page = found[:limit]
         return {
             "object": "list",
-            "data": [entry.shown for entry in page],
+            "data": [entry.json for entry in page],
             "has_more": len(found) > limit,
             "last_id": page[-1].id if page else "",
         }
 
-    def item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Mapping[str, Any]:
-        entry = self._any(tenant, conversation_id).find(item_id)
+    def retrieve_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Mapping[str, Any]:
+        entry = self._conversation(tenant, conversation_id).find(item_id)
         if entry is None:
-            raise Refusal(404, "item_id")
-        return entry.shown
+            raise Rejection(404, "item_id")
+        return entry.json
 
     def delete_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> dict[str, Any]:
-        conversation = self._live(tenant, conversation_id)
-        entry = conversation.find(item_id)
-        if entry is None:
-            raise Refusal(404, "item_id")
-        entry.is_live = False
-        self.spaces[tenant].updates.append(conversation_id)
-        return _shown(tenant, conversation)
+        return self._delete_items(tenant, conversation_id, {"item_id": item_id})
 
     def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> dict[str, Any]:
-        conversation = self._live(tenant, conversation_id)
-        entries = [conversation.find(item_id) for item_id in item_ids]
-        for index, entry in enumerate(entries):
+        by_param = {f"item_ids[{index}]": item_id for index, item_id in enumerate(item_ids)}
+        return self._delete_items(tenant, conversation_id, by_param)
+
+    # Helpers
+
+    def _delete_items(self, tenant: Tenant, conversation_id: str, by_param: Mapping[str, str]) -> dict[str, Any]:
+        conversation = self._live_conversation(tenant, conversation_id)
+        entries = []
+        for param, item_id in by_param.items():
+            entry = conversation.find(item_id)
             if entry is None:
-                raise Refusal(404, f"item_ids[{index}]")
-        for entry in filter(None, entries):
+                raise Rejection(404, param)
+            entries.append(entry)
+        for entry in entries:
             entry.is_live = False
-        self.spaces[tenant].updates.append(conversation_id)
-        return _shown(tenant, conversation)
+        self.tenants[tenant].updates.append(conversation_id)
+        return _conversation_json(tenant, conversation)
 
-    # -- what several of them need
-
-    def _any(self, tenant: Tenant, conversation_id: str) -> Conversation:
-        conversation = self.spaces[tenant].conversations.get(conversation_id)
+    def _conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
+        conversation = self.tenants[tenant].conversations.get(conversation_id)
         if conversation is None:
-            raise Refusal(404, "conversation_id")
+            raise Rejection(404, "conversation_id")
         return conversation
 
-    def _live(self, tenant: Tenant, conversation_id: str) -> Conversation:
-        conversation = self._any(tenant, conversation_id)
+    def _live_conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
+        conversation = self._conversation(tenant, conversation_id)
         if not conversation.is_live:
-            raise Refusal(404, "conversation_id")
+            raise Rejection(404, "conversation_id")
         return conversation
 
-    def _check(self, space: Space, into: Conversation, items: Sequence[Mapping[str, Any]]) -> None:
-        """Whether all the items may be added, looking at them in turn, each with those before it in place."""
-        there = into.live()
-        elsewhere = [entry for each in space.conversations.values() if each is not into for entry in each.live()]
+    def _check_items(self, data: TenantData, into: Conversation, items: Sequence[Mapping[str, Any]]) -> None:
+        """Raise if one of the items may not be added, given those before it in the request."""
+        present = into.live_entries()
+        elsewhere = [
+            entry for each in data.conversations.values() if each is not into for entry in each.live_entries()
+        ]
         for index, item in enumerate(items):
             if "id" not in item:
                 continue
-            same_here = [entry for entry in there if entry.id == item["id"]]
+            same_here = [entry for entry in present if entry.id == item["id"]]
             original_elsewhere = any(entry.id == item["id"] and not entry.is_reference for entry in elsewhere)
-            at = f"items[{index}].id", ("body", f"/items/{index}/id")
-            if kind(item) == "item_reference":
+            param, location = f"items[{index}].id", ("body", f"/items/{index}/id")
+            if item_type(item) == "item_reference":
                 if not original_elsewhere and all(entry.is_reference for entry in same_here):
-                    raise Refusal(404, at[0])
+                    raise Rejection(404, param)
                 if same_here:
-                    raise Refusal(400, *at)
+                    raise Rejection(400, param, location)
             elif same_here or original_elsewhere:
-                raise Refusal(400, *at)
-            there = [*there, Entry(item["id"], _stored(item, item["id"]))]
+                raise Rejection(400, param, location)
+            present = [*present, Entry(item["id"], _item_json(item, item["id"]))]
 
-    def _append(
-        self, space: Space, conversation: Conversation, items: Sequence[Mapping[str, Any]], item_ids: Sequence[str]
-    ) -> list[Entry]:
+    def _append_items(
+        self, data: TenantData, conversation: Conversation, items: Sequence[Mapping[str, Any]], item_ids: Sequence[str]
+    ) -> Sequence[Entry]:
         ids = [item.get("id", item_id) for item, item_id in zip(items, item_ids, strict=True)]
-        added = [Entry(item_id, _stored(item, item_id)) for item, item_id in zip(items, ids, strict=True)]
+        added = [Entry(item_id, _item_json(item, item_id)) for item, item_id in zip(items, ids, strict=True)]
         conversation.entries += added
-        space.updates.append(conversation.id)
+        data.updates.append(conversation.id)
         return added
 
 
-def kind(item: Mapping[str, Any]) -> str:
+def item_type(item: Mapping[str, Any]) -> str:
     return item.get("type") or ("message" if "role" in item else "item_reference")
 
 
-def _stored(item: Mapping[str, Any], item_id: str) -> dict[str, Any]:
-    """An item as it comes back; what the tests send beside the fields of the document starts with `x_`."""
-    known: dict[str, Any] = json.loads(json.dumps(item), object_hook=_without_unknown)
-    return known | {"id": item_id, "type": kind(item)}
+def _item_json(item: Mapping[str, Any], item_id: str) -> dict[str, Any]:
+    """Return an item as responses show it; the tests' unknown fields start with `x_`."""
+    known: dict[str, Any] = json.loads(json.dumps(item), object_hook=_drop_unknown_fields)
+    return known | {"id": item_id, "type": item_type(item)}
 
 
-def _without_unknown(value: dict[str, Any]) -> dict[str, Any]:
+def _drop_unknown_fields(value: dict[str, Any]) -> dict[str, Any]:
     return {name: inner for name, inner in value.items() if not name.startswith("x_")}
 
 
-def _shown(tenant: Tenant, conversation: Conversation) -> dict[str, Any]:
+def _conversation_json(tenant: Tenant, conversation: Conversation) -> dict[str, Any]:
     return {
         "id": conversation.id,
         "object": "conversation",
@@ -256,9 +260,9 @@ def _shown(tenant: Tenant, conversation: Conversation) -> dict[str, Any]:
     }
 
 
-def _behind(ordered: Sequence[Any], after: str | None, order: str) -> list[Any]:
-    """What follows the thing with the id `after` (the last one of that id), in this order."""
+def _following(ordered: Sequence[Any], after: str | None, order: str) -> Sequence[Any]:
+    """Return the elements that follow the last one with the id `after` in this order."""
     if after is None:
-        return list(ordered) if order == "asc" else list(reversed(ordered))
-    place = max(index for index, thing in enumerate(ordered) if thing.id == after)
-    return list(ordered[place + 1 :]) if order == "asc" else list(reversed(ordered[:place]))
+        return ordered if order == "asc" else ordered[::-1]
+    position = max(index for index, element in enumerate(ordered) if element.id == after)
+    return ordered[position + 1 :] if order == "asc" else ordered[:position][::-1]

@@ -1,37 +1,48 @@
-"""Which items a search finds, worked out anew for every item."""
+"""A naive full-text search: it applies the written rules to each item anew and keeps no index.
+
+Scripts without spaces are recognised by the names of their characters.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from unicodedata import category, name, normalize
 
-_WITHOUT_SPACES = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+Words = tuple[str, ...]
+
+_UNSPACED_SCRIPTS = (
+    *("CJK ", "IDEOGRAPHIC ", "VERTICAL IDEOGRAPHIC ", "HANGZHOU ", "HIRAGANA", "KATAKANA", "COMBINING KATAKANA"),
+    *("HENTAIGANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR "),
+)
 
 
-def matches(search: str, item: Mapping[str, Any]) -> bool:
-    """Whether one item has all words and phrases of a search that is not blank."""
-    wanted = _wanted(search)
-    parts = [_runs(text) for text in _texts(item)]
-    return bool(wanted) and all(any(_stands_in(phrase, part) for part in parts) for phrase in wanted)
+def item_matches(search: str, item: Mapping[str, Any]) -> bool:
+    """Whether an item, as the API shows it, matches a search that is not blank."""
+    return texts_match(search, list(text_parts(item)))
 
 
-def _wanted(search: str) -> list[list[str]]:
-    """The phrases, a single word being a phrase too."""
-    wanted: list[list[str]] = []
-    quoted = False
-    pieces = search.split('"')
-    for place, piece in enumerate(pieces):
-        is_closed = place < len(pieces) - 1
-        if quoted and is_closed:
-            wanted.append(_runs(piece))
-        else:
-            wanted += [[run] for run in _runs(piece)]
-        quoted = not quoted
-    return [phrase for phrase in wanted if phrase]
+def texts_match(search: str, texts: Sequence[str]) -> bool:
+    """Whether an item with these text parts has all words and phrases of a search that is not blank."""
+    phrases = parse_search(search)
+    parts = [split_words(text) for text in texts]
+    return bool(phrases) and all(any(contains_phrase(part, phrase) for part in parts) for phrase in phrases)
 
 
-def _texts(item: Mapping[str, Any]) -> Iterator[str]:
+def parse_search(search: str) -> list[Words]:
+    """Return the phrases that must be found; a word outside of quotes is a phrase of its own."""
+    phrases: list[Words] = []
+    rest = search
+    while rest.count('"') >= 2:
+        before, phrase, rest = rest.split('"', 2)
+        phrases += [(word,) for word in split_words(before)]
+        phrases.append(split_words(phrase))
+    phrases += [(word,) for word in split_words(rest)]
+    return [phrase for phrase in phrases if phrase]
+
+
+def text_parts(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text parts of the kinds of items that the tests send."""
     for field in ("content", "summary", "queries"):
         value = item.get(field, ())
         for part in [value] if isinstance(value, str) else value:
@@ -39,61 +50,60 @@ def _texts(item: Mapping[str, Any]) -> Iterator[str]:
     for field in ("arguments", "output"):
         if field in item:
             try:
-                yield " ".join(_leaves(json.loads(item[field])))
+                yield " ".join(_json_leaves(json.loads(item[field])))
             except ValueError:
                 yield item[field]
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _json_leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
-            yield from _leaves(inner)
+            yield from _json_leaves(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner)
+            yield from _json_leaves(inner)
     else:
         yield value if isinstance(value, str) else json.dumps(value)
 
 
 @cache
-def _runs(text: str) -> list[str]:
-    """The words; what is written without spaces is a word of its own, also next to letters of other scripts."""
-    text = normalize("NFKC", normalize("NFKC", text).casefold())
-    runs: list[str] = []
-    before = ""
-    for character in text:
-        if category(character) == "Cf":
+def split_words(text: str) -> Words:
+    """Return the words of a text; a run of a script without spaces is one, also next to letters of other scripts."""
+    words = [""]
+    for character in normalize("NFKC", normalize("NFKC", text).casefold()):
+        if category(character) == "Cf" or name(character, "").startswith("VARIATION SELECTOR-"):
             continue
         if category(character)[0] not in "LMN":
-            before = ""
-            continue
-        script = "without spaces" if _is_without_spaces(character) else "with spaces"
-        if script == before:
-            runs[-1] += character
+            words.append("")
+        elif words[-1] and is_unspaced(words[-1][-1]) != is_unspaced(character):
+            words.append(character)
         else:
-            runs.append(character)
-        before = script
-    return runs
+            words[-1] += character
+    return tuple(word for word in words if word)
 
 
-def _is_without_spaces(character: str) -> bool:
-    return name(character, "").startswith(_WITHOUT_SPACES)
+def is_unspaced(character: str) -> bool:
+    character_name = name(character, "")
+    return character_name.startswith(_UNSPACED_SCRIPTS) and not character_name.startswith("IDEOGRAPHIC TALLY")
 
 
-def _stands_in(phrase: list[str], part: list[str]) -> bool:
-    return any(_stands_at(phrase, part[place:]) for place in range(len(part)))
-
-
-def _stands_at(phrase: list[str], runs: list[str]) -> bool:
-    """Whether the text goes on with the phrase. Where there are no spaces, it may begin and end within a run."""
-    if len(runs) < len(phrase):
-        return False
-    if len(phrase) == 1:
-        return phrase[0] in runs[0] if _is_without_spaces(phrase[0][0]) else phrase[0] == runs[0]
-    first, *middle, last = zip(phrase, runs, strict=False)
-    return (
-        (first[1].endswith(first[0]) if _is_without_spaces(first[0][0]) else first[0] == first[1])
-        and (last[1].startswith(last[0]) if _is_without_spaces(last[0][0]) else last[0] == last[1])
-        and all(wanted == there for wanted, there in middle)
+def contains_phrase(words: Words, phrase: Words) -> bool:
+    last = len(phrase) - 1
+    return any(
+        all(word_matches(wanted, words[start + i], i == 0, i == last) for i, wanted in enumerate(phrase))
+        for start in range(len(words) - last)
     )
+
+
+def word_matches(wanted: str, word: str, is_first: bool, is_last: bool) -> bool:
+    """Whether a word of a phrase matches; where there are no spaces, a phrase may begin and end within a run."""
+    if not is_unspaced(wanted[0]):
+        return wanted == word
+    if is_first and is_last:
+        return wanted in word
+    if is_first:
+        return word.endswith(wanted)
+    if is_last:
+        return word.startswith(wanted)
+    return wanted == word

@@ -1,6 +1,6 @@
-"""Long histories of requests, each answered by the fake and by a simple model, which must agree to the letter.
+"""Long histories of requests, to which the fake and a naive model must give the same responses.
 
-Every run tries the same histories. `STATEFUL_EXAMPLES=1000` makes them more, `STATEFUL_SEED=7` other ones.
+Every run tries the same histories. `STATEFUL_EXAMPLES=1000` tries more, `STATEFUL_SEED=7` other ones.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -18,15 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from mockserver import Fake, Settings, create_app
-
-from .caller import Answer, Caller
-from .model import Model, Refusal, Tenant, kind
+from tests.stateful.model import Model, Rejection, Tenant, item_type
+from tests.support.asgi_client import AsgiClient
+from tests.support.response import Response
 
 KEYS = {"north": ("key-1", "key-3"), "south": ("key-2",)}
 TENANTS = [Tenant(account, end_user) for account in KEYS for end_user in (None, "a", "b")]
 PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "fco"}
 
-# By twos: what is the same to a search, or nearly so.
+# In pairs: words that are the same to a search, or nearly so.
 WORDS = [
     *("drum", "Drum", "belt", "belts", "\uff11\uff12", "12", "ﬁn", "FIN", "straße", "STRASSE", "Σίσυφος", "σίσυφοσ"),
     *("zero\u200bwidth", "zerowidth", "café", "cafe\u0301", "cafe", "CAFÉ", "ｶﾒﾗ", "カメラ", "İzmir", "izmir"),
@@ -40,7 +41,7 @@ PAIRS = st.dictionaries(
 CLIENT_IDS = ["a", "b", "c", "item/1", "x y", "é", ".."]
 UNKNOWN_FIELDS = st.sampled_from([{}, {}, {}, {"x_shoe": 43}, {"x_": {"id": "a"}}])
 
-# Each breaks the document whatever the state: method, path, query, body.
+# Invalid in any state: method, path, query, body.
 INVALID = [
     ("GET", (), [("limit", "0")], None),
     ("GET", (), [("limit", "51")], None),
@@ -73,7 +74,7 @@ def texts(draw: st.DrawFn) -> str:
 
 @st.composite
 def searches(draw: st.DrawFn, there: Sequence[str]) -> str:
-    """A search for words, some of them from texts that are there."""
+    """Generate a search for words, some of them from stored texts."""
     words = draw(
         st.sampled_from(WORDS).map(lambda word: [word])
         | st.lists(st.sampled_from(WORDS), min_size=2, max_size=2)
@@ -88,14 +89,14 @@ def message(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
 
-def answer_in_parts(text: str, more: list[str]) -> dict[str, Any]:
+def message_in_parts(text: str, more: list[str]) -> dict[str, Any]:
     refusals = [{"type": "refusal", "refusal": each, "x_part": True} for each in more]
     content = [{"type": "output_text", "text": text}, "belt", *refusals]
     return {"type": "message", "role": "assistant", "content": content}
 
 
 def call(text: str) -> dict[str, Any]:
-    # As many encoders do, this one escapes what is beyond ASCII.
+    # Escaped beyond ASCII, as many encoders do.
     arguments = json.dumps({"q": [text, 1, True]}, ensure_ascii=True)
     return {"type": "function_call", "call_id": "call", "name": "find", "arguments": arguments}
 
@@ -108,14 +109,14 @@ def reasoning(text: str) -> dict[str, Any]:
     return {"type": "reasoning", "summary": [{"type": "summary_text", "text": text}], "encrypted_content": None}
 
 
-IN_PARTS = st.builds(answer_in_parts, texts(), st.lists(texts(), max_size=1))
+IN_PARTS = st.builds(message_in_parts, texts(), st.lists(texts(), max_size=1))
 NEED_NO_ID = texts().map(message) | IN_PARTS | texts().map(call) | texts().map(output)
 NEED_AN_ID = texts().map(reasoning) | st.just({}) | st.just({"type": "item_reference"})  # {} is a reference, too.
 
 
 @st.composite
 def items(draw: st.DrawFn, ids: Sequence[str]) -> dict[str, Any]:
-    """One item to send; `ids` are those that it may choose or refer to."""
+    """Generate an item to send; `ids` are those that it may choose or refer to."""
     if draw(st.integers(0, 2)):
         item = draw(NEED_NO_ID)
         item_id = draw(st.sampled_from([None, None, *ids[:4]]))
@@ -131,21 +132,21 @@ class FakeAgainstModel(RuleBasedStateMachine):
         fake.state.reset()
         fake.state.clock.freeze(1_704_067_200.75)
         self.clock = fake.state.clock
-        self.call = Caller(fake)
+        self.client = AsgiClient.connect(fake)
         self.model = Model()
-        self.given_ids: set[str] = set()
+        self.generated_ids: set[str] = set()
         self.not_found: dict[str, str] = {}
         self.touched: tuple[Tenant, str] = (TENANTS[0], "")
 
     @initialize(data=st.data(), metadata=st.lists(PAIRS, min_size=3, max_size=3))
     def start_with_something(self, data: st.DataObject, metadata: list[dict[str, str]]) -> None:
-        """Two conversations of one tenant, and one of another with the same ids."""
+        """Create two conversations of one tenant, and one of another with the same item ids."""
         for tenant, pairs in zip((TENANTS[0], TENANTS[0], TENANTS[1]), metadata, strict=True):
-            chosen_id = CLIENT_IDS[len(self.model.spaces[tenant].conversations)]
+            chosen_id = CLIENT_IDS[len(self.model.tenants[tenant].conversations)]
             first, second = message(data.draw(texts())), reasoning(data.draw(texts()))
             self._create(tenant, {"items": [first, second | {"id": chosen_id}], "metadata": pairs})
 
-    # -- requests
+    # Requests
 
     @rule(data=st.data())
     def create(self, data: st.DataObject) -> None:
@@ -164,22 +165,22 @@ class FakeAgainstModel(RuleBasedStateMachine):
     def retrieve(self, data: st.DataObject) -> None:
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
-        answer = self._send(tenant, "GET", conversation_id)
-        self._agree(answer, lambda: self.model.retrieve(tenant, conversation_id))
+        response = self._send(tenant, "GET", conversation_id)
+        self._agree(response, lambda: self.model.retrieve(tenant, conversation_id))
 
     @rule(data=st.data(), metadata=PAIRS)
     def update(self, data: st.DataObject, metadata: dict[str, str]) -> None:
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
-        answer = self._send(tenant, "POST", conversation_id, body={"metadata": metadata})
-        self._agree(answer, lambda: self.model.update(tenant, conversation_id, metadata))
+        response = self._send(tenant, "POST", conversation_id, body={"metadata": metadata})
+        self._agree(response, lambda: self.model.update(tenant, conversation_id, metadata))
 
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
-        answer = self._send(tenant, "DELETE", conversation_id)
-        self._agree(answer, lambda: self.model.delete(tenant, conversation_id))
+        response = self._send(tenant, "DELETE", conversation_id)
+        self._agree(response, lambda: self.model.delete(tenant, conversation_id))
 
     @rule(data=st.data())
     def list_conversations(self, data: st.DataObject) -> None:
@@ -188,15 +189,15 @@ class FakeAgainstModel(RuleBasedStateMachine):
         if data.draw(st.booleans(), label="search?"):
             query["search"] = self._search(data, tenant)
         written, pairs = self._filter(data, tenant)
-        answer = self._send(tenant, "GET", query=[*query.items(), *written])
-        self._agree(answer, lambda: self.model.listed(tenant, **_as_arguments(query), pairs=pairs))
+        response = self._send(tenant, "GET", query=[*query.items(), *written])
+        self._agree(response, lambda: self.model.list_conversations(tenant, **_as_arguments(query), pairs=pairs))
 
     @rule(data=st.data())
     def search(self, data: st.DataObject) -> None:
         tenant = self._tenant(data)
         search = self._search(data, tenant)
-        answer = self._send(tenant, "GET", query=[("search", search)])
-        self._agree(answer, lambda: self.model.listed(tenant, search=search))
+        response = self._send(tenant, "GET", query=[("search", search)])
+        self._agree(response, lambda: self.model.list_conversations(tenant, search=search))
 
     @rule(data=st.data())
     def add_items(self, data: st.DataObject) -> None:
@@ -220,16 +221,16 @@ class FakeAgainstModel(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def use_an_id_again(self, data: st.DataObject) -> None:
-        """One whose item was deleted, if there is one; then begin a page at it."""
+        """Add an item with the id of a deleted one, if there is one, and list the items after it."""
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
-        own = self.model.spaces[tenant].conversations
+        own = self.model.tenants[tenant].conversations
         entries = own[conversation_id].entries if conversation_id in own else []
         free = [entry.id for entry in entries if not entry.is_live]
         item_id = data.draw(st.sampled_from(free or [CLIENT_IDS[0]]), label="item")
         self._add(tenant, conversation_id, [message("again") | {"id": item_id}])
-        answer = self._send(tenant, "GET", conversation_id, "items", query=[("after", item_id)])
-        self._agree(answer, lambda: self.model.items(tenant, conversation_id, after=item_id))
+        response = self._send(tenant, "GET", conversation_id, "items", query=[("after", item_id)])
+        self._agree(response, lambda: self.model.list_items(tenant, conversation_id, after=item_id))
 
     @rule(data=st.data())
     def list_items(self, data: st.DataObject) -> None:
@@ -237,24 +238,24 @@ class FakeAgainstModel(RuleBasedStateMachine):
         conversation_id = self._conversation(data, tenant)
         query = self._paging(data, 100, self._item_id(data, tenant, conversation_id))
         also = data.draw(st.sampled_from([[], [("include", "x")], [("include", "x"), ("include", "y"), ("no", "")]]))
-        answer = self._send(tenant, "GET", conversation_id, "items", query=[*query.items(), *also])
-        self._agree(answer, lambda: self.model.items(tenant, conversation_id, **_as_arguments(query)))
+        response = self._send(tenant, "GET", conversation_id, "items", query=[*query.items(), *also])
+        self._agree(response, lambda: self.model.list_items(tenant, conversation_id, **_as_arguments(query)))
 
     @rule(data=st.data())
     def retrieve_item(self, data: st.DataObject) -> None:
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
         item_id = self._item_id(data, tenant, conversation_id)
-        answer = self._send(tenant, "GET", conversation_id, "items", item_id)
-        self._agree(answer, lambda: self.model.item(tenant, conversation_id, item_id))
+        response = self._send(tenant, "GET", conversation_id, "items", item_id)
+        self._agree(response, lambda: self.model.retrieve_item(tenant, conversation_id, item_id))
 
     @rule(data=st.data())
     def delete_item(self, data: st.DataObject) -> None:
         tenant = self._tenant(data)
         conversation_id = self._conversation(data, tenant)
         item_id = self._item_id(data, tenant, conversation_id)
-        answer = self._send(tenant, "DELETE", conversation_id, "items", item_id)
-        self._agree(answer, lambda: self.model.delete_item(tenant, conversation_id, item_id))
+        response = self._send(tenant, "DELETE", conversation_id, "items", item_id)
+        self._agree(response, lambda: self.model.delete_item(tenant, conversation_id, item_id))
 
     @rule(data=st.data())
     def delete_items(self, data: st.DataObject) -> None:
@@ -262,64 +263,64 @@ class FakeAgainstModel(RuleBasedStateMachine):
         conversation_id = self._conversation(data, tenant)
         count = data.draw(st.integers(1, 4))
         body = {"item_ids": [self._item_id(data, tenant, conversation_id) for _ in range(count)]}
-        answer = self._send(tenant, "DELETE", conversation_id, "items", body=body)
-        self._agree(answer, lambda: self.model.delete_items(tenant, conversation_id, body["item_ids"]))
+        response = self._send(tenant, "DELETE", conversation_id, "items", body=body)
+        self._agree(response, lambda: self.model.delete_items(tenant, conversation_id, body["item_ids"]))
 
     @rule(data=st.data(), request=st.sampled_from(INVALID))
     def send_something_invalid(self, data: st.DataObject, request: tuple[Any, ...]) -> None:
         tenant = self._tenant(data)
         method, path, query, body = request
         path = [self._conversation(data, tenant) if part == "conv_none" else part for part in path]
-        answer = self._send(tenant, method, *path, query=query, body=body)
-        assert answer.status == 400, answer
-        assert answer.body["error"]["findings"]
+        response = self._send(tenant, method, *path, query=query, body=body)
+        assert response.status_code == 400, response
+        assert response.json()["error"]["findings"]
 
     @rule(data=st.data(), authorization=st.sampled_from([None, "", "Bearer", "Bearer key-4", "Basic key-1"]))
     def send_without_a_key(self, data: st.DataObject, authorization: str | None) -> None:
         conversation_id = self._conversation(data, TENANTS[0])
         headers = {} if authorization is None else {"authorization": authorization}
-        answer = self.call("DELETE", conversation_id, headers=headers)
-        assert answer.status == 401, answer
-        assert answer.headers["www-authenticate"] == "Bearer"
+        response = self.client.delete(_path(conversation_id), headers=headers)
+        assert response.status_code == 401, response
+        assert response.headers["www-authenticate"] == "Bearer"
 
     @rule(seconds=st.integers(1, 1000))
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    # -- what holds all the time
+    # Invariants
 
     @invariant()
     def everything_is_listed_once(self) -> None:
         tenant, conversation_id = self.touched
         self._agree_on_lists(tenant)
-        if conversation_id in self.model.spaces[tenant].conversations:
+        if conversation_id in self.model.tenants[tenant].conversations:
             self._agree_on_items(tenant, conversation_id)
 
     def teardown(self) -> None:
         try:
-            if sys.exception() is None:  # Otherwise they have parted already.
+            if sys.exception() is None:  # Otherwise they differ already.
                 self._agree_on_everything()
         finally:
-            self.call.close()
+            self.client.runner.close()
 
     def _agree_on_everything(self) -> None:
         for tenant in TENANTS:
             self._agree_on_lists(tenant)
-            for conversation_id in self.model.spaces[tenant].conversations:
+            for conversation_id in self.model.tenants[tenant].conversations:
                 self._agree_on_items(tenant, conversation_id)
         for first, second in pairwise(WORDS):
             for search in (first, f"{first} {second}", f'"{first} {second}"'):
-                answer = self._send(TENANTS[0], "GET", query=[("search", search), ("limit", "50")])
-                self._agree(answer, partial(self.model.listed, TENANTS[0], search=search, limit=50))
+                response = self._send(TENANTS[0], "GET", query=[("search", search), ("limit", "50")])
+                self._agree(response, partial(self.model.list_conversations, TENANTS[0], search=search, limit=50))
 
     def _agree_on_lists(self, tenant: Tenant) -> None:
         for order, limit in (("asc", 7), ("desc", 50)):
-            whole = self.model.listed(tenant, limit=10_000, order=order)["data"]
+            whole = self.model.list_conversations(tenant, limit=10_000, order=order)["data"]
             assert _canonical(self._read_all(tenant, order=order, limit=limit)) == _canonical(whole)
 
     def _agree_on_items(self, tenant: Tenant, conversation_id: str) -> None:
         for order, limit in (("asc", 100), ("desc", 7)):
-            whole = self.model.items(tenant, conversation_id, limit=10_000, order=order)["data"]
+            whole = self.model.list_items(tenant, conversation_id, limit=10_000, order=order)["data"]
             read = self._read_all(tenant, conversation_id, "items", order=order, limit=limit)
             assert _canonical(read) == _canonical(whole)
 
@@ -328,76 +329,76 @@ class FakeAgainstModel(RuleBasedStateMachine):
         query = [("order", order), ("limit", str(limit))]
         after: list[tuple[str, str]] = []
         while len(found) < 10_000:
-            answer = self._send(tenant, "GET", *path, query=query + after)
-            assert answer.status == 200, answer
-            found += answer.body["data"]
-            if not answer.body["has_more"]:
+            response = self._send(tenant, "GET", *path, query=query + after)
+            assert response.status_code == 200, response
+            found += response.json()["data"]
+            if not response.json()["has_more"]:
                 return found
-            assert len(answer.body["data"]) == limit
-            after = [("after", answer.body["last_id"])]
-        raise AssertionError("the pages have no end")
+            assert len(response.json()["data"]) == limit
+            after = [("after", response.json()["last_id"])]
+        raise AssertionError("the list has no last page")
 
-    # -- sending and comparing
+    # Sending and comparing
 
     def _create(self, tenant: Tenant, body: Mapping[str, Any]) -> None:
-        answer = self._send(tenant, "POST", body=body)
+        response = self._send(tenant, "POST", body=body)
         new_id, item_ids = "", [""] * len(body.get("items", ()))
-        if answer.status == 200:
-            new_id = answer.body["id"]
-            self._is_new(new_id, "conv")
-            listed = self._send(tenant, "GET", new_id, "items", query=[("limit", "100")])
-            item_ids = self._given(body.get("items", ()), listed.body["data"])
+        if response.status_code == 200:
+            new_id = response.json()["id"]
+            self._check_new_id(new_id, "conv")
+            stored = self._send(tenant, "GET", new_id, "items", query=[("limit", "100")])
+            item_ids = self._check_ids(body.get("items", ()), stored.json()["data"])
         now = int(self.clock.now(tenant.account))
-        self._agree(answer, lambda: self.model.create(tenant, now, new_id, body, item_ids))
+        self._agree(response, lambda: self.model.create(tenant, now, new_id, body, item_ids))
         self.touched = tenant, new_id
 
     def _add(self, tenant: Tenant, conversation_id: str, some: list[dict[str, Any]]) -> None:
-        answer = self._send(tenant, "POST", conversation_id, "items", body={"items": some, "include": ["x"]})
-        item_ids = self._given(some, answer.body["data"]) if answer.status == 200 else [""] * len(some)
-        self._agree(answer, lambda: self.model.add(tenant, conversation_id, some, item_ids))
+        response = self._send(tenant, "POST", conversation_id, "items", body={"items": some, "include": ["x"]})
+        item_ids = self._check_ids(some, response.json()["data"]) if response.status_code == 200 else [""] * len(some)
+        self._agree(response, lambda: self.model.add_items(tenant, conversation_id, some, item_ids))
 
-    def _given(self, sent: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> list[str]:
-        """The ids of stored items; those that the fake has made must be new and look as they should."""
+    def _check_ids(self, sent: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return the ids of stored items; check that generated ones are new and have the right form."""
         assert len(sent) == len(stored)
         for before, after in zip(sent, stored, strict=True):
             if "id" not in before:
-                self._is_new(after["id"], PREFIXES[kind(before)])
+                self._check_new_id(after["id"], PREFIXES[item_type(before)])
         return [after["id"] for after in stored]
 
-    def _is_new(self, made_id: str, prefix: str) -> None:
-        assert re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", made_id), made_id
-        assert made_id not in self.given_ids
-        self.given_ids.add(made_id)
+    def _check_new_id(self, new_id: str, prefix: str) -> None:
+        assert re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", new_id), new_id
+        assert new_id not in self.generated_ids
+        self.generated_ids.add(new_id)
 
     def _send(
         self, tenant: Tenant, method: str, *path: str, query: Sequence[tuple[str, str]] = (), body=None
-    ) -> Answer:
+    ) -> Response:
         keys = KEYS[tenant.account]
-        headers = {"authorization": f"Bearer {keys[len(self.given_ids) % len(keys)]}"}
-        if tenant.end_user is not None or len(self.given_ids) % 3 == 0:
+        headers = {"authorization": f"Bearer {keys[len(self.generated_ids) % len(keys)]}"}
+        if tenant.end_user is not None or len(self.generated_ids) % 3 == 0:
             headers["x-on-behalf-of"] = tenant.end_user or ""
         self.touched = tenant, path[0] if path else ""
-        answer = self.call(method, *path, query=query, body=body, headers=headers)
-        assert answer.headers["content-type"] == "application/json"
-        return answer
+        response = self.client.request(method, _path(*path), params=query, json=body, headers=headers)
+        assert response.headers["content-type"] == "application/json"
+        return response
 
-    def _agree(self, answer: Answer, expected: Callable[[], Mapping[str, Any]]) -> None:
-        """Whether the model says the same. Of errors all but the wording is compared."""
+    def _agree(self, response: Response, expected: Callable[[], Mapping[str, Any]]) -> None:
+        """Check that the model gives the same response, but for the wording of errors."""
         try:
             status, body = 200, expected()
-        except Refusal as refusal:
-            status, body = refusal.status, {"error": refusal.body}
-        assert answer.status == status, (answer, body)
-        assert _canonical(self._without_wording(answer)) == _canonical(body)
+        except Rejection as rejection:
+            status, body = rejection.status, {"error": rejection.body}
+        assert response.status_code == status, (response, body)
+        assert _canonical(self._without_wording(response)) == _canonical(body)
 
-    def _without_wording(self, answer: Answer) -> Any:
-        if answer.status == 200:
-            return answer.body
-        error = dict(answer.body["error"])
+    def _without_wording(self, response: Response) -> Any:
+        if response.status_code == 200:
+            return response.json()
+        error = dict(response.json()["error"])
         message = error.pop("message")
         assert message
-        if answer.status == 404:
-            # Whatever the reason is, it sounds the same, but for the id.
+        if response.status_code == 404:
+            # Foreign, deleted and unknown ids must get the same message.
             pattern = re.sub(r"'.*'", "...", message)
             where = re.sub(r"\d+", "0", error["param"])
             assert self.not_found.setdefault(where, pattern) == pattern
@@ -405,42 +406,42 @@ class FakeAgainstModel(RuleBasedStateMachine):
             error["findings"] = [{"in": found["in"], "pointer": found["pointer"]} for found in error["findings"]]
         return {"error": error}
 
-    # -- choosing
+    # Choosing
 
     def _tenant(self, data: st.DataObject) -> Tenant:
-        """Mostly one that has something."""
-        owners = [tenant for tenant in TENANTS if self.model.spaces[tenant].conversations]
+        """Choose a tenant, mostly one that has conversations."""
+        owners = [tenant for tenant in TENANTS if self.model.tenants[tenant].conversations]
         return data.draw(st.sampled_from([*owners * 6, *TENANTS]), label="tenant")
 
     def _conversation(self, data: st.DataObject, tenant: Tenant) -> str:
-        """Mostly a live one of the tenant's, now and then a deleted one, somebody else's or none."""
-        own = self.model.spaces[tenant].conversations
+        """Choose a conversation id, mostly of a live one, sometimes of a deleted or foreign one, or unknown."""
+        own = self.model.tenants[tenant].conversations
         live = [conversation_id for conversation_id, conversation in own.items() if conversation.is_live]
-        foreign = [each for other in TENANTS if other != tenant for each in self.model.spaces[other].conversations]
+        foreign = [each for other in TENANTS if other != tenant for each in self.model.tenants[other].conversations]
         choice = [*live[:3] * 6, *live[-9:], *list(own)[:5], *foreign[:1], "conv_none"]
         return data.draw(st.sampled_from(choice), label="conversation")
 
     def _item_ids(self, tenant: Tenant, conversation_ids: Iterable[str]) -> list[str]:
-        """Of items that these conversations have or had."""
-        own = self.model.spaces[tenant].conversations
+        """Return the ids of items that these conversations have or had."""
+        own = self.model.tenants[tenant].conversations
         return [entry.id for each in conversation_ids if each in own for entry in own[each].entries[-20:]]
 
     def _item_id(self, data: st.DataObject, tenant: Tenant, conversation_id: str) -> str:
-        """Mostly of an item of this conversation, live or deleted, now and then of another one or of none."""
-        own = self.model.spaces[tenant].conversations
-        live = [entry.id for entry in own[conversation_id].live()] if conversation_id in own else []
+        """Choose an item id, mostly of this conversation, sometimes of another one, or unknown."""
+        own = self.model.tenants[tenant].conversations
+        live = [entry.id for entry in own[conversation_id].live_entries()] if conversation_id in own else []
         choice = [*live[:3] * 5, *live[-5:], *self._item_ids(tenant, [conversation_id])[:3], CLIENT_IDS[0], "msg_none"]
         return data.draw(st.sampled_from(choice), label="item")
 
     def _search(self, data: st.DataObject, tenant: Tenant) -> str:
-        conversations = self.model.spaces[tenant].conversations.values()
-        contents = [entry.shown.get("content") for each in conversations for entry in each.entries[:3]]
+        conversations = self.model.tenants[tenant].conversations.values()
+        contents = [entry.json.get("content") for each in conversations for entry in each.entries[:3]]
         there = [content for content in contents if isinstance(content, str)]
         return data.draw(searches([*there[:20], "drum"]), label="search")
 
     def _ids_to_choose(self, tenant: Tenant) -> list[str]:
-        """What a client may give to an item, or refer to."""
-        return [*CLIENT_IDS, *self._item_ids(tenant, list(self.model.spaces[tenant].conversations)[:9])]
+        """Return ids that a client may give to an item, or refer to."""
+        return [*CLIENT_IDS, *self._item_ids(tenant, list(self.model.tenants[tenant].conversations)[:9])]
 
     def _paging(self, data: st.DataObject, most: int, cursor: str) -> dict[str, str]:
         return data.draw(
@@ -456,8 +457,8 @@ class FakeAgainstModel(RuleBasedStateMachine):
         )
 
     def _filter(self, data: st.DataObject, tenant: Tenant) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """A metadata filter as query parameters, in a spelling for each pair, and the pairs that it stands for."""
-        there = [conversation.metadata for conversation in self.model.spaces[tenant].conversations.values()]
+        """Choose a metadata filter; return it as query parameters in various spellings, and as pairs."""
+        there = [conversation.metadata for conversation in self.model.tenants[tenant].conversations.values()]
         filters = data.draw(st.sampled_from([{}, *there]) | PAIRS, label="filter")
         in_json: dict[str, str] = {}
         written: list[tuple[str, str]] = []
@@ -481,6 +482,10 @@ class FakeAgainstModel(RuleBasedStateMachine):
         return written, pairs
 
 
+def _path(*segments: str) -> str:
+    return "".join(f"/{quote(segment, safe='')}" for segment in ("conversations", *segments))
+
+
 def _as_arguments(query: Mapping[str, str]) -> dict[str, Any]:
     return {name: int(value) if name == "limit" else value for name, value in query.items()}
 
@@ -491,7 +496,7 @@ def _canonical(value: Any) -> str:
 
 _HISTORIES = int(os.environ.get("STATEFUL_EXAMPLES", "60"))
 _FIRST_SEED = int(os.environ.get("STATEFUL_SEED", "1"))
-_AT_ONCE = 10  # From the eleventh on, Hypothesis mostly varies the histories it has had.
+_AT_ONCE = 10  # After ten histories, Hypothesis mostly varies earlier ones.
 
 
 @pytest.mark.parametrize("number", range(_FIRST_SEED, _FIRST_SEED + max(1, _HISTORIES // _AT_ONCE)))

@@ -1,7 +1,6 @@
-"""The store and a naive model in plain lists answer every sequence of calls alike, errors included."""
+"""The store and the naive model of the API give the same results for every sequence of calls, errors included."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,292 +8,179 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from mockserver.context import Tenant
-from mockserver.errors import (
-    ApiError,
-    ConversationNotFound,
-    ItemIdInUse,
-    ItemNotFound,
-    ReferenceWithinConversation,
-    UnknownCursor,
-)
+from mockserver import context
+from mockserver.errors import ApiError
+from mockserver.resources import serialisation
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
 from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
+from tests.stateful.model import Model, Rejection, Tenant
 
-
-@dataclass
-class Entry:
-    """An item at a place, and whether it has been deleted from there."""
-
-    item: Item
-    deleted: bool = False
-
-
-@dataclass
-class Kept:
-    record: Conversation
-    updated: int
-    entries: list[Entry] = field(default_factory=list)
-
-    def items(self) -> list[Item]:
-        return [entry.item for entry in self.entries if not entry.deleted]
-
-    def ids(self) -> list[str]:
-        return [item.id for item in self.items()]
-
-    def named(self) -> list[tuple[str, bool]]:
-        return [(item.id, item.is_reference) for item in self.items()]
-
-
-class Model:
-    """One flat list of conversations for each tenant, searched from end to end by every call."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[Tenant, Kept]] = []
-        self.updates = 0
-
-    def of(self, tenant: Tenant) -> list[Kept]:
-        return [kept for owner, kept in self.kept if owner == tenant]
-
-    def ever(self, tenant: Tenant, conversation_id: str) -> Kept:
-        for kept in self.of(tenant):
-            if kept.record.id == conversation_id:
-                return kept
-        raise ConversationNotFound(conversation_id)
-
-    def live(self, tenant: Tenant, conversation_id: str) -> Kept:
-        kept = self.ever(tenant, conversation_id)
-        if kept.record.deleted_at is not None:
-            raise ConversationNotFound(conversation_id)
-        return kept
-
-    def updated(self, kept: Kept) -> Conversation:
-        self.updates += 1
-        kept.updated = self.updates
-        return kept.record
-
-    def create_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        if conversation.id in [kept.record.id for kept in self.of(tenant)]:
-            raise ValueError
-        kept = Kept(conversation, 0)
-        self.kept.append((tenant, kept))
-        try:
-            self.put(tenant, kept, items)
-        except ApiError:
-            self.kept.pop()
-            raise
-        self.updated(kept)
-
-    def conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
-        return self.live(tenant, conversation_id).record
-
-    def update_metadata(self, tenant: Tenant, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
-        kept = self.live(tenant, conversation_id)
-        kept.record = kept.record._replace(metadata=metadata)
-        return self.updated(kept)
-
-    def delete_conversation(self, tenant: Tenant, conversation_id: str, at: int) -> Conversation:
-        kept = self.live(tenant, conversation_id)
-        kept.record = kept.record._replace(deleted_at=at)
-        return kept.record
-
-    def conversations(
-        self, tenant: Tenant, paging: Paging, metadata: Sequence[tuple[str, str]] = (), search: str = ""
-    ) -> Page[Conversation]:
-        place = None
-        if paging.after is not None:
-            try:
-                place = self.ever(tenant, paging.after).updated
-            except ConversationNotFound:
-                raise UnknownCursor(paging.after) from None
-        chosen = []
-        for kept in sorted(self.of(tenant), key=lambda kept: kept.updated, reverse=paging.order == "desc"):
-            if kept.record.deleted_at is not None:
-                continue
-            if place is not None and (kept.updated <= place if paging.order == "asc" else kept.updated >= place):
-                continue
-            if not all(kept.record.metadata.get(key) == value for key, value in metadata):
-                continue
-            if search.split() and not any(has_all_words(item, search) for item in kept.items()):
-                continue
-            chosen.append(kept.record)
-        return Page(chosen[: paging.limit], len(chosen) > paging.limit)
-
-    def put(self, tenant: Tenant, kept: Kept, items: Sequence[Item]) -> None:
-        before = list(kept.entries)
-        try:
-            for index, item in enumerate(items):
-                homes = [one for one in self.of(tenant) if (item.id, False) in one.named()]
-                if item.is_reference and not homes:
-                    raise ItemNotFound(item.id, param=f"items[{index}].id")
-                if item.is_reference and homes == [kept]:
-                    raise ReferenceWithinConversation(item.id, index)
-                if (homes and not item.is_reference) or item.id in kept.ids():
-                    raise ItemIdInUse(item.id, index)
-                kept.entries.append(Entry(item))
-        except ApiError:
-            kept.entries = before
-            raise
-
-    def add_items(self, tenant: Tenant, conversation_id: str, items: Sequence[Item]) -> None:
-        kept = self.live(tenant, conversation_id)
-        self.put(tenant, kept, items)
-        self.updated(kept)
-
-    def item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Item:
-        for item in self.ever(tenant, conversation_id).items():
-            if item.id == item_id:
-                return item
-        raise ItemNotFound(item_id)
-
-    def items(self, tenant: Tenant, conversation_id: str, paging: Paging) -> Page[Item]:
-        entries = list(self.ever(tenant, conversation_id).entries)
-        if paging.after is not None:
-            places = [place for place, entry in enumerate(entries) if entry.item.id == paging.after]
-            if not places:
-                raise UnknownCursor(paging.after)
-            entries = entries[places[-1] + 1 :] if paging.order == "asc" else entries[: places[-1]]
-        if paging.order == "desc":
-            entries.reverse()
-        items = [entry.item for entry in entries if not entry.deleted]
-        return Page(items[: paging.limit], len(items) > paging.limit)
-
-    def delete_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Conversation:
-        kept = self.live(tenant, conversation_id)
-        self.item(tenant, conversation_id, item_id)
-        return self.take(kept, [item_id])
-
-    def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
-        kept = self.live(tenant, conversation_id)
-        for index, item_id in enumerate(item_ids):
-            if item_id not in kept.ids():
-                raise ItemNotFound(item_id, param=f"item_ids[{index}]")
-        return self.take(kept, item_ids)
-
-    def take(self, kept: Kept, item_ids: Sequence[str]) -> Conversation:
-        for entry in kept.entries:
-            if entry.item.id in item_ids:
-                entry.deleted = True
-        return self.updated(kept)
-
-    def has_item(self, tenant: Tenant, item_id: str) -> bool:
-        return any((item_id, False) in kept.named() for kept in self.of(tenant))
-
-    def reset(self) -> None:
-        self.kept = []
-
-
-def has_all_words(item: Item, search: str) -> bool:
-    """For the words in use here, which have no script, case or punctuation to think of."""
-    words = orjson.loads(item.data).get("content", "").split()
-    return all(word in words for word in search.split())
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except ApiError as error:
-        return type(error), error.body()
-    except ValueError:
-        return ValueError
-
-
+NO_IDS = [""] * 3  # Every item has an id of its own, so that the model needs none from the store.
 WORDS = ["sun", "rain", "snow"]
 TENANTS = st.sampled_from([Tenant("acme"), Tenant("acme"), Tenant("acme", "anna")])
-CONVERSATIONS = st.sampled_from([f"conv_{number}" for number in range(6)])
+CONVERSATION_IDS = [f"conv_{number}" for number in range(6)]
+CONVERSATIONS = st.sampled_from(CONVERSATION_IDS)
 ITEMS = st.sampled_from([f"msg_{number}" for number in range(8)])
 METADATA = st.dictionaries(st.sampled_from("kl"), st.sampled_from("vw"))
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=3).map(" ".join)
+REFERENCES = st.fixed_dictionaries({"type": st.just("item_reference"), "id": ITEMS})
+MESSAGES = st.fixed_dictionaries(
+    {"type": st.just("message"), "role": st.just("user"), "id": ITEMS, "content": TEXTS}
+) | st.fixed_dictionaries(
+    {
+        "type": st.just("message"),
+        "role": st.just("assistant"),
+        "id": ITEMS,
+        "content": TEXTS,
+        "response_id": st.just("resp_1"),
+        "metadata": st.none() | METADATA,
+    }
+)
+NEW_ITEMS = st.lists(MESSAGES | MESSAGES | REFERENCES, max_size=3)
 
 
-@st.composite
-def new_items(draw, most: int = 3) -> list[Item]:
-    return [draw(new_item()) for _ in range(draw(st.integers(0, most)))]
+def paging(cursors: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"after": st.none() | cursors, "limit": st.integers(1, 4), "order": st.sampled_from(["asc", "desc"])}
+    )
 
 
-@st.composite
-def new_item(draw) -> Item:
-    item_id = draw(ITEMS)
-    if draw(st.integers(0, 3)) == 0:
-        return Item(item_id, orjson.dumps({"type": "item_reference", "id": item_id}), is_reference=True)
-    data = orjson.dumps({"type": "message", "role": "user", "id": item_id, "content": draw(TEXTS)})
-    return Item(item_id, data, False, draw(st.sampled_from([None, "resp_1"])), draw(st.none() | METADATA))
-
-
-def pages(cursors: st.SearchStrategy[str]) -> st.SearchStrategy[Paging]:
-    return st.builds(Paging, st.none() | cursors, st.integers(1, 4), st.sampled_from(["asc", "desc"]))
+def build_item(body: dict[str, Any]) -> Item:
+    data = {name: value for name, value in body.items() if name not in ("response_id", "metadata")}
+    is_reference = body["type"] == "item_reference"
+    return Item(body["id"], orjson.dumps(data), is_reference, body.get("response_id"), body.get("metadata"))
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store: Store = MemoryStore()
-        self.model: Store = Model()
+        self.model = Model()
 
-    def both(self, name: str, *arguments: Any) -> None:
-        expected = outcome(lambda: getattr(self.model, name)(*arguments))
-        assert outcome(lambda: getattr(self.store, name)(*arguments)) == expected
+    def agree(self, expected: Callable[[], Any], actual: Callable[[], bytes]) -> None:
+        """Check that both return the same JSON, or raise the same error, but for its wording."""
+        try:
+            result = expected()
+        except Rejection as rejection:
+            result = rejection.body
+        try:
+            assert orjson.loads(actual()) == result
+        except ApiError as error:
+            body = {"type": "invalid_request_error", "param": error.param, "code": error.status}
+            if error.findings:
+                body["findings"] = [{"in": one.location, "pointer": one.pointer} for one in error.findings]
+            assert body == result
 
     @initialize()
-    def start(self):
-        for number in range(3):
-            self.both("create_conversation", Tenant("acme"), Conversation(f"conv_{number}", 1, {"k": "v"}), [])
+    def create_conversations(self):
+        for conversation_id in CONVERSATION_IDS[:3]:
+            self.create(Tenant("acme"), conversation_id, {"k": "v"}, [])
 
-    @rule(
-        tenant=TENANTS,
-        conversation_id=CONVERSATIONS,
-        metadata=METADATA,
-        deleted=st.sampled_from([None] * 9 + [1]),
-        items=new_items(),
-    )
-    def create_conversation(self, tenant, conversation_id, metadata, deleted, items):
-        self.both("create_conversation", tenant, Conversation(conversation_id, 1, metadata, deleted), items)
+    @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, metadata=METADATA, items=NEW_ITEMS)
+    def create(self, tenant, conversation_id, metadata, items):
+        if conversation_id in self.model.tenants[tenant].conversations:
+            return
+        record = Conversation(conversation_id, 1, metadata)
+
+        def create() -> bytes:
+            self.store.create_conversation(context.Tenant(*tenant), record, [build_item(item) for item in items])
+            return serialisation.conversation_json(record, tenant.identity)
+
+        body = {"metadata": metadata, "items": items}
+        self.agree(lambda: self.model.create(tenant, 1, conversation_id, body, NO_IDS[: len(items)]), create)
+
+    def agree_on_conversation(
+        self, tenant: Tenant, expected: Callable[[], Any], actual: Callable[[context.Tenant], Conversation]
+    ) -> None:
+        self.agree(expected, lambda: serialisation.conversation_json(actual(context.Tenant(*tenant)), tenant.identity))
 
     @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, metadata=METADATA)
     def update_metadata(self, tenant, conversation_id, metadata):
-        self.both("update_metadata", tenant, conversation_id, metadata)
+        self.agree_on_conversation(
+            tenant,
+            lambda: self.model.update(tenant, conversation_id, metadata),
+            lambda owner: self.store.update_metadata(owner, conversation_id, metadata),
+        )
 
     @rule(tenant=TENANTS, conversation_id=CONVERSATIONS)
-    def delete_conversation(self, tenant, conversation_id):
-        self.both("delete_conversation", tenant, conversation_id, 7)
+    def delete(self, tenant, conversation_id):
+        def delete() -> bytes:
+            record = self.store.delete_conversation(context.Tenant(*tenant), conversation_id, 7)
+            assert record.deleted_at == 7
+            return serialisation.deleted_conversation_json(record)
 
-    @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, items=new_items())
+        self.agree(lambda: self.model.delete(tenant, conversation_id), delete)
+
+    @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, items=NEW_ITEMS)
     def add_items(self, tenant, conversation_id, items):
-        self.both("add_items", tenant, conversation_id, items)
+        def add_items() -> bytes:
+            records = [build_item(item) for item in items]
+            self.store.add_items(context.Tenant(*tenant), conversation_id, records)
+            return serialisation.item_page_json(Page(records, has_more=False))
+
+        self.agree(lambda: self.model.add_items(tenant, conversation_id, items, NO_IDS[: len(items)]), add_items)
 
     @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, item_id=ITEMS)
     def delete_item(self, tenant, conversation_id, item_id):
-        self.both("delete_item", tenant, conversation_id, item_id)
+        self.agree_on_conversation(
+            tenant,
+            lambda: self.model.delete_item(tenant, conversation_id, item_id),
+            lambda owner: self.store.delete_item(owner, conversation_id, item_id),
+        )
 
     @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, item_ids=st.lists(ITEMS, min_size=1, max_size=3))
     def delete_items(self, tenant, conversation_id, item_ids):
-        self.both("delete_items", tenant, conversation_id, item_ids)
+        self.agree_on_conversation(
+            tenant,
+            lambda: self.model.delete_items(tenant, conversation_id, item_ids),
+            lambda owner: self.store.delete_items(owner, conversation_id, item_ids),
+        )
 
     @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, item_id=ITEMS)
-    def read_one(self, tenant, conversation_id, item_id):
-        self.both("conversation", tenant, conversation_id)
-        self.both("item", tenant, conversation_id, item_id)
-        self.both("has_item", tenant, item_id)
+    def retrieve(self, tenant, conversation_id, item_id):
+        owner, data = context.Tenant(*tenant), self.model.tenants[tenant]
+        self.agree_on_conversation(
+            tenant,
+            lambda: self.model.retrieve(tenant, conversation_id),
+            lambda owner: self.store.conversation(owner, conversation_id),
+        )
+        self.agree(
+            lambda: self.model.retrieve_item(tenant, conversation_id, item_id),
+            lambda: serialisation.item_json(self.store.item(owner, conversation_id, item_id)),
+        )
+        assert self.store.has_conversation(owner, conversation_id) == (conversation_id in data.conversations)
+        assert self.store.has_item(owner, item_id) == data.has_original(item_id)
 
-    @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, paging=pages(ITEMS))
-    def read_items(self, tenant, conversation_id, paging):
-        self.both("items", tenant, conversation_id, paging)
+    @rule(tenant=TENANTS, conversation_id=CONVERSATIONS, paging=paging(ITEMS))
+    def list_items(self, tenant, conversation_id, paging):
+        def list_items() -> bytes:
+            page = self.store.items(context.Tenant(*tenant), conversation_id, Paging(**paging))
+            return serialisation.item_page_json(page)
+
+        self.agree(lambda: self.model.list_items(tenant, conversation_id, **paging), list_items)
 
     @rule(
         tenant=TENANTS,
-        paging=pages(CONVERSATIONS),
-        metadata=st.lists(st.tuples(st.sampled_from("kl"), st.sampled_from("vw")), max_size=2),
+        paging=paging(CONVERSATIONS),
+        pairs=st.lists(st.tuples(st.sampled_from("kl"), st.sampled_from("vw")), max_size=2),
         search=st.sampled_from(["", " "]) | TEXTS,
     )
-    def read_conversations(self, tenant, paging, metadata, search):
-        self.both("conversations", tenant, paging, metadata, search)
+    def list_conversations(self, tenant, paging, pairs, search):
+        def list_conversations() -> bytes:
+            page = self.store.conversations(context.Tenant(*tenant), Paging(**paging), pairs, search)
+            return serialisation.conversation_page_json(page, tenant.identity)
 
-    @rule(sure=st.integers(0, 9))
-    def reset(self, sure):
-        if sure == 0:
-            self.both("reset")
+        self.agree(
+            lambda: self.model.list_conversations(tenant, pairs=pairs, search=search, **paging), list_conversations
+        )
+
+    @rule(is_certain=st.integers(0, 9).map(lambda number: number == 0))
+    def reset(self, is_certain):
+        if is_certain:
+            self.store.reset()
+            self.model = Model()
 
 
 StoreAgainstModel.TestCase.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
