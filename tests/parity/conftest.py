@@ -1,4 +1,4 @@
-"""The two targets: the fake, always; a server with `pytest tests/parity --mka1-url URL --mka1-api-key-env NAME`."""
+"""Targets of the scenarios: the fake and, with `--mka1-url URL --mka1-api-key-env NAME`, a real server."""
 
 import os
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ KEYS = ("key-one", "key-two")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mka1")
     for name, text in (
-        ("--mka1-url", "run the scenarios against the server at this URL, too"),
-        ("--mka1-api-key-env", "the environment variable with its API key (MKA1_API_KEY)"),
+        ("--mka1-url", "also run the scenarios against the server at this URL"),
+        ("--mka1-api-key-env", "environment variable that holds its API key (MKA1_API_KEY)"),
     ):
-        with suppress(ValueError):  # The mockserver plugin has added it.
+        with suppress(ValueError):  # The plugin may have added it.
             group.addoption(name, default=None, help=text)
 
 
 class FakeTarget:
-    """One fake for all scenarios, and one for each that needs other settings."""
+    """A shared fake, and a separate one for each scenario that needs other settings."""
 
     name = "fake"
 
@@ -49,7 +49,7 @@ class FakeTarget:
 
 
 class RealTarget:
-    """Somebody's server: no settings, and a second key only where MKA1_SECOND_API_KEY has one."""
+    """A real server: it has no settings, and a second key only if MKA1_SECOND_API_KEY is set."""
 
     name = "real"
 
@@ -85,7 +85,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[FakeTarget | RealTarget]:
 
 @pytest.fixture(scope="session")
 def fake() -> Iterator[ApiClient]:
-    """A caller of a fake that answers nobody else."""
+    """Return a client of a fake of its own."""
     opened = FakeTarget()
     yield opened.client_for(None)
     opened.close()

@@ -1,4 +1,4 @@
-"""Every behaviour of the catalogue, checked by its scenarios, on every target."""
+"""Every behaviour of the catalogue, checked by its scenarios on every target."""
 
 from collections import Counter
 from collections.abc import Callable
