@@ -1,4 +1,4 @@
-"""The control API: what tests do to a fake over HTTP, under `/_mock`. Described in `spec/control.yaml`."""
+"""The control API, with which tests control a fake over HTTP; `spec/control.yaml` describes it."""
 
 import hmac
 from collections.abc import Callable, Sequence
@@ -10,30 +10,33 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
+from mockserver.contract.endpoint import Handler
 from mockserver.determinism import AdjustableClock
 from mockserver.errors import ControlTokenRequired, InvalidRequest, NotFound
-from mockserver.findings import Code, Finding, Location, json_pointer
+from mockserver.findings import Code, Finding, Location, describe, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
 from mockserver.gateway.faults.model import Fault
 from mockserver.resources.seeds import SeedError, shipped_seeds
+from mockserver.settings import Seed
 from mockserver.state import State
 
 CONTROL_PATH = "/_mock"
 
-DONE = {"done": True}
+_DONE = {"done": True}
 
 
 class Control:
-    """Handlers answer with the JSON text of a 200."""
+    """Handlers of the control API. Most act only on what belongs to the API key in the query, if there is one."""
 
     def __init__(self, state: State, operations: Sequence[str], item_types: Sequence[str]) -> None:
-        """`operations` and `item_types` are those of the API."""
+        """Create handlers for a state; `operations` and `item_types` are those of the API."""
         self._state = state
         self._operations = operations
         self._item_types = item_types
 
-    def handlers(self) -> dict[str, Callable[[Context], bytes]]:
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handlers by `operationId`."""
         handlers: dict[str, Callable[[Context], Any]] = {
             "health.get": self.health,
             "reset.post": self.reset,
@@ -49,38 +52,38 @@ class Control:
             "state.add": self.add_state,
             "coverage.get": self.coverage,
         }
-        return {name: _as_json(handler) for name, handler in handlers.items()}
+        return {name: _serialise(handler) for name, handler in handlers.items()}
 
     def health(self, _: Context) -> Any:
         return {"status": "ok", "version": version("mka1-mockserver")}
 
     def reset(self, context: Context) -> Any:
-        self._state.reset(_key(context))
-        return DONE
+        self._state.reset(_api_key(context))
+        return _DONE
 
     def list_requests(self, context: Context) -> Any:
         query = context.query
         entries = self._state.journal.entries(
-            operation=query.get("operation"), status=query.get("status"), key=_mark(context)
+            operation=query.get("operation"), status=query.get("status"), key=_fingerprint(context)
         )
         newest = entries[-query["limit"] :]
         return {"data": [entry.as_dict() for entry in newest], "dropped": self._state.journal.dropped}
 
     def clear_requests(self, context: Context) -> Any:
-        self._state.journal.clear(_mark(context))
-        return DONE
+        self._state.journal.clear(_fingerprint(context))
+        return _DONE
 
     def list_faults(self, context: Context) -> Any:
-        return {"data": [planned.as_dict() for planned in self._state.faults.list_faults(_mark(context))]}
+        return {"data": [planned.as_dict() for planned in self._state.faults.list_faults(_fingerprint(context))]}
 
     def add_fault(self, context: Context) -> Any:
         operation = context.body.get("operation")
         if operation is not None and operation not in self._operations:
             known = ", ".join(self._operations)
-            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not '{operation[:80]}'")
-        key = context.body.get("api_key", _key(context))
-        if _key(context) not in (None, key):
-            raise _invalid("body", "/api_key", "const", "must be that of the query, or left out")
+            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}")
+        key = context.body.get("api_key", _api_key(context))
+        if _api_key(context) not in (None, key):
+            raise _invalid("body", "/api_key", "const", "must be the key of the query, or be left out")
         fault = Fault.from_dict(context.body, None if key is None else key_fingerprint(key))
         if findings := fault.validate("body"):
             raise InvalidRequest(findings)
@@ -89,17 +92,20 @@ class Control:
     def clear_faults(self, context: Context) -> Any:
         number = context.query.get("id")
         if number is None:
-            self._state.faults.clear(_mark(context))
-        elif not self._state.faults.remove(number, _mark(context)):
+            self._state.faults.clear(_fingerprint(context))
+        elif not self._state.faults.remove(number, _fingerprint(context)):
             raise NotFound(f"No planned fault has the id {number}.", param="id")
-        return DONE
+        return _DONE
 
     def get_clock(self, context: Context) -> Any:
         account = self._account(context)
-        return {"now": self._clock().now(account or ""), "frozen": self._clock().is_frozen(account)}
+        return {
+            "now": self._adjustable_clock().now(account or ""),
+            "frozen": self._adjustable_clock().is_frozen(account),
+        }
 
     def set_clock(self, context: Context) -> Any:
-        account, clock, change = self._account(context), self._clock(), context.body
+        account, clock, change = self._account(context), self._adjustable_clock(), context.body
         if "freeze" in change:
             clock.freeze(change["freeze"], account)
         elif "advance" in change:
@@ -109,17 +115,17 @@ class Control:
         return self.get_clock(context)
 
     def get_state(self, context: Context) -> Any:
-        return self._state.snapshot(_key(context))
+        return self._state.snapshot(_api_key(context))
 
     def put_state(self, context: Context) -> Any:
-        return self._with_seed(context, self._state.restore)
+        return self._apply_seed(context, self._state.restore)
 
     def add_state(self, context: Context) -> Any:
-        return self._with_seed(context, self._state.seed)
+        return self._apply_seed(context, self._state.seed)
 
     def coverage(self, context: Context) -> Any:
         journal = self._state.journal
-        counted = count_coverage(journal.entries(key=_mark(context)))
+        counted = count_coverage(journal.entries(key=_fingerprint(context)))
         return {
             **counted,
             "unused": {
@@ -129,33 +135,33 @@ class Control:
             "dropped": journal.dropped,
         }
 
-    def _with_seed(self, context: Context, use: Callable[[Any, str | None], None]) -> Any:
-        seed = context.body
-        if "name" in seed:
-            seed = seed["name"]
-            if seed not in shipped_seeds():  # A file is for who starts the server to name.
+    def _apply_seed(self, context: Context, apply: Callable[[Seed, str | None], None]) -> Any:
+        seed: Seed = context.body
+        if name := context.body.get("name"):
+            if name not in shipped_seeds():  # A client must not read files of the server.
                 known = ", ".join(shipped_seeds())
-                raise _invalid("body", "/name", "enum", f"must be one of {known}, not '{seed[:80]}'")
+                raise _invalid("body", "/name", "enum", f"must be one of {known}, not {describe(name)}")
+            seed = name
         try:
-            use(seed, _key(context))
+            apply(seed, _api_key(context))
         except SeedError as error:
-            if "name" in context.body:
+            if name:
                 raise _invalid("body", "/name", "invalid_seed", f"{error.place}: {error.reason}") from error
             raise _invalid("body", error.pointer, "invalid_seed", error.reason) from error
-        return DONE
+        return _DONE
 
     def _account(self, context: Context) -> str | None:
-        key = _key(context)
+        key = _api_key(context)
         return None if key is None else self._state.account_of(key)
 
-    def _clock(self) -> AdjustableClock:
+    def _adjustable_clock(self) -> AdjustableClock:
         if not isinstance(self._state.clock, AdjustableClock):
-            raise NotFound("This fake was given a clock of its own, which cannot be set from outside.")
+            raise NotFound("The clock of this fake was passed in by the program that created it, and cannot be set.")
         return self._state.clock
 
 
 class ControlToken:
-    """Lets in only who has the token; without a token, everyone."""
+    """A layer that requires `Authorization: Bearer <token>`, if there is a token."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
@@ -171,24 +177,24 @@ class ControlToken:
         await self._app(scope, receive, send)
 
 
-def _as_json(handler: Callable[[Context], Any]) -> Callable[[Context], bytes]:
-    def answer(context: Context) -> bytes:
-        for name, _ in context.undeclared_query:  # A misspelt `api_key` must not act on everyone's.
-            raise _invalid("query", json_pointer([name]), "unknown_parameter", "is not a parameter here")
+def _serialise(handler: Callable[[Context], Any]) -> Handler:
+    def handle(context: Context) -> bytes:
+        for name, _ in context.undeclared_query:  # A misspelt `api_key` must not affect the data of all keys.
+            raise _invalid("query", json_pointer([name]), "unknown_parameter", "is not a parameter of this operation")
         return orjson.dumps(handler(context))
 
-    return answer
+    return handle
 
 
 def _invalid(location: Location, pointer: str, code: Code, message: str) -> InvalidRequest:
     return InvalidRequest([Finding("request", location, pointer, code, message)])
 
 
-def _key(context: Context) -> str | None:
+def _api_key(context: Context) -> str | None:
     key: str | None = context.query.get("api_key")
     return key
 
 
-def _mark(context: Context) -> str | None:
-    key = _key(context)
+def _fingerprint(context: Context) -> str | None:
+    key = _api_key(context)
     return None if key is None else key_fingerprint(key)

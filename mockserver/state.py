@@ -1,4 +1,4 @@
-"""All that a fake remembers, in one object that can be held."""
+"""The state of a fake."""
 
 import copy
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from mockserver.store.protocol import Store
 
 
 class State:
-    """The store, the journal, the planned faults, the clock, the ids and the counts of the rate limit.
+    """Everything that one fake remembers: records, journal, planned faults, clock, ids and rate counters.
 
-    Where a method takes an API `key`, it acts only on what belongs to it: what its account has stored, its account's
-    clock and ids, its own exchanges and faults.
+    A method that takes an API `key` affects only what belongs to the key: its journal entries, faults and rate
+    counters, and the records, clock and ids of its account. Without a key, it affects everything.
     """
 
     def __init__(
@@ -43,70 +43,70 @@ class State:
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
-        # A copy, for a reset loads them again, and who gave them may change what was given.
+        # Copies, because a reset loads the seeds again and the caller may have changed them by then.
         self._seeds = [self._seeder.read(copy.deepcopy(seed)) for seed in settings.seeds]
         self._load_seeds()
 
     def account_of(self, key: str | None) -> str:
-        """The account of an API key; without one, that of the first listed key, else that of the default key."""
+        """Return the account of an API key; the default key is the first listed one."""
         accounts = self.settings.accounts()
         key = key if key is not None else next(iter(accounts), DEFAULT_API_KEY)
         return accounts.get(key) or default_account(key)
 
     def reset(self, key: str | None = None) -> None:
-        """As when the fake was made, its seeds included."""
-        account, mark = self._of(key)
+        """Restore the initial state, including the seeds of the settings."""
+        account = self._account(key)
+        fingerprint = None if key is None else key_fingerprint(key)
         if account is None:
             self.store.reset()
         else:
             self.store.detach(account)
-        self.journal.clear(mark)
-        self.faults.clear(mark)
+        self.journal.clear(fingerprint)
+        self.faults.clear(fingerprint)
         self.clock.reset(account)
         self.ids.reset(account)
         for counter in self.rate_counters:
-            counter.clear(mark)
+            counter.clear(fingerprint)
         self._load_seeds(account)
 
     def seed(self, seed: Seed, key: str | None = None) -> None:
-        """Add a seed, all of it or nothing.
+        """Add a whole seed to the store, or nothing of it.
 
         Raises:
-            UsageError: it cannot be used; the message names the place.
+            SeedError: the seed cannot be used.
         """
-        account, _ = self._of(key)
-        self._seeder.load(self._owned(self._seeder.read(seed), account), default=account)
+        account = self._account(key)
+        self._seeder.load(self._read_seed(seed, account), default=account)
 
     def snapshot(self, key: str | None = None) -> dict[str, Any]:
-        """What is stored, as a seed. It names accounts, never keys."""
-        account, _ = self._of(key)
-        return self._seeder.snapshot(account)
+        """Return the contents of the store as a seed, which names accounts and never keys."""
+        return self._seeder.snapshot(self._account(key))
 
     def restore(self, snapshot: Seed, key: str | None = None) -> None:
-        """Put a snapshot or a seed in the place of what is stored.
+        """Replace the contents of the store by a snapshot or another seed.
 
         Raises:
-            UsageError: it cannot be used, and nothing has changed; the message names the place.
+            SeedError: the seed cannot be used; the store is unchanged.
         """
-        account, _ = self._of(key)
-        data = self._owned(self._seeder.read(snapshot), account)
+        account = self._account(key)
+        seed = self._read_seed(snapshot, account)
         detached = self.store.detach(account)
         try:
-            self._seeder.load(data, default=account)
+            self._seeder.load(seed, default=account)
         except Exception:
             self.store.detach(account)
             self.store.attach(detached)
             raise
 
-    def _of(self, key: str | None) -> tuple[str | None, str | None]:
-        """The account and the fingerprint of a key; both None without one."""
-        return (None, None) if key is None else (self.account_of(key), key_fingerprint(key))
+    def _account(self, key: str | None) -> str | None:
+        return None if key is None else self.account_of(key)
 
-    def _owned(self, seed: ValidatedSeed, account: str | None) -> ValidatedSeed:
-        """The seed, found to name no other account than this one."""
+    def _read_seed(self, seed: Seed, account: str | None) -> ValidatedSeed:
+        """Read a seed; with an `account`, all of it must belong to that account."""
+        validated = self._seeder.read(seed)
         if account is not None:
-            self._seeder.check_owner(seed, account)
-        return seed
+            self._seeder.check_owner(validated, account)
+        return validated
 
     def _load_seeds(self, account: str | None = None) -> None:
         for seed in self._seeds:

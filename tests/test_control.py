@@ -265,7 +265,7 @@ JSON = {"Content-Type": "application/json"}
             f"/faults?api_key={MINE}",
             {"json": {"status": 503, "api_key": YOURS}},
             "/api_key",
-            "must be that of the query, or left out",
+            "must be the key of the query",
         ),
         ("PUT", "/clock", {"json": {}}, "", "must have at least 1 field, has 0"),
         ("PUT", "/clock", {"json": {"freeze": 5, "advance": 1}}, "", "must have at most 1 field, has 2"),
@@ -324,9 +324,9 @@ JSON = {"Content-Type": "application/json"}
         ("GET", "/requests?status=ok", {}, "/status", "must be an integer, not 'ok'"),
         ("GET", "/requests?api_key=", {}, "/api_key", "must be at least 1 character long, is 0"),
         ("GET", "/requests?api_key=a&api_key=b", {}, "/api_key", "must be given once, not 2 times"),
-        ("POST", "/reset?apikey=k", {}, "/apikey", "is not a parameter here"),
+        ("POST", "/reset?apikey=k", {}, "/apikey", "is not a parameter"),
         ("DELETE", "/faults?id=x", {}, "/id", "must be an integer, not 'x'"),
-        ("GET", "/health?api_key=k", {}, "/api_key", "is not a parameter here"),
+        ("GET", "/health?api_key=k", {}, "/api_key", "is not a parameter"),
     ],
 )
 def test_bad_input_is_refused_with_its_place(fake, method, path, options, pointer, message):
@@ -402,7 +402,7 @@ def test_a_clock_that_was_brought_along_is_not_set():
         fake = Pair(server)
         answer = fake.control.put("/clock", json={"freeze": 1})
         assert (answer.status_code, fake.create().json()["created_at"]) == (404, 5)
-        assert answer.json()["error"]["message"].startswith("This fake was given a clock of its own")
+        assert answer.json()["error"]["message"].startswith("The clock of this fake was passed in")
         assert fake.get("/requests")["data"][0]["started_at"] == pytest.approx(5, abs=1)
         fake.do("POST", "/reset")
         fake.close()
@@ -430,7 +430,7 @@ def test_the_examples_of_its_document_work(fake, method, route):
 
 
 def test_an_answer_that_breaks_its_document_does_not_get_out(fake, monkeypatch):
-    monkeypatch.setattr("mockserver.control.DONE", {"done": "yes"})
+    monkeypatch.setattr("mockserver.control._DONE", {"done": "yes"})
     answer = httpx.delete(f"{fake.url}/_mock/faults")
     assert answer.status_code == 500
     assert "The answer of faults.clear breaks the document: response body /done" in answer.text

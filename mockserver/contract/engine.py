@@ -1,7 +1,6 @@
 """Who answers whether a request or a response is what the document allows: the engines, and what they share."""
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from typing import Any, Protocol
 
 from mockserver.contract.operations import Operation
@@ -57,11 +56,10 @@ def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:
     if name == "compiled":
         return CompiledEngine()
     try:
-        reference = import_module("mockserver.contract.reference")  # Only on demand: it takes half a second.
+        from mockserver.contract.reference import ReferenceEngine  # Takes half a second to import.
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the reference engine needs openapi-core ({error.name} is missing): "
             "pip install 'mka1-mockserver[reference]'"
         ) from error
-    engine: Engine = reference.ReferenceEngine(document)
-    return engine
+    return ReferenceEngine(document)
