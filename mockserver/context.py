@@ -28,13 +28,13 @@ class Context:
 
     `raw_path` has the path parameters still percent-encoded; `path`, `query` and `header` have the declared
     parameters, decoded and with their defaults; `undeclared_query` has the other query pairs in the order sent. `key`
-    is the fingerprint of the API key. `content` is the body as sent, `body` the parsed body. `status` and `answer` are
-    the response. `findings` are the mistakes in the request or the response; `notes` are findings that do no harm,
-    such as an unknown field.
+    is the fingerprint of the API key. `content` is the body as sent, `body` the parsed body. `status` and
+    `response_content` are the response. `findings` are the mistakes in the request or the response; `notes` are
+    findings that do no harm, such as an unknown field.
 
-    `fault` describes the faults that fired. `bypasses_contract` means that they change the response on purpose, so
-    that the guard sends it as it is and only notes its findings. `record` records the exchange in the journal before
-    it ends, for a request that gets no response.
+    `fault` describes the faults that fired. `bypasses_contract` is set when they alter the response: the guard then
+    sends it as it is, and only notes its findings. `record` adds the exchange to the journal before it ends, for a
+    request that gets no response.
     """
 
     operation_id: str

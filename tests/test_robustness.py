@@ -106,7 +106,7 @@ def test_a_body_over_the_limit_is_rejected(connect, build, size, status):
     assert connection.send(POST).read_response().status_code == 200
 
 
-def test_a_body_over_the_limit_is_not_asked_for(connect):
+def test_a_body_over_the_limit_is_rejected_before_it_is_sent(connect):
     too_much = build_post(build_body(LIMIT + 1), API, "Expect: 100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     assert connect().send(too_much).read_response().status_code == 413
 

@@ -1,4 +1,4 @@
-"""The connection of one request, and what faults do to it."""
+"""The connection of one request, with the ways in which faults misuse it."""
 
 import asyncio
 from typing import Any

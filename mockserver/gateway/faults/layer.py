@@ -70,7 +70,7 @@ class FaultLayer:
 async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     context: Context = scope[CONTEXT]
     connection = Connection(scope, receive, send)
-    # At most one of them alters the response; the others delay it.
+    # All delays count, but only the first fault that alters the response.
     fault = next((fault for fault in faults if fault.alters_response), Fault())
     delay = sum(fault.delay for fault in faults)
     context.fault = faults[0].as_dict() if len(faults) == 1 else {"faults": [fault.as_dict() for fault in faults]}
@@ -90,7 +90,7 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
         return
     if fault.action in ("time_out", "close"):
         if context.record is not None:
-            context.record()  # Now, so that a test finds it as soon as its client has given up.
+            context.record()  # A test may look for the entry as soon as its client gives up.
         if fault.action == "close" or not await connection.disconnects_within(_MAX_SILENCE):
             await connection.close()
         return

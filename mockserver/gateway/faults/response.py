@@ -1,4 +1,4 @@
-"""What a fault makes of a response: its status, headers and body."""
+"""Responses, and how a fault alters them."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Response(NamedTuple):
 
 
 def alter_response(response: Response, fault: Fault) -> Response:
-    """Return the response as the fault makes it."""
+    """Return the response with the changes that the fault describes."""
     status, headers, content = response
     if fault.replaces_response:
         status = fault.status or status
