@@ -19,7 +19,7 @@ KEY = "secret-of-this-test"
 PLANNED_503 = {"error": {"message": "This is a planned fault.", "type": "server_error", "param": None, "code": 503}}
 
 
-class Caller:
+class FaultCaller:
     """A client with an API key, and its access to the control API, in process or over HTTP."""
 
     def __init__(self, api, root, key=KEY):
@@ -66,7 +66,7 @@ def connect(app):
 
     def connect(key=KEY):
         client = AsgiClient.connect(app, {"Authorization": f"Bearer {key}"})
-        return Caller(client, client.root, key)
+        return FaultCaller(client, client.root, key)
 
     return connect
 
@@ -91,7 +91,7 @@ def remote(server):
         httpx.Client(base_url=server.api_url, headers={"Authorization": f"Bearer {KEY}"}, timeout=5) as api,
         httpx.Client(base_url=server.url) as root,
     ):
-        caller = Caller(api, root)
+        caller = FaultCaller(api, root)
         yield caller
         caller.control("POST", "/reset")
 
@@ -566,7 +566,7 @@ def test_the_message_says_what_is_wrong_with_a_fault(caller, fault, phrase):
 def test_a_rejected_request_fires_no_fault():
     settings = Settings(api_keys=(KEY,), max_body=100, rate_limits=("4/d",))
     with AsgiClient.connect(create_app(settings), {"Authorization": f"Bearer {KEY}"}) as client:
-        caller = Caller(client, client.root)
+        caller = FaultCaller(client, client.root)
         caller.plan(status=503, times=None)
         rejected = [
             caller.create(headers={"Authorization": "Bearer wrong"}),

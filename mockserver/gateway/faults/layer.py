@@ -10,10 +10,10 @@ from mockserver.contract import json_text
 from mockserver.contract.schemas import Schema
 from mockserver.errors import InvalidRequest
 from mockserver.findings import Finding
-from mockserver.gateway.faults.connection import Connection
+from mockserver.gateway.faults.faulty_connection import FaultyConnection
 from mockserver.gateway.faults.model import PLANNING_FIELDS, Fault
 from mockserver.gateway.faults.plan import FaultPlan
-from mockserver.gateway.faults.response import Response, alter_response
+from mockserver.gateway.faults.response import BufferedResponse, alter_response
 
 _HEADER = b"x-mock-fault"
 _POINTER = "/X-Mock-Fault"
@@ -69,13 +69,13 @@ class FaultLayer:
 
 async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     context: Context = scope[CONTEXT]
-    connection = Connection(scope, receive, send)
+    connection = FaultyConnection(scope, receive, send)
     # All delays count, but only the first fault that alters the response.
     fault = next((fault for fault in faults if fault.alters_response), Fault())
     delay = sum(fault.delay for fault in faults)
     context.fault = faults[0].as_dict() if len(faults) == 1 else {"faults": [fault.as_dict() for fault in faults]}
 
-    async def call_app() -> Response:
+    async def call_app() -> BufferedResponse:
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -83,7 +83,7 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
 
         await app(scope, receive, keep)
         content = b"".join(message.get("body", b"") for message in messages)
-        return Response(messages[0]["status"], list(messages[0]["headers"]), content)
+        return BufferedResponse(messages[0]["status"], list(messages[0]["headers"]), content)
 
     response = await call_app() if any(fault.commit for fault in faults) else None
     if delay and fault.action != "drip" and await connection.disconnects_within(delay):
@@ -95,7 +95,7 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
             await connection.close()
         return
     if response is None:
-        response = Response(200, [], b"") if fault.replaces_response else await call_app()
+        response = BufferedResponse(200, [], b"") if fault.replaces_response else await call_app()
     if fault.alters_response:
         context.bypasses_contract = True
         response = alter_response(response, fault)

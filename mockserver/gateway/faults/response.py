@@ -14,7 +14,7 @@ _STATUSES_WITHOUT_BODY = (204, 304)
 _GARBAGE = b'{"id": "\xff\xfe <!-- not what you asked for'
 
 
-class Response(NamedTuple):
+class BufferedResponse(NamedTuple):
     """A whole response; header names are in lower case."""
 
     status: int
@@ -22,7 +22,7 @@ class Response(NamedTuple):
     content: bytes
 
 
-def alter_response(response: Response, fault: Fault) -> Response:
+def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse:
     """Return the response with the changes that the fault describes."""
     status, headers, content = response
     if fault.replaces_response:
@@ -38,8 +38,8 @@ def alter_response(response: Response, fault: Fault) -> Response:
     replaced = {b"content-length", *added}
     headers = [*((name, value) for name, value in headers if name not in replaced), *added.items()]
     if status in _STATUSES_WITHOUT_BODY:  # A client would read the body as the start of the next response.
-        return Response(status, [(name, value) for name, value in headers if name != b"content-type"], b"")
-    return Response(status, [*headers, (b"content-length", b"%d" % len(content))], content)
+        return BufferedResponse(status, [(name, value) for name, value in headers if name != b"content-type"], b"")
+    return BufferedResponse(status, [*headers, (b"content-length", b"%d" % len(content))], content)
 
 
 def _build_replacement(status: int, body: Any) -> tuple[HeaderPairs, bytes]:

@@ -1,15 +1,14 @@
 """The connection of one request, with the ways in which faults misuse it."""
 
 import asyncio
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from mockserver.context import TRANSPORT
-from mockserver.gateway.faults.response import Response
+from mockserver.gateway.faults.response import BufferedResponse
 
 
-class Connection:
+class FaultyConnection:
     """The connection of a request whose body has been read."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -17,12 +16,12 @@ class Connection:
         self._receive = receive
         self._send = send
 
-    async def send(self, response: Response) -> None:
+    async def send(self, response: BufferedResponse) -> None:
         """Send the whole response."""
         await self._start(response)
         await self._send({"type": "http.response.body", "body": response.content})
 
-    async def drip(self, response: Response, seconds: float) -> None:
+    async def drip(self, response: BufferedResponse, seconds: float) -> None:
         """Send the body byte by byte, in so many seconds."""
         await self._start(response)
         pause = seconds / max(len(response.content), 1)
@@ -32,7 +31,7 @@ class Connection:
             await self._send_part(response.content[index : index + 1])
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def reset(self, response: Response) -> None:
+    async def reset(self, response: BufferedResponse) -> None:
         """Send the first half of the response, then reset the connection."""
         await self._start(response)
         await self._send_part(response.content[: len(response.content) // 2])
@@ -55,7 +54,7 @@ class Connection:
             return False
         return True
 
-    async def _start(self, response: Response) -> None:
+    async def _start(self, response: BufferedResponse) -> None:
         await self._send({"type": "http.response.start", "status": response.status, "headers": response.headers})
 
     async def _send_part(self, content: bytes) -> None:
@@ -65,8 +64,8 @@ class Connection:
         # uvicorn logs an error if an application returns without a response while the connection is open.
         await self.disconnects_within(1)
 
-    def _transport(self) -> Any:
-        transport = self._scope.get(TRANSPORT)
+    def _transport(self) -> asyncio.Transport:
+        transport: asyncio.Transport | None = self._scope.get(TRANSPORT)
         if transport is None:
             raise RuntimeError("this server gives no access to its connections, so a fault cannot close them")
         return transport
