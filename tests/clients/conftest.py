@@ -1,12 +1,12 @@
-"""One fake for all tests, on a real socket; a fresh API key is a fresh tenant, so that tests do not see each other.
+"""Real clients of one fake behind a real socket; each test has an API key, and so an account, of its own.
 
-Each client comes in its synchronous and its asynchronous form: a test that takes one runs once with either.
+A test that takes a client runs twice: with its synchronous and with its asynchronous form.
 """
 
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -15,13 +15,14 @@ import pytest
 from meetkai_mka1 import SDK
 
 from mockserver import RunningServer, Settings, create_app, run_server
+from tests.clients.support import RequestRecorder, SyncFacade, enter_async
 
 Connect = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing here speaks TLS, and to read the usual certificates takes each client 20 ms."""
+    """Point the clients to an empty certificate store; loading the usual one takes each client 20 ms."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SSL_CERT_FILE", raising=False)
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
@@ -29,8 +30,13 @@ def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[RunningServer]:
-    with run_server(create_app(Settings())) as running:
+def recorder() -> RequestRecorder:
+    return RequestRecorder(create_app(Settings()))
+
+
+@pytest.fixture(scope="session")
+def server(recorder: RequestRecorder) -> Iterator[RunningServer]:
+    with run_server(recorder) as running:
         yield running
 
 
@@ -41,7 +47,7 @@ def api_key() -> str:
 
 @pytest.fixture
 def http(server: RunningServer, api_key: str) -> Iterator[httpx.Client]:
-    """A plain HTTP client; its paths begin behind `/api/v1/llm`."""
+    """Return a plain HTTP client; its paths are relative to `/api/v1/llm`."""
     with httpx.Client(base_url=server.api_url, headers={"authorization": f"Bearer {api_key}"}) as client:
         yield client
 
@@ -60,9 +66,9 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture
 def connect_mka1(form: str, runner: asyncio.Runner) -> Iterator[Connect]:
-    """Makes the MKA1 SDK's `llm.conversations`, of an `SDK` with the given arguments.
+    """Return a factory of `llm.conversations` of the MKA1 SDK, with the given arguments of `SDK`.
 
-    It does not retry by itself: what goes wrong shall be seen at once, not after 15 seconds.
+    Retries are off, so that failures show at once and not after 15 seconds.
     """
     with ExitStack() as stack:
 
@@ -70,8 +76,8 @@ def connect_mka1(form: str, runner: asyncio.Runner) -> Iterator[Connect]:
             sdk = SDK(**{"retry_config": None, **arguments})
             if form == "sync":
                 return stack.enter_context(sdk).llm.conversations
-            stack.enter_context(entered(sdk, runner))
-            return Awaited(sdk.llm.conversations, runner, suffix="_async")
+            stack.enter_context(enter_async(sdk, runner))
+            return SyncFacade(sdk.llm.conversations, runner, suffix="_async")
 
         yield connect
 
@@ -83,51 +89,21 @@ def conversations(connect_mka1: Connect, server: RunningServer, api_key: str) ->
 
 @pytest.fixture
 def connect_openai(form: str, runner: asyncio.Runner) -> Iterator[Connect]:
-    """Makes an `OpenAI` or `AsyncOpenAI` with the given arguments."""
+    """Return a factory of `OpenAI` or `AsyncOpenAI` without retries."""
     with ExitStack() as stack:
 
         def connect(**arguments: Any) -> Any:
+            arguments = {"max_retries": 0, **arguments}
             if form == "sync":
-                return stack.enter_context(openai.OpenAI(max_retries=0, **arguments))
-            client = openai.AsyncOpenAI(max_retries=0, **arguments)
-            stack.enter_context(entered(client, runner))
-            return Awaited(client, runner)
+                return stack.enter_context(openai.OpenAI(**arguments))
+            client = openai.AsyncOpenAI(**arguments)
+            stack.enter_context(enter_async(client, runner))
+            return SyncFacade(client, runner)
 
         yield connect
 
 
 @pytest.fixture
 def client(connect_openai: Connect, server: RunningServer, api_key: str) -> Any:
-    """A client of the `openai` package."""
+    """Return a client of the `openai` package."""
     return connect_openai(base_url=server.api_url, api_key=api_key)
-
-
-class Awaited:
-    """An asynchronous client, to be used like a synchronous one: what its methods return is awaited.
-
-    `suffix` is what the names of its asynchronous methods end in.
-    """
-
-    def __init__(self, target: Any, runner: asyncio.Runner, suffix: str = "") -> None:
-        self._target = target
-        self._runner = runner
-        self._suffix = suffix
-
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._target, name + self._suffix)
-        if not callable(member):
-            return Awaited(member, self._runner)
-
-        async def called(*args: Any, **kwargs: Any) -> Any:
-            return await member(*args, **kwargs)
-
-        return lambda *args, **kwargs: self._runner.run(called(*args, **kwargs))
-
-
-@contextmanager
-def entered(manager: AbstractAsyncContextManager[Any], runner: asyncio.Runner) -> Iterator[None]:
-    runner.run(manager.__aenter__())
-    try:
-        yield
-    finally:
-        runner.run(manager.__aexit__(None, None, None))

@@ -1,4 +1,4 @@
-"""The commands and programs of MKA1's documentation, run as they stand there; only the host and the key are ours."""
+"""Commands and programs from the documentation of MKA1, run with another host and API key."""
 
 import json
 import shutil
@@ -34,13 +34,13 @@ DOCUMENTED_CONVERSATION = {
 
 @pytest.fixture(scope="module")
 def documented() -> Iterator[RunningServer]:
-    """A server that has the conversation and the items that the API reference speaks of."""
+    """Run a server with the conversation and the items of the API reference."""
     settings = Settings(api_keys=(KEY,), seeds=({"conversations": [DOCUMENTED_CONVERSATION]},))
     with run_server(create_app(settings)) as running:
         yield running
 
 
-# The guide on conversations, from its first command to its last about conversations
+# -- The guide on conversations
 
 GUIDE_CREATE = """
 curl https://apigw.mka1.com/api/v1/llm/conversations \\
@@ -77,8 +77,8 @@ AS_THE_END_USER = "--header 'Authorization: Bearer <mka1-api-key>' --header 'X-O
 AS_JSON = "--header 'Content-Type: application/json'"
 
 
-class Reader:
-    """Runs the guide's commands in a shell."""
+class Shell:
+    """Runs commands of the guide."""
 
     def __init__(self, server: RunningServer) -> None:
         self.placeholders = {
@@ -87,32 +87,32 @@ class Reader:
             "<end-user-id>": "customer-42",
         }
 
-    def runs(self, command: str, status: int = 200) -> Any:
-        """What the command prints, as JSON."""
+    def run(self, command: str, status: int = 200) -> Any:
+        """Run a command and return the JSON that it prints."""
         for placeholder, value in self.placeholders.items():
             command = command.replace(placeholder, value)
         command = command.strip().replace("curl ", "curl --silent --show-error --noproxy '*' ", 1)
         command += " --write-out '\\n%{http_code}'"
-        run = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=30)
-        assert (run.returncode, run.stderr) == (0, ""), run
-        body, _, printed_status = run.stdout.rpartition("\n")
+        process = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=30)
+        assert (process.returncode, process.stderr) == (0, ""), process
+        body, _, printed_status = process.stdout.rpartition("\n")
         assert int(printed_status) == status, body
         return json.loads(body)
 
-    def calls(self, path: str, options: str = "", status: int = 200) -> Any:
-        return self.runs(f"curl 'https://apigw.mka1.com/api/v1/llm{path}' {AS_THE_END_USER} {options}", status)
+    def call(self, path: str, options: str = "", status: int = 200) -> Any:
+        return self.run(f"curl 'https://apigw.mka1.com/api/v1/llm{path}' {AS_THE_END_USER} {options}", status)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_guide_with_curl(server: RunningServer) -> None:
-    reader = Reader(server)
+    shell = Shell(server)
 
-    created = reader.runs(GUIDE_CREATE)
+    created = shell.run(GUIDE_CREATE)
     assert created["object"] == "conversation"
     assert created["metadata"] == {"session_id": "web-42", "channel": "support"}
-    reader.placeholders["conv_abc123"] = created["id"]
+    shell.placeholders["conv_abc123"] = created["id"]
 
-    added = reader.runs(GUIDE_ADD_ITEMS)
+    added = shell.run(GUIDE_ADD_ITEMS)
     assert added["object"] == "list"
     [question] = added["data"]
     assert question == {
@@ -122,43 +122,43 @@ def test_the_guide_with_curl(server: RunningServer) -> None:
         "content": "Summarize the latest support ticket.",
     }
 
-    # What the guide lists after that: each operation by its method and path, the filters by their names.
-    assert reader.calls("/conversations")["data"] == [created]
-    assert reader.calls("/conversations?limit=1&order=desc&search=support+ticket")["data"] == [created]
-    assert reader.calls("/conversations?metadata=%7B%22channel%22%3A%22support%22%7D")["data"] == [created]
-    assert reader.calls("/conversations?metadata=%7B%22channel%22%3A%22sales%22%7D")["data"] == []
-    assert reader.calls("/conversations?after=conv_abc123")["data"] == []
-    assert reader.calls("/conversations/conv_abc123") == created
+    # The rest of the guide names operations and filters without commands.
+    assert shell.call("/conversations")["data"] == [created]
+    assert shell.call("/conversations?limit=1&order=desc&search=support+ticket")["data"] == [created]
+    assert shell.call("/conversations?metadata=%7B%22channel%22%3A%22support%22%7D")["data"] == [created]
+    assert shell.call("/conversations?metadata=%7B%22channel%22%3A%22sales%22%7D")["data"] == []
+    assert shell.call("/conversations?after=conv_abc123")["data"] == []
+    assert shell.call("/conversations/conv_abc123") == created
 
-    closed = reader.calls(
+    closed = shell.call(
         "/conversations/conv_abc123", f"""--request POST {AS_JSON} --data '{{"metadata": {{"state": "closed"}}}}'"""
     )
     assert closed == created | {"metadata": {"state": "closed"}}
 
-    assert reader.calls("/conversations/conv_abc123/items") == added
-    assert reader.calls(f"/conversations/conv_abc123/items/{question['id']}") == question
+    assert shell.call("/conversations/conv_abc123/items") == added
+    assert shell.call(f"/conversations/conv_abc123/items/{question['id']}") == question
 
-    more = reader.runs(GUIDE_ADD_ITEMS)["last_id"]
-    most = reader.runs(GUIDE_ADD_ITEMS)["last_id"]
-    assert reader.calls(f"/conversations/conv_abc123/items/{question['id']}", "--request DELETE") == closed
+    more = shell.run(GUIDE_ADD_ITEMS)["last_id"]
+    most = shell.run(GUIDE_ADD_ITEMS)["last_id"]
+    assert shell.call(f"/conversations/conv_abc123/items/{question['id']}", "--request DELETE") == closed
     assert (
-        reader.calls(
+        shell.call(
             "/conversations/conv_abc123/items",
             f"""--request DELETE {AS_JSON} --data '{{ "item_ids": ["{more}"] }}'""",
         )
         == closed
     )
-    kept = reader.calls("/conversations/conv_abc123/items")
+    kept = shell.call("/conversations/conv_abc123/items")
     assert [item["id"] for item in kept["data"]] == [most]
 
-    deleted = reader.calls("/conversations/conv_abc123", "--request DELETE")
+    deleted = shell.call("/conversations/conv_abc123", "--request DELETE")
     assert deleted == {"id": created["id"], "object": "conversation.deleted", "deleted": True}
-    assert reader.calls("/conversations")["data"] == []
-    assert reader.calls("/conversations/conv_abc123", status=404)["error"]["param"] == "conversation_id"
-    assert reader.calls("/conversations/conv_abc123/items") == kept, "the items are not deleted"
+    assert shell.call("/conversations")["data"] == []
+    assert shell.call("/conversations/conv_abc123", status=404)["error"]["param"] == "conversation_id"
+    assert shell.call("/conversations/conv_abc123/items") == kept, "the items are not deleted"
 
 
-# The API reference: a program for each operation
+# -- The programs of the API reference
 
 CREATE = """
 from mka1 import SDK
@@ -215,8 +215,8 @@ with SDK(
 """
 
 
-def result_of(program: str, server: RunningServer, module: str) -> Any:
-    """What the program has in `res` at its end, as JSON; it must have printed that, too."""
+def run_program(program: str, server: RunningServer, module: str) -> Any:
+    """Run a program and return its variable `res`, which it also prints, as JSON."""
     printed: list[Any] = []
     program = program.replace("from mka1 ", f"from {module} ")
     program = program.replace('"<YOUR_BEARER_TOKEN_HERE>",', f'"{KEY}", server_url="{server.url}",')
@@ -228,13 +228,13 @@ def result_of(program: str, server: RunningServer, module: str) -> Any:
 
 @pytest.fixture(params=["mka1", "meetkai_mka1"])
 def module(request: pytest.FixtureRequest) -> str:
-    """The name of the SDK, in the documentation and in the package; the package has both."""
+    """Return a module name of the SDK; the documentation uses the first, the package has both."""
     name: str = request.param
     return name
 
 
 def test_create_in_python(documented: RunningServer, module: str) -> None:
-    result = result_of(CREATE, documented, module)
+    result = run_program(CREATE, documented, module)
     assert result["id"].startswith("conv_")
     assert result["object"] == "conversation"
     assert result["created_at"] > 1_704_067_200
@@ -242,7 +242,7 @@ def test_create_in_python(documented: RunningServer, module: str) -> None:
 
 
 def test_create_items_in_python(documented: RunningServer, module: str) -> None:
-    result = result_of(CREATE_ITEMS, documented, module)
+    result = run_program(CREATE_ITEMS, documented, module)
     item_id = result["last_id"]
     assert item_id
     assert result == {
@@ -254,9 +254,9 @@ def test_create_items_in_python(documented: RunningServer, module: str) -> None:
 
 
 def test_list_items_in_python(documented: RunningServer, module: str) -> None:
-    """The answer to the question is what a response made; it shows which."""
+    """The second item was created by a response, and names it."""
     first, second, _ = DOCUMENTED_CONVERSATION["items"]
-    assert result_of(LIST_ITEMS, documented, module) == {
+    assert run_program(LIST_ITEMS, documented, module) == {
         "object": "list",
         "data": [second, first],
         "has_more": False,
@@ -265,7 +265,7 @@ def test_list_items_in_python(documented: RunningServer, module: str) -> None:
 
 
 def test_create_items_in_typescript(documented: RunningServer) -> None:
-    """The request that the TypeScript SDK makes of `createItems({conversationId, createItemsRequest})`."""
+    """The TypeScript SDK sends this request for `createItems({conversationId, createItemsRequest})`."""
     answer = httpx.post(
         f"{documented.url}/api/v1/llm/conversations/conv_abc123/items",
         content='{"items":[{"type":"message","role":"user","content":"What is the weather today?"}]}',

@@ -1,4 +1,4 @@
-"""All ten operations, called with the `meetkai-mka1` package."""
+"""All ten operations, called with the `meetkai-mka1` SDK."""
 
 import json
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver import RunningServer, Settings, create_app, run_server
 from mockserver.determinism import AdjustableClock
+from tests.clients.support import ids_of, message
 
 OPERATIONS = [
     "create",
@@ -31,21 +32,13 @@ OPERATIONS = [
 ]
 
 
-def says(text: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "message", "role": "user", "content": text, **fields}
-
-
-def ids(page: Any) -> list[str]:
-    return [entry.id for entry in page.data]
-
-
-def refusal(call: Callable[..., Any], **arguments: Any) -> SimpleNamespace:
-    """What the SDK raises; `error` is the `error` of the body."""
+def api_error(call: Callable[..., Any], **arguments: Any) -> SimpleNamespace:
+    """Return the error that the SDK raises; `body` is the `error` of the response body."""
     with pytest.raises(SDKDefaultError, match="API error occurred: Status") as caught:
         call(**arguments)
     raised = caught.value
     assert raised.headers["content-type"] == "application/json"
-    return SimpleNamespace(status=raised.status_code, headers=raised.headers, error=json.loads(raised.body)["error"])
+    return SimpleNamespace(status=raised.status_code, headers=raised.headers, body=json.loads(raised.body)["error"])
 
 
 def test_the_sdk_has_no_other_operations() -> None:
@@ -53,7 +46,7 @@ def test_the_sdk_has_no_other_operations() -> None:
     assert methods == {*OPERATIONS, *(f"{name}_async" for name in OPERATIONS)}
 
 
-# Conversations
+# -- Conversations
 
 
 def test_create(conversations: Any) -> None:
@@ -74,9 +67,9 @@ def test_create_with_nothing(conversations: Any) -> None:
 
 
 def test_create_with_items(conversations: Any) -> None:
-    """As dicts and as models of the SDK, in one list."""
+    """Dicts and models of the SDK may be mixed."""
     items = [
-        says("What is the weather today?", id="msg_question"),
+        message("What is the weather today?", id="msg_question"),
         models.FunctionToolCall(call_id="call_1", name="forecast", arguments="{}"),
         models.FunctionToolCallOutput(call_id="call_1", output="sunny"),
     ]
@@ -103,14 +96,14 @@ def test_update(conversations: Any) -> None:
 
 
 def test_delete(conversations: Any) -> None:
-    created = conversations.create(items=[says("hello", id="msg_hello")])
+    created = conversations.create(items=[message("hello", id="msg_hello")])
     kept = conversations.create()
     deleted = conversations.delete(conversation_id=created.id)
     assert isinstance(deleted, models.ConversationDeletedObject)
     assert (deleted.id, deleted.object, deleted.deleted) == (created.id, "conversation.deleted", True)
-    assert refusal(conversations.get, conversation_id=created.id).status == 404
-    assert ids(conversations.list()) == [kept.id]
-    assert ids(conversations.list_items(conversation_id=created.id)) == ["msg_hello"]
+    assert api_error(conversations.get, conversation_id=created.id).status == 404
+    assert ids_of(conversations.list().data) == [kept.id]
+    assert ids_of(conversations.list_items(conversation_id=created.id).data) == ["msg_hello"]
     assert conversations.get_item(conversation_id=created.id, item_id="msg_hello").content == "hello"
 
 
@@ -128,7 +121,7 @@ def test_list(conversations: Any) -> None:
     assert page.last_id == second.id
 
 
-def test_list_of_nothing(conversations: Any) -> None:
+def test_list_without_conversations(conversations: Any) -> None:
     page = conversations.list()
     assert page.data == []
     assert page.has_more is False
@@ -138,9 +131,9 @@ def test_list_of_nothing(conversations: Any) -> None:
 def test_list_follows_updates(conversations: Any) -> None:
     first, second, third = (conversations.create().id for _ in range(3))
     conversations.update(conversation_id=first, metadata={"a": "b"})
-    assert ids(conversations.list()) == [second, third, first]
-    conversations.create_items(conversation_id=second, items=[says("hello")])
-    assert ids(conversations.list(order="desc")) == [second, first, third]
+    assert ids_of(conversations.list().data) == [second, third, first]
+    conversations.create_items(conversation_id=second, items=[message("hello")])
+    assert ids_of(conversations.list(order="desc").data) == [second, first, third]
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["dict", "json"])
@@ -150,25 +143,25 @@ def test_list_filtered_by_metadata(conversations: Any, as_json: bool) -> None:
     conversations.create(metadata={"user_type": "Premium"})
 
     def listed(pairs: dict[str, str]) -> list[str]:
-        return ids(conversations.list(metadata=json.dumps(pairs) if as_json else pairs))
+        return ids_of(conversations.list(metadata=json.dumps(pairs) if as_json else pairs).data)
 
     assert listed({"user_type": "premium"}) == [both, one]
     assert listed({"user_type": "premium", "x y": "a&b=ü"}) == [both]
     assert listed({"user_type": "free"}) == []
 
 
-def test_list_filtered_by_a_key_that_is_a_parameter_too(conversations: Any) -> None:
+def test_list_filtered_by_a_key_that_is_also_a_parameter(conversations: Any) -> None:
     wanted = conversations.create(metadata={"limit": "7"}).id
     conversations.create(metadata={"limit": "8"})
-    assert ids(conversations.list(metadata='{"limit":"7"}')) == [wanted]
+    assert ids_of(conversations.list(metadata='{"limit":"7"}').data) == [wanted]
 
 
 def test_list_filtered_by_search(conversations: Any) -> None:
-    wanted = conversations.create(items=[says("Will you tell me the weather forecast for tomorrow?")]).id
-    conversations.create(items=[says("Summarize the latest support ticket.")])
-    assert ids(conversations.list(search="FORECAST weather")) == [wanted]
-    assert ids(conversations.list(search='"weather forecast"')) == [wanted]
-    assert ids(conversations.list(search='"forecast weather"')) == []
+    wanted = conversations.create(items=[message("Will you tell me the weather forecast for tomorrow?")]).id
+    conversations.create(items=[message("Summarize the latest support ticket.")])
+    assert ids_of(conversations.list(search="FORECAST weather").data) == [wanted]
+    assert ids_of(conversations.list(search='"weather forecast"').data) == [wanted]
+    assert ids_of(conversations.list(search='"forecast weather"').data) == []
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -180,7 +173,7 @@ def test_list_by_cursor(conversations: Any, order: str) -> None:
         pages, after, has_more = [], None, True
         while has_more and len(pages) < 10:
             page = conversations.list(limit=2, order=order, after=after, **filters)
-            pages.append(ids(page))
+            pages.append(ids_of(page.data))
             after, has_more = page.last_id, page.has_more
         return pages
 
@@ -190,13 +183,15 @@ def test_list_by_cursor(conversations: Any, order: str) -> None:
     assert pages(metadata={"kind": "odd"}) == [expected[:2], expected[2:]]
 
 
-# Items
+# -- Items
 
 
 def test_create_items(conversations: Any) -> None:
-    conversation = conversations.create(items=[says("already there")]).id
+    conversation = conversations.create(items=[message("already there")]).id
     answer = conversations.create_items(
-        conversation_id=conversation, items=[says("one", id="msg_one"), says("two")], include=["content"]
+        conversation_id=conversation,
+        items=[message("one", id="msg_one"), message("two")],
+        include=["content"],
     )
     assert isinstance(answer, models.ConversationsItemsCreateResponse)
     assert answer.object == "list"
@@ -216,17 +211,17 @@ def test_create_items_of_every_role(conversations: Any) -> None:
 
 
 def test_list_items(conversations: Any) -> None:
-    conversation = conversations.create(items=[says(text, id=f"msg_{text}") for text in "abc"]).id
+    conversation = conversations.create(items=[message(text, id=f"msg_{text}") for text in "abc"]).id
     page = conversations.list_items(conversation_id=conversation)
     assert isinstance(page, models.ConversationsItemsListResponse)
     assert page.object == "list"
-    assert ids(page) == ["msg_a", "msg_b", "msg_c"]
+    assert ids_of(page.data) == ["msg_a", "msg_b", "msg_c"]
     assert page.has_more is False
     assert page.last_id == "msg_c"
     page = conversations.list_items(
         conversation_id=conversation, after="msg_c", include=["content", "metadata"], limit=1, order="desc"
     )
-    assert ids(page) == ["msg_b"]
+    assert ids_of(page.data) == ["msg_b"]
     assert page.has_more is True
     assert page.last_id == "msg_b"
 
@@ -241,56 +236,56 @@ def test_list_items_by_cursor(conversations: Any, order: str) -> None:
     conversation = conversations.create().id
     added: list[str] = []
     for _ in range(3):
-        added += ids(conversations.create_items(conversation_id=conversation, items=[says("hello")] * 20))
+        added += ids_of(conversations.create_items(conversation_id=conversation, items=[message("hello")] * 20).data)
     expected = added if order == "asc" else added[::-1]
     seen: list[str] = []
     after, has_more = None, True
     while has_more and len(seen) <= len(expected):
         page = conversations.list_items(conversation_id=conversation, limit=25, order=order, after=after)
-        seen += ids(page)
+        seen += ids_of(page.data)
         after, has_more = page.last_id, page.has_more
         assert after == seen[-1]
     assert seen == expected
 
 
 def test_get_item(conversations: Any) -> None:
-    conversation = conversations.create(items=[says("one", id="msg_1"), says("two", id="msg_2")]).id
+    conversation = conversations.create(items=[message("one", id="msg_1"), message("two", id="msg_2")]).id
     item = conversations.get_item(conversation_id=conversation, item_id="msg_2")
     assert (item.id, item.type, item.role, item.content) == ("msg_2", "message", "user", "two")
 
 
 def test_delete_item(conversations: Any) -> None:
-    created = conversations.create(items=[says(text, id=f"msg_{text}") for text in "abc"], metadata={"a": "b"})
+    created = conversations.create(items=[message(text, id=f"msg_{text}") for text in "abc"], metadata={"a": "b"})
     answer = conversations.delete_item(conversation_id=created.id, item_id="msg_b")
     assert isinstance(answer, models.ConversationObject)
     assert answer == created
-    assert ids(conversations.list_items(conversation_id=created.id)) == ["msg_a", "msg_c"]
-    assert refusal(conversations.get_item, conversation_id=created.id, item_id="msg_b").status == 404
+    assert ids_of(conversations.list_items(conversation_id=created.id).data) == ["msg_a", "msg_c"]
+    assert api_error(conversations.get_item, conversation_id=created.id, item_id="msg_b").status == 404
 
 
 def test_delete_items(conversations: Any) -> None:
-    created = conversations.create(items=[says(text, id=f"msg_{text}") for text in "abc"])
+    created = conversations.create(items=[message(text, id=f"msg_{text}") for text in "abc"])
     answer = conversations.delete_items(conversation_id=created.id, item_ids=["msg_c", "msg_a"])
     assert isinstance(answer, models.ConversationObject)
     assert answer == created
-    assert ids(conversations.list_items(conversation_id=created.id)) == ["msg_b"]
+    assert ids_of(conversations.list_items(conversation_id=created.id).data) == ["msg_b"]
 
 
 def test_delete_items_is_all_or_nothing(conversations: Any) -> None:
-    conversation = conversations.create(items=[says("hello", id="msg_1")]).id
-    refused = refusal(conversations.delete_items, conversation_id=conversation, item_ids=["msg_1", "msg_2"])
-    assert refused.status == 404
-    assert "msg_2" in refused.error["message"]
-    assert ids(conversations.list_items(conversation_id=conversation)) == ["msg_1"]
+    conversation = conversations.create(items=[message("hello", id="msg_1")]).id
+    error = api_error(conversations.delete_items, conversation_id=conversation, item_ids=["msg_1", "msg_2"])
+    assert error.status == 404
+    assert "msg_2" in error.body["message"]
+    assert ids_of(conversations.list_items(conversation_id=conversation).data) == ["msg_1"]
 
 
-# End users
+# -- End users
 
-WITH_A_CONVERSATION: dict[str, dict[str, Any]] = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "get": {},
     "update": {"metadata": {}},
     "list_items": {},
-    "create_items": {"items": [says("mine now")]},
+    "create_items": {"items": [message("mine now")]},
     "get_item": {"item_id": "msg_1"},
     "delete_item": {"item_id": "msg_1"},
     "delete_items": {"item_ids": ["msg_1"]},
@@ -298,33 +293,33 @@ WITH_A_CONVERSATION: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_operation_is_done_for_the_end_user(conversations: Any) -> None:
-    """What one end user made is there for no other, nor for the account itself."""
-    theirs = conversations.create(items=[says("hello", id="msg_1")], x_on_behalf_of="ada").id
+def test_every_operation_is_limited_to_the_end_user(conversations: Any) -> None:
+    """Neither other end users nor the account itself see the conversation of an end user."""
+    theirs = conversations.create(items=[message("hello", id="msg_1")], x_on_behalf_of="ada").id
     for others in ({"x_on_behalf_of": "grace"}, {}):
         assert conversations.list(**others).data == []
-        for operation, arguments in WITH_A_CONVERSATION.items():
+        for operation, arguments in ARGUMENTS.items():
             call = getattr(conversations, operation)
-            assert refusal(call, conversation_id=theirs, **arguments, **others).status == 404, operation
-    assert ids(conversations.list(x_on_behalf_of="ada")) == [theirs]
-    conversations.create_items(conversation_id=theirs, items=[says("to go", id="msg_2")], x_on_behalf_of="ada")
-    for operation, arguments in WITH_A_CONVERSATION.items():
+            assert api_error(call, conversation_id=theirs, **arguments, **others).status == 404, operation
+    assert ids_of(conversations.list(x_on_behalf_of="ada").data) == [theirs]
+    conversations.create_items(conversation_id=theirs, items=[message("to go", id="msg_2")], x_on_behalf_of="ada")
+    for operation, arguments in ARGUMENTS.items():
         arguments = {"item_ids": ["msg_2"]} if operation == "delete_items" else arguments
         getattr(conversations, operation)(conversation_id=theirs, **arguments, x_on_behalf_of="ada")
     assert conversations.list(x_on_behalf_of="ada").data == []
 
 
-def test_the_end_users_are_covered_by_all_operations() -> None:
-    assert {*WITH_A_CONVERSATION, "create", "list"} == set(OPERATIONS)
+def test_end_users_are_tested_with_all_operations() -> None:
+    assert {*ARGUMENTS, "create", "list"} == set(OPERATIONS)
 
 
-def test_identity_tells_end_users_apart(conversations: Any) -> None:
+def test_each_end_user_has_an_identity(conversations: Any) -> None:
     identities = [conversations.create(x_on_behalf_of=user).identity for user in ("ada", "grace", "ada", None)]
     assert identities[0] == identities[2]
     assert len(set(identities)) == 3
 
 
-# Errors
+# -- Errors
 
 PAIRS_17 = {str(n): "x" for n in range(17)}
 
@@ -332,7 +327,7 @@ PAIRS_17 = {str(n): "x" for n in range(17)}
 @pytest.mark.parametrize(
     ("operation", "arguments", "param"),
     [
-        ("create", {"items": [says("x")] * 21}, "items"),
+        ("create", {"items": [message("x")] * 21}, "items"),
         ("create", {"metadata": PAIRS_17}, "metadata"),
         ("create", {"metadata": {"k" * 65: "x"}}, f"metadata.{'k' * 65}"),
         ("create", {"metadata": {"k": "x" * 513}}, "metadata.k"),
@@ -345,54 +340,54 @@ PAIRS_17 = {str(n): "x" for n in range(17)}
         ("list_items", {"limit": 101}, "limit"),
         ("list_items", {"after": "msg_unknown"}, "after"),
         ("create_items", {"items": []}, "items"),
-        ("create_items", {"items": [says("x")] * 21}, "items"),
-        ("create_items", {"items": [says("x", id="msg_1"), says("y", id="msg_1")]}, "items[1].id"),
+        ("create_items", {"items": [message("x")] * 21}, "items"),
+        ("create_items", {"items": [message("x", id="msg_1"), message("y", id="msg_1")]}, "items[1].id"),
         ("delete_items", {"item_ids": []}, "item_ids"),
     ],
 )
 def test_invalid_is_400(conversations: Any, operation: str, arguments: dict[str, Any], param: str) -> None:
-    """The SDK lets these out, so that the server has to refuse them."""
+    """The SDK sends these requests, so the server has to reject them."""
     if operation not in ("create", "list"):
         arguments = {"conversation_id": conversations.create().id, **arguments}
-    refused = refusal(getattr(conversations, operation), **arguments)
-    assert refused.status == 400
-    assert refused.error["type"] == "invalid_request_error"
-    assert refused.error["code"] == 400
-    assert refused.error["param"] == param
-    assert refused.error["message"].startswith(f"{param}: ")
-    assert refused.error["findings"]
+    error = api_error(getattr(conversations, operation), **arguments)
+    assert error.status == 400
+    assert error.body["type"] == "invalid_request_error"
+    assert error.body["code"] == 400
+    assert error.body["param"] == param
+    assert error.body["message"].startswith(f"{param}: ")
+    assert error.body["findings"]
 
 
 def test_unknown_conversation_is_404(conversations: Any) -> None:
-    for operation, arguments in WITH_A_CONVERSATION.items():
-        refused = refusal(getattr(conversations, operation), conversation_id="conv_unknown", **arguments)
-        assert (refused.status, refused.error["code"]) == (404, 404), operation
-        assert refused.error["param"] == "conversation_id", operation
-        assert "conv_unknown" in refused.error["message"], operation
+    for operation, arguments in ARGUMENTS.items():
+        error = api_error(getattr(conversations, operation), conversation_id="conv_unknown", **arguments)
+        assert (error.status, error.body["code"]) == (404, 404), operation
+        assert error.body["param"] == "conversation_id", operation
+        assert "conv_unknown" in error.body["message"], operation
 
 
 def test_unknown_item_is_404(conversations: Any) -> None:
     conversation = conversations.create().id
     for operation in ("get_item", "delete_item"):
-        refused = refusal(getattr(conversations, operation), conversation_id=conversation, item_id="msg_unknown")
-        assert (refused.status, refused.error["param"]) == (404, "item_id"), operation
+        error = api_error(getattr(conversations, operation), conversation_id=conversation, item_id="msg_unknown")
+        assert (error.status, error.body["param"]) == (404, "item_id"), operation
 
 
 def test_no_key_is_401(connect_mka1: Any, server: RunningServer) -> None:
-    refused = refusal(connect_mka1(server_url=server.url).list)
-    assert refused.status == 401
-    assert refused.error["type"] == "authentication_error"
-    assert refused.headers["www-authenticate"] == "Bearer"
+    error = api_error(connect_mka1(server_url=server.url).list)
+    assert error.status == 401
+    assert error.body["type"] == "authentication_error"
+    assert error.headers["www-authenticate"] == "Bearer"
 
 
 def test_unknown_key_is_401(connect_mka1: Any) -> None:
     with run_server(create_app(Settings(api_keys=("known",)))) as server:
         assert connect_mka1(bearer_auth="known", server_url=server.url).list().data == []
-        assert refusal(connect_mka1(bearer_auth="other", server_url=server.url).list).status == 401
+        assert api_error(connect_mka1(bearer_auth="other", server_url=server.url).list).status == 401
 
 
 def test_too_many_requests_are_429(connect_mka1: Any) -> None:
-    """At once: the call says that there shall be no retries."""
+    """The calls disable retries, so they fail at once."""
     clock = AdjustableClock()
     clock.freeze()
     with run_server(create_app(Settings(rate_limits=("2/m",)), clock=clock)) as server:
@@ -400,37 +395,37 @@ def test_too_many_requests_are_429(connect_mka1: Any) -> None:
         conversations.create()
         conversations.list()
         for operation in OPERATIONS:
-            arguments = WITH_A_CONVERSATION.get(operation)
+            arguments = ARGUMENTS.get(operation)
             arguments = {} if arguments is None else {"conversation_id": "conv_unknown", **arguments}
-            refused = refusal(getattr(conversations, operation), **arguments, retries=None)
-            assert (refused.status, refused.error) == (429, "Rate limit exceeded"), operation
+            error = api_error(getattr(conversations, operation), **arguments, retries=None)
+            assert (error.status, error.body) == (429, "Rate limit exceeded"), operation
         assert connect_mka1(bearer_auth="idle", server_url=server.url).list().data == []
         clock.advance(60)
         assert len(conversations.list().data) == 1
 
 
-def test_the_sdk_retries_until_the_limit_is_over(connect_mka1: Any) -> None:
+def test_the_sdk_retries_until_the_rate_limit_ends(connect_mka1: Any) -> None:
     clock = AdjustableClock()
     clock.freeze()
     fake = create_app(Settings(rate_limits=("1/m",)), clock=clock)
     requests: list[str] = []
 
-    async def later_and_later(scope: Scope, receive: Receive, send: Send) -> None:
+    async def advance_clock(scope: Scope, receive: Receive, send: Send) -> None:
         clock.advance(25)
         requests.append(scope["method"])
         await fake(scope, receive, send)
 
     retries = RetryConfig("backoff", BackoffStrategy(1, 5, 1.0, 10_000), retry_connection_errors=False)
-    with run_server(later_and_later) as server:
+    with run_server(advance_clock) as server:
         conversations = connect_mka1(bearer_auth="busy", server_url=server.url)
         first = conversations.create()
         second = conversations.create(retries=retries)
         assert requests == ["POST"] * 4
-        assert ids(conversations.list(retries=retries)) == [first.id, second.id]
+        assert ids_of(conversations.list(retries=retries).data) == [first.id, second.id]
 
 
-def test_a_whole_conversation_over_http_is_what_the_sdk_sees(conversations: Any, http: httpx.Client) -> None:
-    created = conversations.create(items=[says("hello", id="msg_1")], metadata={"a": "b"})
+def test_the_sdk_reads_the_same_as_a_plain_http_client(conversations: Any, http: httpx.Client) -> None:
+    created = conversations.create(items=[message("hello", id="msg_1")], metadata={"a": "b"})
     assert http.get(f"/conversations/{created.id}").json() == created.model_dump(mode="json")
     assert http.get("/conversations").json() == conversations.list().model_dump(mode="json")
     assert http.get(f"/conversations/{created.id}/items").json() == conversations.list_items(

@@ -1,7 +1,7 @@
-"""What the real SDKs make of planned faults: what they try again, how often, and what they raise in the end."""
+"""Reactions of the real SDKs to planned faults: retries, and the errors they raise."""
 
-import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,84 +10,48 @@ import pytest
 from meetkai_mka1.errors import ResponseValidationError, SDKDefaultError
 from meetkai_mka1.types import UNSET
 from meetkai_mka1.utils import BackoffStrategy, RetryConfig
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver import RunningServer, Settings, create_app, run_server
+from mockserver import RunningServer
+from mockserver.testing import Mka1
+from mockserver.testing.control_client import http_client
+from tests.clients.support import RequestRecorder
 
-from .conftest import Awaited, Connect, entered
+from .conftest import Connect
 
-SOON = {"retry-after-ms": "5"}
+RETRY_SOON = {"retry-after-ms": "5"}
 MESSAGE = {"type": "message", "role": "user", "content": "hi"}
 
 
-class Recorder:
-    """Stands in front of an app and keeps the headers of its requests, by API key."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.headers: dict[str, list[dict[str, str]]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.headers.setdefault(headers.get("authorization", "").removeprefix("Bearer "), []).append(headers)
-        await self.app(scope, receive, send)
+def statuses(fake: Mka1) -> list[int]:
+    return [exchange.status for exchange in fake.requests]
 
 
-@pytest.fixture(scope="module")
-def recorder() -> Recorder:
-    return Recorder(create_app(Settings()))
-
-
-@pytest.fixture(scope="module")
-def server(recorder: Recorder) -> Iterator[RunningServer]:
-    with run_server(recorder) as running:
-        yield running
-
-
-class Control:
-    """Steers the fake, for one API key."""
-
-    def __init__(self, server: RunningServer, api_key: str) -> None:
-        self._client = httpx.Client(base_url=f"{server.url}/_mock", params={"api_key": api_key})
-
-    def plan(self, operation: str | None = None, **fault: Any) -> None:
-        answer = self._client.post("/faults", json=fault | ({"operation": operation} if operation else {}))
-        assert answer.status_code == 200, answer.text
-
-    def statuses(self) -> list[int]:
-        """Of the requests that reached the fake."""
-        return [exchange["status"] for exchange in self._client.get("/requests").json()["data"]]
-
-    def stored(self) -> int:
-        return len(self._client.get("/state").json()["conversations"])
-
-    def close(self) -> None:
-        self._client.close()
+def count_conversations(fake: Mka1) -> int:
+    return len(fake.state.snapshot()["conversations"])
 
 
 @pytest.fixture
-def control(server: RunningServer, api_key: str) -> Iterator[Control]:
-    control = Control(server, api_key)
-    yield control
-    control.close()
+def fake(server: RunningServer, api_key: str) -> Mka1:
+    """Return the controls of the fake for the API key of this test."""
+    return Mka1(server.url, api_key, control=http_client(server.url, api_key), folder=Path())
 
 
 @pytest.fixture
 def mka1(connect_mka1: Connect, server: RunningServer, api_key: str) -> Any:
-    """`llm.conversations` of the MKA1 SDK, as it comes: it tries again."""
+    """Return `llm.conversations` of the MKA1 SDK with its default retries."""
     return connect_mka1(bearer_auth=api_key, server_url=server.url, retry_config=UNSET)
 
 
 @pytest.fixture
-def hasty(connect_mka1: Connect, server: RunningServer, api_key: str) -> Any:
-    """The same with its documented setting for retries, so that it does not wait where no header tells it."""
+def fast_mka1(connect_mka1: Connect, server: RunningServer, api_key: str) -> Any:
+    """Return the same with a documented setting that retries at once."""
     backoff = BackoffStrategy(initial_interval=1, max_interval=5, exponent=1.0, max_elapsed_time=10_000, jitter_ms=0)
     return connect_mka1(bearer_auth=api_key, server_url=server.url, retry_config=RetryConfig("backoff", backoff, True))
 
 
 @pytest.fixture
 def conversations(mka1: Any, client: Any, sdk: str) -> Any:
-    """The conversations of either SDK."""
+    """Return the conversations of either SDK."""
     return mka1 if sdk == "mka1" else client.conversations
 
 
@@ -97,72 +61,62 @@ def sdk(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def client(form: str, runner: asyncio.Runner, server: RunningServer, api_key: str) -> Iterator[Any]:
-    """A client of the `openai` package, as it comes: it tries again twice."""
-    arguments = {"base_url": server.api_url, "api_key": api_key}
-    if form == "sync":
-        with openai.OpenAI(**arguments) as client:
-            yield client
-    else:
-        asynchronous = openai.AsyncOpenAI(**arguments)
-        with entered(asynchronous, runner):
-            yield Awaited(asynchronous, runner)
+def client(connect_openai: Connect, server: RunningServer, api_key: str) -> Any:
+    """Return a client of the `openai` package with its default of two retries."""
+    return connect_openai(base_url=server.api_url, api_key=api_key, max_retries=openai.DEFAULT_MAX_RETRIES)
 
 
 @pytest.fixture
-def impatient(server: RunningServer, api_key: str) -> Iterator[Any]:
-    """A client of the `openai` package that does not try again."""
+def openai_without_retries(server: RunningServer, api_key: str) -> Iterator[Any]:
     with openai.OpenAI(base_url=server.api_url, api_key=api_key, max_retries=0) as client:
         yield client
 
 
-# What is tried again
+# -- Retries
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_both_recover_from_what_passes(conversations: Any, control: Control, status: int) -> None:
-    control.plan("conversations.create", status=status, times=2, headers=SOON)
+def test_both_retry_transient_errors(conversations: Any, fake: Mka1, status: int) -> None:
+    fake.faults.add("conversations.create", status=status, times=2, headers=RETRY_SOON)
     assert conversations.create().id.startswith("conv_")
-    assert control.statuses() == [status, status, 200]
-    assert control.stored() == 1
+    assert statuses(fake) == [status, status, 200]
+    assert count_conversations(fake) == 1
 
 
 @pytest.mark.parametrize("status", [408, 501])
-def test_only_openai_tries_again_what_the_mka1_sdk_takes_for_final(
-    mka1: Any, client: Any, control: Control, status: int
-) -> None:
-    control.plan(status=status, headers=SOON)
+def test_only_openai_retries_408_and_501(mka1: Any, client: Any, fake: Mka1, status: int) -> None:
+    fake.faults.add(status=status, headers=RETRY_SOON)
     with pytest.raises(SDKDefaultError) as caught:
         mka1.create()
     assert caught.value.status_code == status
-    control.plan(status=status, headers=SOON)
+    fake.faults.add(status=status, headers=RETRY_SOON)
     client.conversations.create()
-    assert control.statuses() == [status, status, 200]
+    assert statuses(fake) == [status, status, 200]
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_neither_tries_again_what_the_caller_has_to_mend(conversations: Any, control: Control, status: int) -> None:
-    control.plan(status=status, headers=SOON)
+def test_neither_retries_client_errors(conversations: Any, fake: Mka1, status: int) -> None:
+    fake.faults.add(status=status, headers=RETRY_SOON)
     with pytest.raises((SDKDefaultError, openai.APIStatusError)) as caught:
         conversations.create()
     assert caught.value.status_code == status
-    assert control.statuses() == [status]
+    assert statuses(fake) == [status]
 
 
-def test_every_retry_of_the_mka1_sdk_comes_soon_when_the_header_says_so(mka1: Any, control: Control) -> None:
-    control.plan("conversations.list", status=503, times=10, headers=SOON)
+def test_the_mka1_sdk_obeys_retry_after_ms(mka1: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.list", status=503, times=10, headers=RETRY_SOON)
     assert mka1.list().data == []
-    assert control.statuses() == [503] * 10 + [200]
+    assert statuses(fake) == [503] * 10 + [200]
 
 
-def test_retry_after_is_in_seconds_and_may_be_a_fraction(mka1: Any, control: Control) -> None:
-    control.plan("conversations.list", status=429, times=3, headers={"Retry-After": "0.01"})
+def test_the_mka1_sdk_reads_a_fractional_retry_after(mka1: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.list", status=429, times=3, headers={"Retry-After": "0.01"})
     assert mka1.list().data == []
-    assert control.statuses() == [429, 429, 429, 200]
+    assert statuses(fake) == [429, 429, 429, 200]
 
 
-def test_openai_tries_twice_again_and_counts(client: Any, control: Control, recorder: Recorder, api_key: str) -> None:
-    control.plan(status=503, times=None, headers=SOON)
+def test_openai_retries_twice_and_counts(client: Any, fake: Mka1, recorder: RequestRecorder, api_key: str) -> None:
+    fake.faults.add(status=503, times=None, headers=RETRY_SOON)
     with pytest.raises(openai.InternalServerError) as caught:
         client.conversations.create()
     assert caught.value.body == {
@@ -171,120 +125,119 @@ def test_openai_tries_twice_again_and_counts(client: Any, control: Control, reco
         "param": None,
         "code": 503,
     }
-    assert control.statuses() == [503, 503, 503]
-    assert [headers["x-stainless-retry-count"] for headers in recorder.headers[api_key]] == ["0", "1", "2"]
+    assert statuses(fake) == [503, 503, 503]
+    requests = [one for one in recorder.requests if one.headers.get("authorization") == f"Bearer {api_key}"]
+    assert [request.headers["x-stainless-retry-count"] for request in requests] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("most", [0, 1, 4])
-def test_openai_tries_as_often_as_it_is_told(server: RunningServer, api_key: str, control: Control, most: int) -> None:
-    control.plan(status=429, times=None, headers=SOON)
+def test_openai_obeys_max_retries(server: RunningServer, api_key: str, fake: Mka1, most: int) -> None:
+    fake.faults.add(status=429, times=None, headers=RETRY_SOON)
     client = openai.OpenAI(base_url=server.api_url, api_key=api_key, max_retries=most)
     with client, pytest.raises(openai.RateLimitError) as caught:
         client.conversations.create()
     assert caught.value.body == "Rate limit exceeded"
-    assert control.statuses() == [429] * (1 + most)
+    assert statuses(fake) == [429] * (1 + most)
 
 
-def test_openai_obeys_x_should_retry_and_the_mka1_sdk_does_not(mka1: Any, client: Any, control: Control) -> None:
-    control.plan(status=503, headers={**SOON, "x-should-retry": "false"})
+def test_only_openai_obeys_x_should_retry(mka1: Any, client: Any, fake: Mka1) -> None:
+    fake.faults.add(status=503, headers={**RETRY_SOON, "x-should-retry": "false"})
     with pytest.raises(openai.InternalServerError):
         client.conversations.create()
-    control.plan(status=503, headers={**SOON, "x-should-retry": "false"})
+    fake.faults.add(status=503, headers={**RETRY_SOON, "x-should-retry": "false"})
     mka1.create()
-    control.plan(status=400, headers={**SOON, "x-should-retry": "true"})
+    fake.faults.add(status=400, headers={**RETRY_SOON, "x-should-retry": "true"})
     client.conversations.create()
-    assert control.statuses() == [503, 503, 200, 400, 200]
+    assert statuses(fake) == [503, 503, 200, 400, 200]
 
 
-def test_a_call_of_the_mka1_sdk_can_do_without_retries(mka1: Any, control: Control) -> None:
-    control.plan(status=503, times=None, headers=SOON)
+def test_retries_of_the_mka1_sdk_can_be_disabled(mka1: Any, fake: Mka1) -> None:
+    fake.faults.add(status=503, times=None, headers=RETRY_SOON)
     with pytest.raises(SDKDefaultError, match="API error occurred: Status 503") as caught:
         mka1.create(retries=None)
     assert caught.value.headers["retry-after-ms"] == "5"
-    assert control.statuses() == [503]
+    assert statuses(fake) == [503]
 
 
-# The connection
+# -- Connections
 
 
 @pytest.mark.parametrize("action", ["close", "reset"])
-def test_the_mka1_sdk_gives_up_when_the_connection_breaks(hasty: Any, control: Control, action: str) -> None:
-    """Its retries are for `httpx.NetworkError` and timeouts; a connection that ends too soon is neither."""
-    control.plan("conversations.create", action=action)
+def test_the_mka1_sdk_does_not_retry_a_broken_connection(fast_mka1: Any, fake: Mka1, action: str) -> None:
+    """It retries `httpx.NetworkError` and timeouts; a connection that ends early is neither."""
+    fake.faults.add("conversations.create", action=action)
     with pytest.raises(httpx.RemoteProtocolError):
-        hasty.create()
-    assert len(control.statuses()) == 1
+        fast_mka1.create()
+    assert len(statuses(fake)) == 1
 
 
-def test_the_mka1_sdk_tries_again_when_there_is_no_answer(hasty: Any, control: Control) -> None:
-    control.plan("conversations.create", action="time_out", times=2)
-    assert hasty.create(timeout_ms=150).id.startswith("conv_")
-    assert control.statuses() == [0, 0, 200]
-    assert control.stored() == 1
+def test_the_mka1_sdk_retries_a_timeout(fast_mka1: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.create", action="time_out", times=2)
+    assert fast_mka1.create(timeout_ms=150).id.startswith("conv_")
+    assert statuses(fake) == [0, 0, 200]
+    assert count_conversations(fake) == 1
 
 
 @pytest.mark.parametrize("action", ["close", "time_out"])
-def test_openai_tries_again_when_there_is_no_answer(client: Any, control: Control, action: str) -> None:
-    control.plan("conversations.create", action=action)
+def test_openai_retries_a_missing_response(client: Any, fake: Mka1, action: str) -> None:
+    fake.faults.add("conversations.create", action=action)
     assert client.conversations.create(timeout=0.15).id.startswith("conv_")
-    assert control.statuses() == [0, 200]
-    assert control.stored() == 1
+    assert statuses(fake) == [0, 200]
+    assert count_conversations(fake) == 1
 
 
-def test_openai_names_what_went_wrong_with_the_connection(impatient: Any, control: Control) -> None:
-    control.plan(action="close")
+def test_openai_tells_connection_errors_from_timeouts(openai_without_retries: Any, fake: Mka1) -> None:
+    fake.faults.add(action="close")
     with pytest.raises(openai.APIConnectionError):
-        impatient.conversations.create()
-    control.plan(action="time_out")
+        openai_without_retries.conversations.create()
+    fake.faults.add(action="time_out")
     with pytest.raises(openai.APITimeoutError):
-        impatient.conversations.create(timeout=0.1)
+        openai_without_retries.conversations.create(timeout=0.1)
 
 
-# What has been done all the same
+# -- Failures of requests that were handled
 
 
-def test_a_conversation_is_made_twice_when_the_first_answer_was_a_failure(
-    conversations: Any, control: Control
-) -> None:
-    """Neither SDK sends an idempotency key: this is what tests of one's own have to find out."""
-    control.plan("conversations.create", status=503, commit=True, headers=SOON)
+def test_a_committed_failure_creates_a_conversation_twice(conversations: Any, fake: Mka1) -> None:
+    """Neither SDK sends an idempotency key; an application has to detect this itself."""
+    fake.faults.add("conversations.create", status=503, commit=True, headers=RETRY_SOON)
     conversations.create(metadata={"order": "17"})
-    assert control.statuses() == [503, 200]
-    assert control.stored() == 2
+    assert statuses(fake) == [503, 200]
+    assert count_conversations(fake) == 2
 
 
-def test_an_item_is_added_twice_when_the_connection_was_closed(client: Any, control: Control) -> None:
+def test_a_closed_connection_adds_an_item_twice(client: Any, fake: Mka1) -> None:
     conversation = client.conversations.create()
-    control.plan("conversations.items.create", action="close", commit=True)
+    fake.faults.add("conversations.items.create", action="close", commit=True)
     client.conversations.items.create(conversation.id, items=[MESSAGE])
-    assert control.statuses() == [200, 0, 200]
+    assert statuses(fake) == [200, 0, 200]
     page = client.conversations.items.list(conversation.id)
     assert [item.content for item in page.data] == ["hi", "hi"]
 
 
-def test_a_deletion_that_was_done_is_not_found_when_it_is_tried_again(mka1: Any, control: Control) -> None:
+def test_a_retried_deletion_is_not_found(mka1: Any, fake: Mka1) -> None:
     conversation = mka1.create()
-    control.plan("conversations.delete", status=503, commit=True, headers=SOON)
+    fake.faults.add("conversations.delete", status=503, commit=True, headers=RETRY_SOON)
     with pytest.raises(SDKDefaultError, match="Status 404"):
         mka1.delete(conversation_id=conversation.id)
-    assert control.statuses() == [200, 503, 404]
+    assert statuses(fake) == [200, 503, 404]
 
 
-def test_a_slow_answer_makes_a_conversation_for_each_try(hasty: Any, control: Control) -> None:
-    control.plan("conversations.create", delay=30, commit=True, times=2)
-    hasty.create(timeout_ms=150)
-    assert control.stored() == 3
+def test_a_slow_response_creates_a_conversation_for_each_attempt(fast_mka1: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.create", delay=30, commit=True, times=2)
+    fast_mka1.create(timeout_ms=150)
+    assert count_conversations(fake) == 3
 
 
-# The answer drifts from the document
+# -- Drift
 
 
-def drift(*operations: tuple[Any, ...]) -> list[dict[str, Any]]:
+def json_patch(*operations: tuple[Any, ...]) -> list[dict[str, Any]]:
     return [dict(zip(("op", "path", "value"), operation, strict=False)) for operation in operations]
 
 
 @pytest.mark.parametrize(
-    ("patch", "refused"),
+    ("patch", "is_rejected"),
     [
         ([("remove", "/id")], True),
         ([("remove", "/deleted_at")], True),
@@ -294,34 +247,34 @@ def drift(*operations: tuple[Any, ...]) -> list[dict[str, Any]]:
         ([("add", "/shard", 7)], False),
     ],
 )
-def test_the_mka1_sdk_refuses_what_it_cannot_read_and_ignores_what_it_does_not_know(
-    mka1: Any, control: Control, patch: list[tuple[Any, ...]], refused: bool
+def test_the_mka1_sdk_rejects_invalid_fields_and_ignores_unknown_ones(
+    mka1: Any, fake: Mka1, patch: list[tuple[Any, ...]], is_rejected: bool
 ) -> None:
-    control.plan("conversations.create", patch=drift(*patch))
-    if refused:
+    fake.faults.add("conversations.create", patch=json_patch(*patch))
+    if is_rejected:
         with pytest.raises(ResponseValidationError):
             mka1.create()
     else:
         assert mka1.create().object == "conversation"
-    assert control.statuses() == [200]
+    assert statuses(fake) == [200]
 
 
-def test_openai_takes_every_drift_as_it_comes(client: Any, control: Control) -> None:
-    control.plan(
+def test_openai_accepts_every_drift(client: Any, fake: Mka1) -> None:
+    fake.faults.add(
         "conversations.create",
-        patch=drift(("remove", "/id"), ("replace", "/created_at", "then"), ("add", "/shard", 7)),
+        patch=json_patch(("remove", "/id"), ("replace", "/created_at", "then"), ("add", "/shard", 7)),
     )
     conversation = client.conversations.create()
     assert (conversation.id, conversation.created_at, conversation.shard) == (None, "then", 7)
 
 
 @pytest.mark.parametrize("place", ["/data/0", "/data/-"])
-def test_one_item_of_a_new_kind_costs_the_mka1_sdk_the_whole_page(
-    mka1: Any, client: Any, control: Control, place: str
+def test_an_unknown_item_type_costs_the_mka1_sdk_the_whole_page(
+    mka1: Any, client: Any, fake: Mka1, place: str
 ) -> None:
     conversation = mka1.create(items=[MESSAGE]).id
     new = {"type": "hologram_call", "id": "holo_1", "status": "completed"}
-    control.plan("conversations.items.list", patch=drift(("add", place, new)), times=2)
+    fake.faults.add("conversations.items.list", patch=json_patch(("add", place, new)), times=2)
     with pytest.raises(ResponseValidationError):
         mka1.list_items(conversation_id=conversation)
     page = client.conversations.items.list(conversation)
@@ -329,30 +282,30 @@ def test_one_item_of_a_new_kind_costs_the_mka1_sdk_the_whole_page(
     assert len(mka1.list_items(conversation_id=conversation).data) == 1
 
 
-def test_a_page_that_always_has_more_ends_when_its_last_id_is_gone(impatient: Any, control: Control) -> None:
-    conversation = impatient.conversations.create(items=[MESSAGE]).id
-    control.plan("conversations.items.list", patch=drift(("replace", "/has_more", True), ("remove", "/last_id")))
-    assert len(list(impatient.conversations.items.list(conversation))) == 1
-    assert control.statuses() == [200, 200]
+def test_paging_ends_without_a_last_id(openai_without_retries: Any, fake: Mka1) -> None:
+    conversation = openai_without_retries.conversations.create(items=[MESSAGE]).id
+    fake.faults.add(
+        "conversations.items.list", patch=json_patch(("replace", "/has_more", True), ("remove", "/last_id"))
+    )
+    assert len(list(openai_without_retries.conversations.items.list(conversation))) == 1
+    assert statuses(fake) == [200, 200]
 
 
-# The body is no JSON, or does not say that it is
+# -- Unreadable bodies
 
 
 @pytest.mark.parametrize("action", ["garbage", "truncate"])
-def test_a_spoilt_body_is_no_answer(mka1: Any, client: Any, control: Control, action: str) -> None:
-    control.plan("conversations.create", action=action, times=2)
+def test_an_unreadable_body_raises_an_error(mka1: Any, client: Any, fake: Mka1, action: str) -> None:
+    fake.faults.add("conversations.create", action=action, times=2)
     with pytest.raises((ResponseValidationError, UnicodeDecodeError)):
         mka1.create()
     with pytest.raises((ValueError, openai.APIError)):
         client.conversations.create()
-    assert control.statuses() == [200, 200], "neither tries again"
+    assert statuses(fake) == [200, 200], "neither retries"
 
 
-def test_a_content_type_other_than_json_is_an_error_for_the_mka1_sdk_alone(
-    mka1: Any, client: Any, control: Control
-) -> None:
-    control.plan("conversations.retrieve", headers={"Content-Type": "text/html"}, times=2)
+def test_only_the_mka1_sdk_rejects_another_content_type(mka1: Any, client: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.retrieve", headers={"Content-Type": "text/html"}, times=2)
     conversation = mka1.create().id
     with pytest.raises(SDKDefaultError, match="Unexpected response received"):
         mka1.get(conversation_id=conversation)
@@ -361,23 +314,23 @@ def test_a_content_type_other_than_json_is_an_error_for_the_mka1_sdk_alone(
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/json"])
-def test_a_charset_does_no_harm(conversations: Any, control: Control, content_type: str) -> None:
-    control.plan("conversations.create", headers={"Content-Type": content_type})
+def test_a_charset_is_accepted(conversations: Any, fake: Mka1, content_type: str) -> None:
+    fake.faults.add("conversations.create", headers={"Content-Type": content_type})
     assert conversations.create().id.startswith("conv_")
 
 
-def test_a_gateway_that_answers_html_keeps_its_words(mka1: Any, impatient: Any, control: Control) -> None:
+def test_an_html_error_page_is_kept(mka1: Any, openai_without_retries: Any, fake: Mka1) -> None:
     page = "<html>Bad Gateway</html>"
-    control.plan(status=502, body=page, headers={"Content-Type": "text/html"}, times=2)
+    fake.faults.add(status=502, body=page, headers={"Content-Type": "text/html"}, times=2)
     with pytest.raises(SDKDefaultError) as caught:
         mka1.create(retries=None)
     assert caught.value.body == page
     with pytest.raises(openai.InternalServerError) as seen:
-        impatient.conversations.create()
+        openai_without_retries.conversations.create()
     assert seen.value.response.text == page
 
 
-def test_a_slow_answer_is_an_answer(conversations: Any, control: Control) -> None:
-    control.plan("conversations.create", action="drip", delay=0.1)
+def test_a_dripping_response_is_read(conversations: Any, fake: Mka1) -> None:
+    fake.faults.add("conversations.create", action="drip", delay=0.1)
     assert conversations.create().id.startswith("conv_")
-    assert control.statuses() == [200]
+    assert statuses(fake) == [200]
