@@ -19,7 +19,7 @@ class JournalWriter:
         self._app = app
         self._journal = journal
         self._before = (
-            clock.before
+            clock.time_ago
             if isinstance(clock, AdjustableClock)
             else lambda seconds, account: clock.now(account) - seconds
         )

@@ -1,4 +1,4 @@
-"""Conversations."""
+"""The operations on conversations."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 
 class ConversationsResource:
-    """Handlers answer with the JSON text of a 200."""
+    """The handlers of conversations; each returns the JSON body of a 200."""
 
     def __init__(self, store: Store, item_factory: ItemFactory, id_allocator: IdAllocator, clock: Clock) -> None:
         self._store = store
@@ -77,13 +77,13 @@ class ConversationsResource:
 
 
 def metadata_filter(context: Context) -> list[tuple[str, str]]:
-    """The pairs to filter by: from the JSON string, and from `key=value` and `metadata[key]=value` parameters.
+    """Return the metadata pairs to filter by, from all query parameters that give some.
 
-    A query parameter that is none of the operation's own is a pair: so the MKA1 SDK sends them
-    (`style: form, explode: true` on an object).
+    These are `metadata` with a JSON object, `metadata[key]=value`, and `key=value` with any undeclared name, as the
+    MKA1 SDK sends them (`style: form, explode: true` on an object).
 
     Raises:
-        InvalidRequest: the string is not a JSON object of strings.
+        InvalidRequest: `metadata` is not a JSON object of strings.
     """
     pairs = [
         (bracketed[1] if (bracketed := _BRACKETED.fullmatch(name)) else name, value)

@@ -1,4 +1,4 @@
-"""The items of a conversation."""
+"""The operations on the items of a conversation."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
@@ -16,28 +16,28 @@ REFERENCE = "item_reference"
 
 
 class ItemFactory:
-    """Makes records of items that came over the wire, and gives an id to those that have none."""
+    """Creates the records of items from request bodies, with new ids for those that have none."""
 
     def __init__(self, id_allocator: IdAllocator) -> None:
         self._id_allocator = id_allocator
 
     def create_items(self, tenant: Tenant, bodies: Sequence[Mapping[str, Any]]) -> list[Item]:
-        sent = {body["id"] for body in bodies if "id" in body}
-        return [self._create_item(tenant, body, sent) for body in bodies]
+        client_ids = {body["id"] for body in bodies if "id" in body}
+        return [self._create_item(tenant, body, client_ids) for body in bodies]
 
-    def _create_item(self, tenant: Tenant, body: Mapping[str, Any], sent: Container[str]) -> Item:
-        # Only a message and a reference may leave out their type.
+    def _create_item(self, tenant: Tenant, body: Mapping[str, Any], reserved: Container[str]) -> Item:
+        # The type is optional in messages and references only.
         item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
-        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type, sent)
+        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type, reserved)
         stored = {"id": item_id, "type": item_type, **body}
         response_id = stored.pop("response_id", None)
         metadata = stored.pop("metadata", None)
-        # A copy, for bytes fresh from orjson keep all of the 4 KiB that it writes into.
+        # Copied, because bytes from orjson keep its whole buffer of 4 KiB alive.
         return Item(item_id, b"%b" % orjson.dumps(stored), item_type == REFERENCE, response_id, metadata)
 
 
 class ItemsResource:
-    """Handlers answer with the JSON text of a 200."""
+    """The handlers of items; each returns the JSON body of a 200."""
 
     def __init__(self, store: Store, item_factory: ItemFactory) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""What goes over the wire for each record, as JSON text."""
+"""The JSON of records and pages, as responses contain it."""
 
 from collections.abc import Iterable
 
@@ -26,13 +26,13 @@ def deleted_conversation_json(conversation: Conversation) -> bytes:
 
 
 def conversation_page_json(page: Page[Conversation], identity: str) -> bytes:
-    """Without `last_id` when the page is empty."""
+    """Return a page as JSON; an empty page has no `last_id`."""
     last_id = page.data[-1].id if page.data else None
     return _list_json((conversation_json(one, identity) for one in page.data), page.has_more, last_id)
 
 
 def item_json(item: Item) -> bytes:
-    """The item as it was sent, its id included, and the response that made it, if one did."""
+    """Return an item as JSON, with the fields of the response that created it, if any."""
     if item.response_id is None and item.metadata is None:
         return item.data
     response_fields = orjson.dumps({"response_id": item.response_id, "metadata": item.metadata})
@@ -40,7 +40,7 @@ def item_json(item: Item) -> bytes:
 
 
 def item_page_json(page: Page[Item]) -> bytes:
-    """With an empty `last_id` when the page is empty: the MKA1 SDK cannot read one without it."""
+    """Return a page as JSON; an empty page has an empty `last_id`, for the MKA1 SDK requires one."""
     return _list_json(map(item_json, page.data), page.has_more, page.data[-1].id if page.data else "")
 
 

@@ -58,10 +58,8 @@ def _strings_at(value: Any, path: Sequence[str]) -> Iterator[str]:
 
 
 def _decode_escapes(text: str) -> str:
-    """Return the names and values of a JSON text; any other text comes back unchanged.
-
-    Many encoders write Zürich as Z\\u00fcrich, and all of them write a line end as \\n.
-    """
+    """Return the names and values of a JSON text that contains escapes, and any other text unchanged."""
+    # Many encoders write Zürich as Z\u00fcrich, and all of them write a line end as \n.
     if "\\" not in text:
         return text
     try:

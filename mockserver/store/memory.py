@@ -10,7 +10,7 @@ from mockserver.store.tenant_store import TenantStore
 
 
 class MemoryStore:
-    """A `Store` that forgets everything when it goes away."""
+    """A `Store` without persistence."""
 
     def __init__(self) -> None:
         self._tenants: dict[Tenant, TenantStore] = {}

@@ -1,4 +1,4 @@
-"""Cursor, limit and order, and the one ordered structure behind every list."""
+"""Pages of a list, and the ordered structure behind every list."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -9,13 +9,12 @@ T = TypeVar("T")
 
 Order = Literal["asc", "desc"]
 
-# Long enough that a million entries are only some two thousand blocks, short enough that taking an entry out
-# of the middle of a block moves next to nothing.
+# A million values make only two thousand blocks, and removing a value from the middle of one moves little memory.
 _BLOCK = 512
 
 
 class Paging(NamedTuple):
-    """Which part of a list is asked for: at most `limit` entries that follow `after` in the given order."""
+    """The requested part of a list: at most `limit` entries that follow `after` in the given order."""
 
     after: str | None = None
     limit: int = 20
@@ -23,7 +22,7 @@ class Paging(NamedTuple):
 
 
 class Page(NamedTuple, Generic[T]):
-    """`has_more` says whether the list goes on after the last of `data`."""
+    """A part of a list; `has_more` tells whether the list continues after it."""
 
     data: list[T]
     has_more: bool
@@ -40,21 +39,20 @@ class _Block(Generic[T]):
 class Timeline(Generic[T]):
     """Values in the order they were appended, each at a position that is never used again.
 
-    Appending costs the same at any length; so do removing a value and walking from any position, but for the
-    logarithm of a binary search. A position stays a valid place to walk from when its value is gone.
+    Appending takes constant time. Removing a value and walking from a position take a binary search. A position stays
+    valid as a starting point when its value is removed.
     """
 
     __slots__ = ("_blocks", "_minima", "_next")
 
     def __init__(self) -> None:
         self._blocks: list[_Block[T]] = []
-        # The lowest position each block ever had. It may be gone: all that matters is that it parts the block
-        # from the one before.
+        # The lowest position that each block ever had. Its value may be removed; it still separates the blocks.
         self._minima: list[int] = []
         self._next = 0
 
     def append(self, value: T) -> int:
-        """Put `value` last; the answer is its position, which is higher than any before."""
+        """Add a value at the end and return its position, which is higher than all earlier ones."""
         position = self._next
         self._next = position + 1
         blocks = self._blocks
@@ -71,12 +69,12 @@ class Timeline(Generic[T]):
         return position == self._next - 1
 
     def get(self, position: int) -> T:
-        """The value at `position`; KeyError when there is none."""
+        """Return the value at `position`; KeyError if there is none."""
         block, index = self._find(position)
         return self._blocks[block].values[index]
 
     def remove(self, position: int) -> T:
-        """Take out the value at `position`; KeyError when there is none."""
+        """Remove the value at `position` and return it; KeyError if there is none."""
         number, index = self._find(position)
         block = self._blocks[number]
         value = block.values.pop(index)
@@ -86,9 +84,9 @@ class Timeline(Generic[T]):
         return value
 
     def walk(self, after: int | None = None, order: Order = "asc") -> Iterator[T]:
-        """The values that follow the position `after` (None: all) in the given order.
+        """Iterate over the values that follow the position `after` (None: over all) in the given order.
 
-        The timeline must not change while a walk is under way.
+        The timeline must not change during the iteration.
         """
         blocks = self._blocks
         if not blocks:
@@ -119,7 +117,7 @@ class Timeline(Generic[T]):
 
 
 def page_of(values: Iterator[T], limit: int) -> Page[T]:
-    """The first `limit` of `values`."""
+    """Return the first `limit` values as a page."""
     data = list(islice(values, limit + 1))
     has_more = len(data) > limit
     if has_more:

@@ -1,4 +1,4 @@
-"""What a store promises, whatever it keeps its records in."""
+"""The interface of a store, whatever it keeps its records in."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -9,36 +9,36 @@ from mockserver.store.records import Conversation, Item
 
 
 class Store(Protocol):
-    """Conversations and their items, apart for each tenant.
+    """The conversations and items of each tenant.
 
-    * Tenants share nothing: what belongs to another tenant is answered exactly as what never was.
-    * A write checks everything first and then changes everything: when it raises, nothing has changed.
-    * What is handed in may be kept, and what is handed out may be what is kept: do not change it.
-    * Calls must not overlap in time; a store belongs to one thread.
+    * Tenants share nothing. Data of another tenant is treated exactly like data that never existed.
+    * A write is atomic: when it raises, nothing has changed.
+    * Callers must not modify the objects that they pass or receive, for the store may keep them.
+    * A store belongs to one thread.
 
-    A conversation is updated when it is made, when its metadata is set, and when items are added to it or
-    deleted from it. Deleting a conversation is soft: it is gone from everything (`ConversationNotFound`) except
-    `item` and `items`, which go on answering for it.
+    A conversation is updated when it is created, when its metadata is set, and when items are added to it or
+    deleted from it. Deleting a conversation is soft: `item` and `items` still find it. For the other operations of
+    the API it does not exist any more (ConversationNotFound).
     """
 
     def create_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        """Keep a new conversation with its first items, under the rules of `add_items`.
+        """Add a conversation with its first items, under the rules of `add_items`.
 
-        ValueError when the tenant has, or ever had, a conversation of this id. One with `deleted_at` set is kept
-        as a deleted one.
+        ValueError if the tenant has, or had, a conversation with this id. A conversation with `deleted_at` set is
+        added as a deleted one.
         """
         ...
 
     def conversation(self, tenant: Tenant, conversation_id: str) -> Conversation:
-        """A live conversation; else ConversationNotFound."""
+        """Return a live conversation."""
         ...
 
     def update_metadata(self, tenant: Tenant, conversation_id: str, metadata: Mapping[str, str]) -> Conversation:
-        """Put `metadata` in the place of the whole set the conversation had."""
+        """Replace all metadata of a conversation."""
         ...
 
     def delete_conversation(self, tenant: Tenant, conversation_id: str, at: int) -> Conversation:
-        """Delete softly; the answer has `deleted_at` set to `at`."""
+        """Delete a conversation softly, at this Unix second."""
         ...
 
     def conversations(
@@ -48,84 +48,83 @@ class Store(Protocol):
         metadata: Sequence[tuple[str, str]] = (),
         search: str = "",
     ) -> Page[Conversation]:
-        """The live conversations, ordered by their last update, the one updated longest ago first in `asc`.
+        """Return a page of the live conversations, ordered by their last update, in `asc` the latest update last.
 
-        `metadata`: only those that have every one of these pairs. `search`: only those one of whose items
-        matches by itself, by the rules of `mockserver.store.search`; blank is no filter.
+        `metadata` keeps the conversations that have all of these pairs. `search` keeps those with an item that
+        matches by the rules of `mockserver.store.search`; a blank search keeps all.
 
-        The cursor may be any conversation the tenant ever had, whether or not it passes the filters: a live one
-        counts where it is now, a deleted one where it last was. Any other is an UnknownCursor.
+        The cursor may be any conversation that the tenant has or had, also one that does not pass the filters. A
+        deleted one counts at its last position. Any other cursor is an UnknownCursor.
         """
         ...
 
     def add_items(self, tenant: Tenant, conversation_id: str, items: Sequence[Item]) -> None:
-        """Append items, in the order given.
+        """Append items to a conversation.
 
-        An id must be new among the tenant's items that are not references, and new in the conversation,
-        references included; else ItemIdInUse. The id of a deleted item is free again. Items of deleted
-        conversations are still in use.
+        An item's id must be new among the tenant's items that are no references, and among all items of the
+        conversation; else ItemIdInUse. Items of deleted conversations still use their ids, deleted items do not.
 
-        A reference must name an item of the tenant's that is no reference itself, else ItemNotFound, and one in
-        another conversation, else ReferenceWithinConversation. It stays as it is when that item is deleted.
+        A reference must name an item of the tenant that is no reference itself, else ItemNotFound, and that is in
+        another conversation, else ReferenceWithinConversation. It stays when that item is deleted.
         """
         ...
 
     def item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Item:
-        """An item of a live or deleted conversation; ConversationNotFound or ItemNotFound."""
+        """Return an item of a live or deleted conversation; else raise ConversationNotFound or ItemNotFound."""
         ...
 
     def items(self, tenant: Tenant, conversation_id: str, paging: Paging) -> Page[Item]:
-        """The items of a live or deleted conversation in the order they were added.
+        """Return a page of the items of a live or deleted conversation, in the order they were added.
 
-        The cursor may be any item the conversation ever had: one that was deleted counts where it last was, and
-        one whose id was used again where it is now. Any other is an UnknownCursor.
+        The cursor may be any item that the conversation has or had. A deleted one counts at its last position, one
+        whose id was used again at its new position. Any other cursor is an UnknownCursor.
         """
         ...
 
     def delete_item(self, tenant: Tenant, conversation_id: str, item_id: str) -> Conversation:
-        """ItemNotFound when the conversation does not have the item."""
+        """Delete an item and return its conversation; ItemNotFound if the conversation does not have it."""
         ...
 
     def delete_items(self, tenant: Tenant, conversation_id: str, item_ids: Sequence[str]) -> Conversation:
-        """Delete all of them or, when one is not there (ItemNotFound), none. Naming an item twice is no error."""
+        """Delete items as `delete_item` does, all of them or none. Naming an item twice is no error."""
         ...
 
     def has_conversation(self, tenant: Tenant, conversation_id: str) -> bool:
-        """Whether the tenant has, or ever had, a conversation of this id: whether the id is taken."""
+        """Whether the tenant has, or had, a conversation with this id."""
         ...
 
     def has_item(self, tenant: Tenant, item_id: str) -> bool:
-        """Whether the tenant has an item with this id that is no reference: whether the id is taken."""
+        """Whether the tenant has an item with this id that is no reference."""
         ...
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         ...
 
     def contents(self, account: str | None = None) -> Iterator[tuple[Tenant, Conversation, list[Item]]]:
-        """Every conversation with its items, of one account or of all.
+        """Iterate over all conversations with their items, of one account or of all.
 
-        Tenant by tenant: first the deleted ones, then the live ones, the one updated longest ago first. What
-        `restore_conversation` is given in this order answers as before, but for the cursors of what is gone.
+        The order is by tenant, then the deleted conversations, then the live ones by last update. Restored in this
+        order, they give the same responses as before, but for cursors that name deleted items.
         """
         ...
 
     def restore_conversation(self, tenant: Tenant, conversation: Conversation, items: Sequence[Item]) -> None:
-        """As `create_conversation`, but a reference need not name an item: it may be gone, or come later."""
+        """Add a conversation as `create_conversation` does, but accept references to missing items."""
         ...
 
     def erase_conversation(self, tenant: Tenant, conversation_id: str) -> None:
-        """Take away a conversation, live or deleted, with its items, as if it had never been."""
+        """Remove a conversation, live or deleted, with its items, as if it had never existed."""
         ...
 
     def detach(self, account: str | None = None) -> "TenantData":
-        """Take out, whole, what belongs to one account or to all."""
+        """Remove the data of one account, or of all, and return it."""
         ...
 
     def attach(self, detached: "TenantData") -> None:
-        """Put back what was detached, in the place of what those tenants have by now."""
+        """Put detached data back, in place of the data that those tenants have now."""
         ...
 
 
 TenantData = Mapping[Tenant, Any]
-"""What belongs to each of some tenants, in a form that only its store knows."""
+"""The data of some tenants, in a form that is private to the store."""

@@ -1,11 +1,11 @@
-"""What the store keeps: records, not wire shapes."""
+"""The records of the store. Their JSON is made in `resources.serialisation`."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Conversation(NamedTuple):
-    """`created_at` and `deleted_at` are Unix seconds; `deleted_at` is None while the conversation is live."""
+    """A conversation without its items. Times are Unix seconds; `deleted_at` is None while it is live."""
 
     id: str
     created_at: int
@@ -16,9 +16,9 @@ class Conversation(NamedTuple):
 class Item(NamedTuple):
     """One entry of a conversation.
 
-    `data` is the item's JSON object as the API shows it, with `id` and without `response_id` and `metadata`,
-    which stand beside it. A reference (`is_reference`) stands for the item of the same id in another
-    conversation of the same tenant.
+    `data` is the item's JSON object as responses show it, but without `response_id` and `metadata`, which are fields
+    of the record. A reference (`is_reference`) stands for the item with the same id in another conversation of the
+    tenant.
     """
 
     id: str
