@@ -1,4 +1,4 @@
-"""The little of ASGI that several layers share."""
+"""Request headers and plain responses, for all ASGI layers."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ JSON = b"application/json"
 
 
 class Headers(dict[bytes, bytes]):
-    """The headers of a request by their names, in lower case; of one that is repeated, the first value."""
+    """The headers of a request by lower-case name; the first value of a header that is repeated."""
 
     __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
-        """`pairs` as ASGI gives them."""
+        """Create headers from the pairs of an ASGI scope."""
         super().__init__(reversed(pairs))
         self._pairs = pairs
 
     def get_all(self, name: bytes) -> list[bytes]:
-        """All values of a header."""
+        """Return all values of a header."""
         if len(self) < len(self._pairs):
             return [value for key, value in self._pairs if key == name]
         return [self[name]] if name in self else []
@@ -36,7 +36,7 @@ async def send_response(
     *,
     media_type: bytes = JSON,
 ) -> None:
-    """A whole answer, JSON unless it is said to be something else."""
+    """Send a complete response."""
     length = str(len(content)).encode()
     await send(
         {
@@ -49,6 +49,7 @@ async def send_response(
 
 
 async def send_error(send: Send, error: ApiError) -> None:
+    """Send an error as a complete response."""
     headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
     await send_response(send, error.status, orjson.dumps(error.body()), headers)
 

@@ -1,4 +1,4 @@
-"""Every error the API answers, as data, and the one maker of error bodies.
+"""Every error of the API as data, and the function that creates error bodies.
 
 ApiError
 |-- InvalidRequest           400
@@ -17,7 +17,7 @@ ApiError
 |-- RateLimitExceeded        429
 `-- InternalError            500
 
-`UsageError` stands apart: what the person who starts the fake has to mend.
+`UsageError` stands apart: it is a mistake of the person who starts the fake, and is not sent to clients.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ CONTROL_REALM = "mockserver control"
 
 
 class UsageError(Exception):
-    """The fake cannot start as asked; the message is one line that says what to do."""
+    """A mistake in how the fake is started or used; the message is one line that says what to do."""
 
 
 class ApiError(Exception):
@@ -52,7 +52,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The JSON body of the answer."""
+        """Return the JSON body of the response."""
         body = envelope(self.status, self.message, self.param)
         if self.findings:
             body["error"]["findings"] = [finding.as_dict() for finding in self.findings]
@@ -60,27 +60,29 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """A request with mistakes; the message of the response tells the first of them."""
+    """A request with mistakes; the message of the response is about the first of them."""
 
     status = 400
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
         param = parameter_name(first.location, first.pointer)
-        message = f"{param}: {first.message}" if param else first.message
+        message = f"{param or first.location}: {first.message}"
         if len(findings) > 1:
             message += f" (and {len(findings) - 1} more, see findings)"
         super().__init__(message, param=param, findings=findings)
 
 
 class UnknownCursor(InvalidRequest):
+    """A cursor that is not an id of the list."""
+
     def __init__(self, after: str) -> None:
         message = f"{describe(after)} is not an id of this list"
         super().__init__([Finding("request", "query", "/after", "unknown_cursor", message)])
 
 
 class ItemIdInUse(InvalidRequest):
-    """A client-chosen id that is taken; `index` is the item's place in the request."""
+    """A client-chosen id that is already in use; `index` is the item's position in the request."""
 
     def __init__(self, item_id: str, index: int) -> None:
         message = f"the id {describe(item_id)} is already in use"
@@ -88,12 +90,16 @@ class ItemIdInUse(InvalidRequest):
 
 
 class ReferenceWithinConversation(InvalidRequest):
+    """A reference to an item of the same conversation."""
+
     def __init__(self, item_id: str, index: int) -> None:
         message = f"the item {describe(item_id)} is already in this conversation, so it cannot be referenced here"
         super().__init__([Finding("request", "body", f"/items/{index}/id", "reference_within_conversation", message)])
 
 
 class Unauthorized(ApiError):
+    """A request without a valid API key."""
+
     status = 401
 
     def __init__(self, message: str) -> None:
@@ -109,27 +115,35 @@ class ControlTokenRequired(Unauthorized):
 
 
 class NotFound(ApiError):
+    """A request that names something that does not exist."""
+
     status = 404
 
 
 class OperationNotFound(NotFound):
+    """A request whose path belongs to no operation."""
+
     def __init__(self, method: str, path: str) -> None:
         super().__init__(f"No operation has the path {describe(path)} ({describe(method)}).")
 
 
 class ConversationNotFound(NotFound):
+    """A request that names an unknown conversation."""
+
     def __init__(self, conversation_id: str) -> None:
         super().__init__(f"No conversation has the id {describe(conversation_id)}.", param="conversation_id")
 
 
 class ItemNotFound(NotFound):
-    """`param` is where the request named the item."""
+    """A request that names an unknown item; `param` is the place where it does."""
 
     def __init__(self, item_id: str, *, param: str = "item_id") -> None:
         super().__init__(f"No item has the id {describe(item_id)}.", param=param)
 
 
 class MethodNotAllowed(ApiError):
+    """A request for a path that has no operation of its method."""
+
     status = 405
 
     def __init__(self, method: str, path: str, allowed: Sequence[str]) -> None:
@@ -140,6 +154,8 @@ class MethodNotAllowed(ApiError):
 
 
 class BodyTooLarge(ApiError):
+    """A request with a body of more than the allowed bytes."""
+
     status = 413
 
     def __init__(self, limit: int) -> None:
@@ -147,6 +163,8 @@ class BodyTooLarge(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
+    """A request with a body that is not JSON by its `Content-Type`."""
+
     status = 415
 
     def __init__(self, received: str | None, supported: Sequence[str]) -> None:
@@ -155,7 +173,7 @@ class UnsupportedMediaType(ApiError):
 
 
 class RateLimitExceeded(ApiError):
-    """Its body is exactly what https://docs.mka1.com (rate limiting) prints, in no envelope."""
+    """A request above the rate limit; its body has no envelope, as documented at https://docs.mka1.com."""
 
     status = 429
 
@@ -163,21 +181,24 @@ class RateLimitExceeded(ApiError):
         super().__init__("Rate limit exceeded")
 
     def body(self) -> dict[str, Any]:
+        """Return the JSON body of the response."""
         return {"error": self.message}
 
 
 class InternalError(ApiError):
+    """A defect of the fake itself."""
+
     status = 500
 
 
 def envelope(status: int, message: str, param: str | None = None) -> dict[str, Any]:
-    """The body of an error with this status."""
+    """Return the body of an error with this status."""
     kind = "authentication_error" if status == 401 else "invalid_request_error" if status < 500 else "server_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 def parameter_name(location: str, pointer: str) -> str | None:
-    """The `param` of an error: a parameter's name, or a body path such as `items[0].call_id`."""
+    """Return the `param` of an error: a parameter's name, or a body path such as `items[0].call_id`."""
     name = ""
     for token in pointer.split("/")[1:]:
         token = token.replace("~1", "/").replace("~0", "~")

@@ -15,7 +15,7 @@ _Text = Literal[
     "duplicate_name", "invalid_encoding", "invalid_json", "lone_surrogate", "nested_too_deeply", "number_too_large"
 ]
 _Http = Literal[
-    "duplicate_parameter", "invalid_format", "undeclared_status", "unexpected_body", "unexpected_content_type",
+    "duplicate_parameter", "undeclared_status", "unexpected_body", "unexpected_content_type",
     "unknown_parameter",
 ]  # fmt: skip
 _Value = Literal["null_not_allowed", "unknown_field", "schema"]
@@ -42,26 +42,27 @@ class Finding(NamedTuple):
     schema_pointer: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        """Return the finding as it stands in an error body."""
+        """Return the finding in the form that error bodies have."""
         return {"in": self.location, "pointer": self.pointer, "code": self.code, "message": self.message}
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901."""
+    """Return the JSON pointer (RFC 6901) of a path of names and indices."""
     return "".join(f"/{escape_token(str(token))}" for token in path)
 
 
 def escape_token(token: str) -> str:
-    """A name as it stands in a JSON pointer."""
+    """Escape a name for a JSON pointer."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
 def unescape_token(token: str) -> str:
+    """Return the name that a token of a JSON pointer stands for."""
     return token.replace("~1", "/").replace("~0", "~")
 
 
 def describe(value: Any, limit: int = 60) -> str:
-    """A value as a message may show it: on one line, cut."""
+    """Describe a value for a message: printable, on one line, not longer than about `limit`."""
     if isinstance(value, dict):
         return "an object" if value else "an empty object"
     if isinstance(value, list):

@@ -64,7 +64,7 @@ def test_an_answer_of_the_fake_that_breaks_the_document_does_not_get_out(monkeyp
     answer = make_client().post("/conversations", json={})
     assert answer.status_code == 500
     assert answer.json()["error"]["message"] == (
-        "The answer of conversations.create breaks the document: response body /id: must be a string, not 5"
+        "The response of conversations.create violates the document: body /id: must be a string, not 5"
     )
 
 

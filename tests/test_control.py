@@ -229,10 +229,10 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     ("method", "path", "options", "pointer", "message"),
     [
-        ("POST", "/faults", {"content": "{", "headers": JSON}, "", "the body is not JSON: Expecting property name"),
-        ("POST", "/faults", {}, "", "a JSON body is required, the request has none"),
+        ("POST", "/faults", {"content": "{", "headers": JSON}, "", "is not valid JSON: Expecting property name"),
+        ("POST", "/faults", {}, "", "is required"),
         ("POST", "/faults", {"json": []}, "", "must be an object, not an empty array"),
-        ("POST", "/faults", {"json": {"stauts": 5}}, "/stauts", "is not a field of this object"),
+        ("POST", "/faults", {"json": {"stauts": 5}}, "/stauts", "is not a known field"),
         ("POST", "/faults", {"json": {"status": "503"}}, "/status", "must be an integer, not '503'"),
         ("POST", "/faults", {"json": {"status": 503, "times": 0}}, "/times", "must be at least 1, not 0"),
         ("POST", "/faults", {"json": {"status": 503, "after": -1}}, "/after", "must be at least 0, not -1"),
@@ -272,8 +272,8 @@ JSON = {"Content-Type": "application/json"}
         ("PUT", "/clock", {"json": {"freeze": "now"}}, "/freeze", "must be a number or null, not 'now'"),
         ("PUT", "/clock", {"json": {"freeze": -1}}, "/freeze", "must be at least 0, not -1"),
         ("PUT", "/clock", {"json": {"resume": False}}, "/resume", "must be true, not false"),
-        ("PUT", "/clock", {"json": {"thaw": True}}, "/thaw", "is not a field of this object"),
-        ("PUT", "/state", {"json": {"conversation": []}}, "/conversation", "is not a field of this object"),
+        ("PUT", "/clock", {"json": {"thaw": True}}, "/thaw", "is not a known field"),
+        ("PUT", "/state", {"json": {"conversation": []}}, "/conversation", "is not a known field"),
         ("PUT", "/state", {"json": {"conversations": {}}}, "/conversations", "must be an array, not an empty object"),
         ("PUT", "/state", {"json": {"name": "nothing"}}, "/name", "must be one of support-thread, two-end"),
         (
@@ -288,14 +288,14 @@ JSON = {"Content-Type": "application/json"}
             "/state",
             {"json": {"name": "support-thread", "conversations": []}},
             "/name",
-            "is not a field of this",
+            "is not a known field",
         ),
         (
             "POST",
             "/state",
             {"json": {"conversations": [{"items": [{"role": "user", "contents": "x"}]}]}},
             "/conversations/0/items/0/content",
-            "is required (did you mean it by 'contents'?)",
+            "is required (found 'contents'; did you mean 'content'?)",
         ),
         (
             "POST",
@@ -318,11 +318,11 @@ JSON = {"Content-Type": "application/json"}
             "/conversations/0",
             "belongs to another account than the API key's",
         ),
-        ("POST", "/reset", {"json": {"api_key": MINE}}, "/api_key", "is not a field of this object"),
+        ("POST", "/reset", {"json": {"api_key": MINE}}, "/api_key", "is not a known field"),
         ("GET", "/requests?limit=0", {}, "/limit", "must be at least 1, not 0"),
         ("GET", "/requests?limit=10001", {}, "/limit", "must be at most 10000, not 10001"),
         ("GET", "/requests?status=ok", {}, "/status", "must be an integer, not 'ok'"),
-        ("GET", "/requests?api_key=", {}, "/api_key", "must be at least 1 character long, is 0"),
+        ("GET", "/requests?api_key=", {}, "/api_key", "must have at least 1 character, has 0"),
         ("GET", "/requests?api_key=a&api_key=b", {}, "/api_key", "must be given once, not 2 times"),
         ("POST", "/reset?apikey=k", {}, "/apikey", "is not a parameter"),
         ("DELETE", "/faults?id=x", {}, "/id", "must be an integer, not 'x'"),
@@ -433,7 +433,7 @@ def test_an_answer_that_breaks_its_document_does_not_get_out(fake, monkeypatch):
     monkeypatch.setattr("mockserver.control._DONE", {"done": "yes"})
     answer = httpx.delete(f"{fake.url}/_mock/faults")
     assert answer.status_code == 500
-    assert "The answer of faults.clear breaks the document: response body /done" in answer.text
+    assert "The response of faults.clear violates the document: body /done" in answer.text
 
 
 # Apart from the API

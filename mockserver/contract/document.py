@@ -1,8 +1,8 @@
-"""Find, read, bundle and check an OpenAPI document.
+"""Find, read and bundle an OpenAPI document.
 
-A document may be split over files that refer to each other by `file.yaml#/Name`. Bundling makes it one: path items
-are put in place, every other referenced node is hoisted to `#/components/<section>/<Name>`. The section is `schemas`
-for a file in a folder of that name, else the file's stem (`parameters`, `responses`, `headers`, ...).
+A document may be split over files that refer to each other by `file.yaml#/Name`. Bundling makes one document of them:
+path items are copied to their place, every other referenced node is moved to `#/components/<section>/<Name>`. The
+section is `schemas` for a file in a folder of that name, else the file's stem (`parameters`, `responses`, ...).
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc]
-    """Reads what looks like a date as text: JSON knows no dates, and OpenAPI allows in YAML what JSON knows."""
+    """A YAML loader that reads dates as text, because JSON has none."""
 
     yaml_implicit_resolvers: ClassVar = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -37,28 +37,28 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
 
 
 class DocumentError(Exception):
-    """The document cannot be used; the message names the place and the reason."""
+    """A document that cannot be used; the message names the place and the reason."""
 
 
 def data_path(name: str) -> Path:
-    """The path of a shipped file such as `spec/openapi.yaml`, in the installed wheel or in a checkout."""
+    """Return the path of a shipped file such as `spec/openapi.yaml`, in the installed wheel or in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "_data"
     return (installed if installed.is_dir() else package.parent) / name
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML (or JSON) file.
+    """Return the content of a YAML or JSON file.
 
     Raises:
-        DocumentError: there is no such file, or it is not YAML.
+        DocumentError: the file cannot be read, or is not YAML.
     """
     try:
         return yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - the loader is a safe one
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise DocumentError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise DocumentError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def is_literal(key: str, child: Any) -> bool:
@@ -72,32 +72,34 @@ def is_map(key: str, child: Any) -> bool:
 
 
 def load_document(path: Path | None = None) -> dict[str, Any]:
-    """The API's own document, or the one at `path`, as one mapping whose references all stay inside it.
+    """Return the document at `path`, by default the API's own, bundled: all references stay inside it.
 
     Raises:
-        DocumentError: the document cannot be read, a reference leads nowhere, or it is not JSON.
+        DocumentError: the document cannot be read or represented in JSON, or a reference leads nowhere.
     """
     entry = (path or data_path("spec/openapi.yaml")).resolve()
     document = _Bundler(entry).bundle()
-    for pointer, value in _not_json(document, ""):
-        raise DocumentError(f"{entry}: #{pointer}: is nothing that JSON can say: {value!r}")
+    for pointer, value in _find_non_json(document, ""):
+        raise DocumentError(f"{entry}: #{pointer}: cannot be represented in JSON: {value!r}")
     return document
 
 
-def _not_json(node: Any, at: str) -> Iterator[tuple[str, Any]]:
+def _find_non_json(node: Any, at: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, dict):
         for name, child in node.items():
             if not isinstance(name, str):
                 yield at, name
-            yield from _not_json(child, f"{at}/{escape_token(name)}")
+            yield from _find_non_json(child, f"{at}/{escape_token(name)}")
     elif isinstance(node, list):
         for index, child in enumerate(node):
-            yield from _not_json(child, f"{at}/{index}")
+            yield from _find_non_json(child, f"{at}/{index}")
     elif not isinstance(node, str | int | float | None) or (isinstance(node, float) and not isfinite(node)):
         yield at, node
 
 
 class _Bundler:
+    """Makes one document of an entry file and the files that it refers to."""
+
     def __init__(self, entry: Path) -> None:
         self._entry = entry
         self._files: dict[Path, Any] = {}
@@ -106,78 +108,78 @@ class _Bundler:
         self._paths: dict[tuple[Path, str], Path] = {}
 
     def bundle(self) -> dict[str, Any]:
-        root = self._file(self._entry)
-        if not isinstance(root, dict) or not root.keys() & {"openapi", "swagger"}:
-            raise DocumentError(f"{self._entry}: not an OpenAPI document: there is no `openapi` field")
+        root = self._read(self._entry)
+        if not isinstance(root, dict) or "openapi" not in root:
+            raise DocumentError(f"{self._entry}: is not an OpenAPI document: the field 'openapi' is missing")
         for section, nodes in (root.get("components") or {}).items():
             for name in nodes:
                 self._hoisted[section, name] = (self._entry, f"/components/{section}/{name}")
-        bundled: dict[str, Any] = self._walk(root, self._entry)
+        bundled: dict[str, Any] = self._rewrite(root, self._entry)
         components = bundled.setdefault("components", {})
         for section, nodes in self._components.items():
             components.setdefault(section, {}).update(sorted(nodes.items()))
         return bundled
 
-    def _file(self, path: Path) -> Any:
+    def _read(self, path: Path) -> Any:
         if path not in self._files:
             self._files[path] = read_yaml(path)
         return self._files[path]
 
-    def _walk(self, node: Any, file: Path, *, names: bool = False) -> Any:
-        """A copy of `node` with its references rewritten; `names` says that its keys are names, not keywords."""
+    def _rewrite(self, node: Any, file: Path, *, names: bool = False) -> Any:
+        """Return a copy of `node` with rewritten references; `names` says that its keys are names, not keywords."""
         if isinstance(node, list):
-            return [self._walk(child, file) for child in node]
+            return [self._rewrite(child, file) for child in node]
         if not isinstance(node, dict):
             return node
         if not names and isinstance(node.get("$ref"), str):
-            return self._refer(node, file)
+            return self._rewrite_reference(node, file)
         walked = {}
         for key, child in node.items():
             if not names and is_literal(str(key), child):
                 walked[key] = child
             elif not names and key == "mapping" and isinstance(child, dict):
-                walked[key] = {tag: self._target(ref, file) for tag, ref in child.items()}
+                walked[key] = {tag: self._hoist(ref, file) for tag, ref in child.items()}
             else:
-                walked[key] = self._walk(child, file, names=not names and is_map(key, child))
+                walked[key] = self._rewrite(child, file, names=not names and is_map(key, child))
         return walked
 
-    def _refer(self, node: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    def _rewrite_reference(self, node: Mapping[str, Any], file: Path) -> dict[str, Any]:
         path, pointer = self._locate(node["$ref"], file)
         if path.parent.name == "paths":
-            inlined: dict[str, Any] = self._walk(self._node(path, pointer), path)
+            inlined: dict[str, Any] = self._rewrite(self._node(path, pointer), path)
             return inlined
-        siblings = {key: self._walk(child, file) for key, child in node.items() if key != "$ref"}
-        return {"$ref": self._target(node["$ref"], file), **siblings}
+        siblings = {key: self._rewrite(child, file) for key, child in node.items() if key != "$ref"}
+        return {"$ref": self._hoist(node["$ref"], file), **siblings}
 
-    def _target(self, reference: str, file: Path) -> str:
-        """The bundled form of a reference, its node hoisted."""
+    def _hoist(self, reference: str, file: Path) -> str:
+        """Return the bundled form of a reference, and move the node that it refers to."""
         path, pointer = self._locate(reference, file)
         if path == self._entry and pointer.startswith("/components/"):
             self._node(path, pointer)
             return "#" + pointer
         name = pointer.removeprefix("/")
         if not name or "/" in name:
-            raise DocumentError(f"{file}: {reference}: a reference must be `file.yaml#/Name`")
+            raise DocumentError(f"{file}: {reference}: must have the form `file.yaml#/Name`")
         section = "schemas" if path.parent.name == "schemas" else path.stem
         known = self._hoisted.setdefault((section, name), (path, pointer))
         if known != (path, pointer):
-            raise DocumentError(f"{path}: {name}: {known[0]} has {section} of the same name")
+            raise DocumentError(f"{path}: {name}: {known[0]} has one of the same name in {section}")
         nodes = self._components.setdefault(section, {})
         if name not in nodes:
-            nodes[name] = None  # Taken, so that a schema may refer to itself.
-            nodes[name] = self._walk(self._node(path, pointer), path)
+            nodes[name] = None  # Reserved, because a schema may refer to itself.
+            nodes[name] = self._rewrite(self._node(path, pointer), path)
         return f"#/components/{section}/{name}"
 
     def _locate(self, reference: str, file: Path) -> tuple[Path, str]:
         location, _, pointer = reference.partition("#")
         if not location:
             return file, pointer
-        if (file, location) not in self._paths:  # Asking the file system for each of them takes longer than the rest.
+        if (file, location) not in self._paths:  # Resolving every path takes longer than all the rest.
             self._paths[file, location] = (file.parent / location).resolve()
         return self._paths[file, location], pointer
 
     def _node(self, path: Path, pointer: str) -> Any:
-        node = self._file(path)
+        node = self._read(path)
         for token in pointer.split("/")[1:]:
             if not isinstance(node, dict) or token not in node:
                 raise DocumentError(f"{path}: there is no {pointer}")

@@ -1,4 +1,4 @@
-"""Who answers whether a request or a response is what the document allows: the engines, and what they share."""
+"""The engines that validate requests and responses, and their protocols."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -12,34 +12,49 @@ from mockserver.settings import EngineName
 
 
 class RequestValidator(Protocol):
-    """What one operation asks of a request; `CompiledRequestValidator` describes the methods."""
+    """Validates the requests of one operation."""
 
-    def match_media_type(self, content_type: str) -> str | None: ...
+    def match_media_type(self, content_type: str) -> str | None:
+        """Return the declared media type of a `Content-Type` header."""
+        ...
 
     def validate_parameters(
         self, raw_path: Mapping[str, str], query_string: bytes, headers: Callable[[bytes], list[bytes]]
-    ) -> tuple[Parameters, list[Finding]]: ...
+    ) -> tuple[Parameters, list[Finding]]:
+        """Return the decoded parameters, and a finding for each mistake."""
+        ...
 
-    def validate_body(self, content: bytes, media_type: str = ...) -> tuple[Any, list[Finding]]: ...
+    def validate_body(self, content: bytes, media_type: str = ...) -> tuple[Any, list[Finding]]:
+        """Return the parsed body, and a finding for each mistake."""
+        ...
 
-    def find_unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]: ...
+    def find_unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]:
+        """Return a finding for each field of a valid body that the document does not declare."""
+        ...
 
 
 class Engine(Protocol):
-    def request_validator(self, operation: Operation) -> RequestValidator: ...
+    """Validates the requests and responses of one document."""
+
+    def request_validator(self, operation: Operation) -> RequestValidator:
+        """Return the validator of an operation's requests."""
+        ...
 
     def validate_response(
         self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
-    ) -> list[Finding]: ...
+    ) -> list[Finding]:
+        """Return a finding for each mistake in a complete response."""
+        ...
 
 
 class CompiledEngine:
-    """The fast one, on schemas compiled at start."""
+    """The fast engine, with schemas compiled at start."""
 
     def __init__(self) -> None:
         self._request_validators: dict[str, RequestValidator] = {}
 
     def request_validator(self, operation: Operation) -> RequestValidator:
+        """Return the validator of an operation's requests."""
         if operation.id not in self._request_validators:
             self._request_validators[operation.id] = CompiledRequestValidator(operation)
         return self._request_validators[operation.id]
@@ -48,18 +63,18 @@ class CompiledEngine:
 
 
 def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:
-    """The engine of that name, for the operations of `document`.
+    """Create the engine of that name for a document.
 
     Raises:
-        UsageError: it needs a library that is not installed.
+        UsageError: the engine needs a library that is not installed.
     """
     if name == "compiled":
         return CompiledEngine()
     try:
-        from mockserver.contract.reference import ReferenceEngine  # Takes half a second to import.
+        from mockserver.contract.reference import ReferenceEngine  # Slow to import, and optional.
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the reference engine needs openapi-core ({error.name} is missing): "
-            "pip install 'mka1-mockserver[reference]'"
+            f"the reference engine needs openapi-core ({error.name} is missing); install it with "
+            "`pip install 'mka1-mockserver[reference]'`"
         ) from error
     return ReferenceEngine(document)

@@ -1,4 +1,4 @@
-"""Hold everything that crosses the wire to the document. Knows ASGI and nothing of what the operations do."""
+"""ASGI layers that validate requests and responses; they know nothing of the operations themselves."""
 
 import logging
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from mockserver.findings import Finding
 UnknownFields = Literal["note", "reject"]
 
 _log = logging.getLogger("mockserver")
-_MOST_DRAINED = 64 * 1024 * 1024
+_MAX_DRAINED = 64 * 1024 * 1024
 
 
 class ResponseGuard:
-    """Finds the operation, and lets out only what the document allows it to answer.
+    """Finds the operation of a request, and sends only responses that conform to it.
 
-    A request for no operation is answered 404 or 405. An answer that breaks the document is replaced by a 500 that
-    says where, and noted in the context as findings; so is an exception that no layer has answered.
+    A request that matches no operation gets a 404 or 405. A response that violates the document is replaced by a 500
+    that says where, and leaves findings in the context; so does an exception that no layer has handled.
     """
 
     def __init__(self, app: ASGIApp, operations: Operations, *, engine: Engine | None = None) -> None:
@@ -46,21 +46,21 @@ class ResponseGuard:
         match = self._operations.match(method, raw_path)
         headers = Headers(scope["headers"])
         if match is None:
-            error, operation = self._no_operation(method, raw_path)
+            error, operation = self._no_match_error(method, raw_path)
             context = scope[CONTEXT] = Context("", headers, {}, scope.get(RECORD))
-            await send_error(_HeldResponse(self._engine, operation, context, send).send, error)
+            await send_error(_BufferedResponse(self._engine, operation, context, send).send, error)
             return
         operation, raw_parameters = match
         context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters, scope.get(RECORD))
-        held = _HeldResponse(self._engine, operation, context, send)
+        response = _BufferedResponse(self._engine, operation, context, send)
         try:
-            await self._app(scope, receive, held.send)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the cause
+            await self._app(scope, receive, response.send)
+        except Exception as error:  # noqa: BLE001 - the client gets a response, the log gets the cause
             _log.exception("%s failed", operation.id)
-            await held.fail(error)
+            await response.fail(error)
 
-    def _no_operation(self, method: str, raw_path: str) -> tuple[ApiError, Operation]:
-        """The refusal, and an operation whose document declares it."""
+    def _no_match_error(self, method: str, raw_path: str) -> tuple[ApiError, Operation]:
+        """Return the error, and an operation that declares it."""
         on_path = self._operations.operations_at(raw_path)
         if on_path:
             allowed = sorted(operation.method for operation in on_path)
@@ -68,10 +68,10 @@ class ResponseGuard:
         return OperationNotFound(method, raw_path), next(iter(self._operations.values()))
 
 
-class _HeldResponse:
-    """One response, held back until it is whole and checked.
+class _BufferedResponse:
+    """One response, kept back until it is complete and validated.
 
-    What a planned fault makes of an answer goes out as it comes: the guard only notes what is wrong with it.
+    A response that a fault has changed is sent as it comes; its mistakes become notes.
     """
 
     def __init__(self, engine: Engine, operation: Operation, context: Context, send: Send) -> None:
@@ -84,6 +84,7 @@ class _HeldResponse:
         self._chunks: list[bytes] = []
 
     async def send(self, message: Message) -> None:
+        """Receive an ASGI message of the application; send the response once it is complete."""
         if self._context.bypasses_contract:
             self._is_sent = True
             await self._send(message)
@@ -91,7 +92,7 @@ class _HeldResponse:
             self._start = message
             return
         if self._start is None:
-            raise RuntimeError("the application sent a body before it began its answer")
+            raise RuntimeError("the application sent a body before it started its response")
         content = message.get("body", b"")
         if message.get("more_body", False) or self._chunks:
             self._chunks.append(content)
@@ -111,34 +112,34 @@ class _HeldResponse:
             await self._send({"type": "http.response.body", "body": content})
         else:
             context.findings += tuple(findings)
-            await self._fail(_broken(self._operation, findings))
+            await self._send_error(_violation_error(self._operation, findings))
 
     async def fail(self, error: Exception) -> None:
-        """Answer in the place of an application that has raised `error`, unless it had answered."""
+        """Respond for an application that has raised `error`, unless it has already responded."""
         message = f"{self._operation.id} failed: {type(error).__name__}. See the log."
         self._context.findings += (Finding("response", "status", "", "application_error", message),)
         if not self._is_sent:
-            await self._fail(InternalError(message))
+            await self._send_error(InternalError(message))
 
-    async def _fail(self, error: InternalError) -> None:
+    async def _send_error(self, error: InternalError) -> None:
         self._context.status, self._context.response_content = error.status, orjson.dumps(error.body())
         await send_error(self._send, error)
 
 
-def _broken(operation: Operation, findings: Sequence[Finding]) -> InternalError:
+def _violation_error(operation: Operation, findings: Sequence[Finding]) -> InternalError:
     first = findings[0]
     where = f"{first.location} {first.pointer}".strip()
     return InternalError(
-        f"The answer of {operation.id} breaks the document: response {where}: {first.message}",
+        f"The response of {operation.id} violates the document: {where}: {first.message}",
         findings=findings,
     )
 
 
 class RequestGuard:
-    """Lets in only what the document allows, and leaves it parsed in the context.
+    """Accepts only valid requests, and leaves them parsed in the context.
 
-    `unknown_fields` says what happens to body fields that the document does not know: with `note` they are dropped and
-    noted in the context, with `reject` the request is refused. A body of more than `max_body` bytes is refused.
+    Body fields that the document does not declare are dropped and noted in the context; with
+    `unknown_fields="reject"` they make a request invalid. So does a body of more than `max_body` bytes.
     """
 
     def __init__(
@@ -161,19 +162,19 @@ class RequestGuard:
         context: Context = scope[CONTEXT]
         try:
             if self._body_content[context.operation_id]:
-                content = await _read(context.headers, receive, self._max_body)
+                content = await _read_body(context.headers, receive, self._max_body)
                 if content is None:
                     return
                 context.content = content
-            self._check(context, scope["query_string"], context.content)
+            self._validate(context, scope["query_string"], context.content)
         except ApiError as error:
             await send_error(send, error)
             return
         await self._app(scope, receive, send)
 
-    def _check(self, context: Context, query_string: bytes, content: bytes) -> None:
+    def _validate(self, context: Context, query_string: bytes, content: bytes) -> None:
         validator = self._validators[context.operation_id]
-        media_type = self._media_type(context, validator) if content else ""
+        media_type = self._match_media_type(context, validator) if content else "application/json"
         parameters, findings = validator.validate_parameters(context.raw_path, query_string, context.headers.get_all)
         context.path, context.query, context.header, context.undeclared_query = parameters
         if self._body_content[context.operation_id]:
@@ -190,23 +191,23 @@ class RequestGuard:
             context.findings += tuple(findings)
             raise InvalidRequest(findings)
 
-    def _media_type(self, context: Context, validator: RequestValidator) -> str:
-        sent = context.headers.get(b"content-type")
-        content_type = None if sent is None else sent.decode("latin-1")
+    def _match_media_type(self, context: Context, validator: RequestValidator) -> str:
+        header = context.headers.get(b"content-type")
+        content_type = None if header is None else header.decode("latin-1")
         media_type = None if content_type is None else validator.match_media_type(content_type)
         if media_type is None:
             raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
         return media_type
 
 
-async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None when the client has gone.
+async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes | None:
+    """Return the complete body, or None if the client has disconnected.
 
-    A client that is still sending reads no answer, so that what is too much is read and thrown away, within reason,
-    unless the client waits for leave to send it.
+    A client reads no response while it sends. A body that is too large is therefore read and dropped, up to a limit,
+    unless the client waits for permission to send it (`Expect: 100-continue`).
 
     Raises:
-        BodyTooLarge: it has more than `limit` bytes.
+        BodyTooLarge: the body has more than `limit` bytes.
     """
     if b"expect" in headers and int(headers.get(b"content-length", 0)) > limit:
         raise BodyTooLarge(limit)
@@ -220,7 +221,7 @@ async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
-        if size > limit + _MOST_DRAINED or not message.get("more_body", False):
+        if size > limit + _MAX_DRAINED or not message.get("more_body", False):
             break
     if size > limit:
         raise BodyTooLarge(limit)

@@ -1,4 +1,4 @@
-"""Read JSON text as RFC 8259 and I-JSON (RFC 7493) want it: UTF-8, no name twice, no number that would be lost."""
+"""Parse JSON text: strictly by I-JSON (RFC 7493) for requests, by RFC 8259 alone for responses."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_DEPTH = 200  # About as deep as jiter goes.
 
 
 class JsonError(Exception):
-    """The text is not acceptable JSON; `pointer` is the place, as far as there is one."""
+    """Text that is not acceptable JSON; `pointer` is the place, empty if unknown."""
 
     def __init__(self, pointer: str, code: Code, message: str) -> None:
         super().__init__(message)
@@ -23,35 +23,35 @@ class JsonError(Exception):
 
 
 def parse_response(text: bytes) -> Any:
-    """The value of a JSON text from a server: by RFC 8259 alone, which is fast.
+    """Return the value of a JSON text from a server, read by RFC 8259 alone, which is fast.
 
     Raises:
-        JsonError: not JSON, not UTF-8, or a number that no double can hold.
+        JsonError: the text is not JSON, not UTF-8, or has a number that no double can hold.
     """
     try:
         return orjson.loads(text)
     except ValueError as error:
-        raise _explained(text, str(error)) from error
+        raise _diagnose(text, str(error)) from error
 
 
 def parse(text: bytes) -> Any:
-    """The value of a JSON text.
+    """Return the value of a JSON text, read strictly.
 
     Raises:
-        JsonError: not JSON, not UTF-8, an object has a name twice, a lone surrogate, a number that fits neither a
-            64-bit integer nor a double, or more than 200 levels.
+        JsonError: the text is not JSON, not UTF-8 or nested deeper than 200 levels, or has a duplicate name, a lone
+            surrogate, or a number that fits neither a 64-bit integer nor a double.
     """
     try:
-        orjson.loads(text)  # Refuses what overflows a double, which jiter reads as infinity.
+        orjson.loads(text)  # Rejects what overflows a double, which jiter reads as infinity.
         value = jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
-        orjson.dumps(value)  # Refuses an integer of more than 64 bits, which orjson reads as a rounded double.
+        orjson.dumps(value)  # Rejects an integer of more than 64 bits, which orjson reads as a rounded double.
     except (ValueError, TypeError) as error:
-        raise _explained(text, str(error)) from error
+        raise _diagnose(text, str(error)) from error
     return value
 
 
 class _Duplicates(NamedTuple):
-    """Stands for an object that has a name twice."""
+    """Stands for an object with a duplicate name."""
 
     name: str
 
@@ -60,28 +60,29 @@ class _NotANumber(NamedTuple):
     name: str
 
 
-def _explained(text: bytes, reason: str) -> JsonError:
-    """The same text read again by a reader that lets nearly everything pass, to find the place."""
+def _diagnose(text: bytes, reason: str) -> JsonError:
+    """Return the error of a text that was rejected: a lenient parser reads it again to find the place."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
         return JsonError("", "invalid_encoding", f"is not UTF-8 (byte {error.start})")
     if decoded.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
-        return JsonError("", "invalid_json", "is not JSON: it begins with a byte order mark")
+        return JsonError("", "invalid_json", "is not valid JSON: starts with a byte order mark")
     try:
-        value = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_NotANumber)
+        value = json.loads(decoded, object_pairs_hook=_build_object, parse_constant=_NotANumber)
     except json.JSONDecodeError as error:
-        return JsonError("", "invalid_json", f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
+        place = f"line {error.lineno}, column {error.colno}"
+        return JsonError("", "invalid_json", f"is not valid JSON: {error.msg} ({place})")
     except RecursionError:
         return JsonError("", "nested_too_deeply", f"is nested deeper than {MAX_DEPTH} levels")
     except ValueError:  # More digits than Python turns into an integer.
-        return JsonError("", "number_too_large", "has a number that is too large")
-    for path, code, message in _faults(value):
+        return JsonError("", "number_too_large", "contains a number that is out of range")
+    for path, code, message in _find_mistakes(value):
         return JsonError(json_pointer(path), code, message)
-    return JsonError("", "invalid_json", f"is not JSON: {reason}")
+    return JsonError("", "invalid_json", f"is not valid JSON: {reason}")
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> Any:
+def _build_object(pairs: list[tuple[str, Any]]) -> Any:
     seen: dict[str, Any] = {}
     for name, value in pairs:
         if name in seen:
@@ -90,32 +91,32 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Any:
     return seen
 
 
-def _faults(root: Any) -> Iterator[tuple[list[str | int], Code, str]]:
-    """In the order of the text, without recursion: the text may be nested deeply."""
+def _find_mistakes(root: Any) -> Iterator[tuple[list[str | int], Code, str]]:
+    """Yield mistakes in the order of the text, without recursion: the text may be nested deeply."""
     stack: list[tuple[list[str | int], Any]] = [([], root)]
     while stack:
         path, value = stack.pop()
         match value:
             case _Duplicates(name):
-                yield [*path, name], "duplicate_name", "is there twice"
+                yield [*path, name], "duplicate_name", "is a duplicate field"
             case _NotANumber(name):
                 yield path, "invalid_json", f"must be a JSON value, not {name}"
-            case str() if not _is_text(value):
-                yield path, "lone_surrogate", "has half a surrogate pair"
+            case str() if not _has_no_surrogate(value):
+                yield path, "lone_surrogate", "contains a lone surrogate"
             case int() | float() if not isinstance(value, bool) and not _fits(value):
-                yield path, "number_too_large", f"is a number that is too large: {describe(value)}"
+                yield path, "number_too_large", f"is out of range: {describe(value)}"
             case dict() | list() if len(path) >= MAX_DEPTH:
                 yield [], "nested_too_deeply", f"is nested deeper than {MAX_DEPTH} levels"
             case dict():
                 for name in value:
-                    if not _is_text(name):
-                        yield path, "lone_surrogate", "has a name with half a surrogate pair"
+                    if not _has_no_surrogate(name):
+                        yield path, "lone_surrogate", "contains a name with a lone surrogate"
                 stack.extend(([*path, name], child) for name, child in reversed(value.items()))
             case list():
                 stack.extend(([*path, index], child) for index, child in reversed(list(enumerate(value))))
 
 
-def _is_text(value: str) -> bool:
+def _has_no_surrogate(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -1,7 +1,7 @@
-"""The same questions answered by openapi-core, with jsonschema beneath: slower, and made by others.
+"""An engine that validates with openapi-core and jsonschema: slow, but independent of the compiled engine.
 
-What it answers is what those libraries answer. Ours is only what they leave to the framework they are used in: taking
-a request apart into text, and reading JSON text. It needs the extra `reference`.
+The verdicts are those of the libraries. This module only does what they leave to a web framework: it takes a request
+apart into text, and parses JSON text. It needs the extra `reference`.
 """
 
 import json
@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
 from jsonschema_path import SchemaPath
-from openapi_core import V30RequestValidator, V30ResponseValidator, V31RequestValidator, V31ResponseValidator
+from openapi_core import V31RequestValidator, V31ResponseValidator
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
@@ -24,7 +24,6 @@ from openapi_core.validation.request.exceptions import MissingRequiredParameter,
 from openapi_core.validation.response.exceptions import HeaderValidationError, MissingHeaderError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from mockserver.contract.document import DocumentError
 from mockserver.contract.json_text import MAX_DEPTH
 from mockserver.contract.operations import Operation, is_json
 from mockserver.contract.requests import Parameters, decode_header
@@ -32,32 +31,26 @@ from mockserver.findings import CODES, Code, Finding, Location, Side, describe, 
 
 
 class ReferenceEngine:
-    """openapi-core for one document, as it was written: 3.0 or 3.1.
-
-    Raises:
-        DocumentError: the document is of another version.
-    """
+    """The engine of openapi-core for one document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        version = str(document.get("openapi"))
-        if not version.startswith(("3.0.", "3.1.")):
-            raise DocumentError(f"#/openapi: version {version} is not supported; 3.0 and 3.1 are")
         self._spec = SchemaPath.from_dict(document)
         media_types = set(_json_media_types(document))
-        is_3_0 = version.startswith("3.0.")
-        self._requests = (V30RequestValidator if is_3_0 else V31RequestValidator)(
-            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _read_request)
+        self._requests = V31RequestValidator(
+            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _parse_request)
         )
-        self._responses = (V30ResponseValidator if is_3_0 else V31ResponseValidator)(
-            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _read_answer)
+        self._responses = V31ResponseValidator(
+            self._spec, extra_media_type_deserializers=dict.fromkeys(media_types, _parse_response)
         )
 
     def request_validator(self, operation: Operation) -> "ReferenceRequestValidator":
+        """Return the validator of an operation's requests."""
         return ReferenceRequestValidator(self._requests, self._place(operation), operation)
 
     def validate_response(
         self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
     ) -> list[Finding]:
+        """Return a finding for each mistake in a complete response."""
         sent: dict[str, str] = {}
         for name, value in headers:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -65,10 +58,10 @@ class ReferenceEngine:
         place = self._place(operation).operation
         media_type = sent.get("content-type", "")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # It warns of what is deprecated.
+            warnings.simplefilter("ignore")  # It warns of deprecated keywords.
             try:
                 errors = list(self._responses._iter_errors(status, content, Headers(sent), media_type, place))
-            except (TypeError, ValueError) as error:  # A tag that is an array or object is too much for it.
+            except (TypeError, ValueError) as error:  # It fails on a tag that is an array or object.
                 return [Finding("response", "body", "", "reference_engine", f"cannot be read: {_on_one_line(error)}")]
         return [finding for error in errors for finding in _response_findings(error)]
 
@@ -83,17 +76,15 @@ class _Place(NamedTuple):
 
 
 class ReferenceRequestValidator:
-    """What one operation asks of a request."""
+    """Validates the requests of one operation with openapi-core."""
 
-    def __init__(
-        self, validator: V30RequestValidator | V31RequestValidator, place: _Place, operation: Operation
-    ) -> None:
+    def __init__(self, validator: V31RequestValidator, place: _Place, operation: Operation) -> None:
         self._validator = validator
         self._place = place
         self._operation = operation
 
     def match_media_type(self, content_type: str) -> str | None:
-        """The declared media type that a `Content-Type` means."""
+        """Return the declared media type of a `Content-Type` header."""
         try:
             found = MediaTypeFinder(self._place.operation / "requestBody" / "content").find(content_type)
         except (MediaTypeNotFound, ValueError):
@@ -103,7 +94,7 @@ class ReferenceRequestValidator:
     def validate_parameters(
         self, raw_path: Mapping[str, str], query_string: bytes, headers: Callable[[bytes], list[bytes]]
     ) -> tuple[Parameters, list[Finding]]:
-        """The decoded parameters, and what is wrong with them."""
+        """Return the decoded parameters, and a finding for each mistake."""
         location: Location = "path"
         try:
             path = {name: unquote_to_bytes(text).decode() for name, text in raw_path.items()}
@@ -127,24 +118,24 @@ class ReferenceRequestValidator:
         return Parameters(dict(values.path), dict(values.query), dict(values.header), undeclared), findings
 
     def validate_body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
-        """The parsed body, and what is wrong with it."""
+        """Return the parsed body, and a finding for each mistake."""
         if not content and not self._operation.body_required:
             return None, []
         try:
             return self._validator._get_body(content, media_type, self._place.operation), []
-        except (OpenAPIError, TypeError) as error:  # A tag that is an array or object is too much for it.
-            return None, list(_findings_of(error, "request", "body", [], "required", "the body is required"))
+        except (OpenAPIError, TypeError) as error:  # It fails on a tag that is an array or object.
+            return None, list(_findings_of(error, "request", "body", [], "required", "is required"))
 
     def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
-        """The fields of a valid body that the document does not know."""
+        """Return a finding for each field of a valid body that the document does not declare."""
         content = self._place.operation / "requestBody" / "content" / media_type
         if "schema" not in content:
             return []
         factory = self._validator.schema_validators_factory
         validator = factory.create(self._validator.spec, content / "schema").validator
         return [
-            Finding("request", "body", json_pointer(path), "unknown_field", "is not a field of this object")
-            for path in _unknown([validator], body, [])
+            Finding("request", "body", json_pointer(path), "unknown_field", "is not a known field")
+            for path in _find_unknown([validator], body, [])
         ]
 
 
@@ -166,7 +157,7 @@ def _query_pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def _told(is_missing: bool) -> tuple[Code, str]:
+def _parameter_problem(is_missing: bool) -> tuple[Code, str]:
     return ("required", "is required") if is_missing else ("reference_engine", "is not valid")
 
 
@@ -179,32 +170,32 @@ def _code(error: ValidationError) -> Code:
 
 
 def _parameter_findings(error: Any) -> Iterator[Finding]:
-    told = _told(isinstance(error, MissingRequiredParameter))
-    yield from _findings_of(error, "request", error.location, [error.name], *told)
+    problem = _parameter_problem(isinstance(error, MissingRequiredParameter))
+    yield from _findings_of(error, "request", error.location, [error.name], *problem)
 
 
 def _response_findings(error: Any) -> Iterator[Finding]:
     if isinstance(error, HeaderValidationError):
-        told = _told(isinstance(error, MissingHeaderError))
-        yield from _findings_of(error, "response", "header", [error.name], *told)
+        problem = _parameter_problem(isinstance(error, MissingHeaderError))
+        yield from _findings_of(error, "response", "header", [error.name], *problem)
     elif not hasattr(error, "http_status"):
         yield from _findings_of(error, "response", "body", [], "required", "is required")
     else:
         yield Finding(
-            "response", "status", "", "undeclared_status", f"the document does not know {error.http_status} here"
+            "response", "status", "", "undeclared_status", f"{error.http_status} is not declared for this operation"
         )
 
 
 def _findings_of(
     error: Exception, side: Side, location: Location, at: list[str | int], code: Code, message: str
 ) -> Iterator[Finding]:
-    """What an error of openapi-core says: that of its cause, or those of the schema."""
+    """Yield the findings of an error of openapi-core: of its cause, or of the schema."""
     cause = error.__cause__ or error
     schema_errors = getattr(cause, "schema_errors", None)
     if schema_errors:
         for schema_error in schema_errors:
             deepest = cast(ValidationError, best_match(iter([schema_error])))
-            path = [*at, *deepest.absolute_path, *_missing(deepest)]
+            path = [*at, *deepest.absolute_path, *_missing_field(deepest)]
             yield Finding(side, location, json_pointer(path), _code(deepest), _on_one_line(deepest.message))
     elif isinstance(cause, MediaTypeNotFound):
         expected = " or ".join(cause.availableMimetypes)
@@ -222,8 +213,8 @@ def _findings_of(
         yield Finding(side, location, json_pointer(at), "reference_engine", f"cannot be read: {_on_one_line(reason)}")
 
 
-def _missing(error: ValidationError) -> Iterator[str]:
-    """The name of the field that `required` misses; the error has it in its message only."""
+def _missing_field(error: ValidationError) -> Iterator[str]:
+    """Yield the name of the missing field; the error has it in its message only."""
     if error.validator == "required":
         names = [name for name in cast(list[str], error.validator_value) if error.message.startswith(repr(name))]
         yield from names[:1]
@@ -234,39 +225,39 @@ def _on_one_line(message: object, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"
 
 
-def _unknown(validators: list[Validator], value: Any, path: list[str | int]) -> Iterator[list[str | int]]:
-    """The fields that none of the schemas declare, of all that apply to an object; it is valid for `validators`."""
-    applied = [one for validator in validators for one in _applied(validator, value)]
+def _find_unknown(validators: list[Validator], value: Any, path: list[str | int]) -> Iterator[list[str | int]]:
+    """Yield the paths of fields that no applied schema declares, in a value that is valid for `validators`."""
+    applied = [one for validator in validators for one in _applied_validators(validator, value)]
     if isinstance(value, list):
         items = [_within(one, one.schema["items"]) for one in applied if "items" in one.schema]
         for index, child in enumerate(value):
-            yield from _unknown(items, child, [*path, index])
+            yield from _find_unknown(items, child, [*path, index])
     elif isinstance(value, dict):
         is_declared = any(one.schema.keys() & {"properties", "patternProperties", *_OTHERS} for one in applied)
         for name, child in value.items():
             declaring = [schema for one in applied for schema in _schemas_of_field(one, name)]
             if is_declared and not declaring:
                 yield [*path, name]
-            yield from _unknown(declaring, child, [*path, name])
+            yield from _find_unknown(declaring, child, [*path, name])
 
 
 _OTHERS = ("additionalProperties", "unevaluatedProperties")
 
 
-def _applied(validator: Validator, value: Any) -> Iterator[Any]:
-    """A validator for a schema, and for each that it applies to the same value."""
+def _applied_validators(validator: Validator, value: Any) -> Iterator[Any]:
+    """Yield a validator for a schema, and one for each schema that it applies to the same value."""
     schema = validator.schema
     if not isinstance(schema, dict):
         return
     yield validator
     if "$ref" in schema:
         resolved = cast(Any, validator)._resolver.lookup(schema["$ref"])
-        yield from _applied(validator.evolve(schema=resolved.contents, _resolver=resolved.resolver), value)
+        yield from _applied_validators(validator.evolve(schema=resolved.contents, _resolver=resolved.resolver), value)
     for part in schema.get("allOf", ()):
-        yield from _applied(_within(validator, part), value)
+        yield from _applied_validators(_within(validator, part), value)
     for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if _within(validator, branch).is_valid(value):
-            yield from _applied(_within(validator, branch), value)
+            yield from _applied_validators(_within(validator, branch), value)
 
 
 def _schemas_of_field(validator: Validator, name: str) -> Iterator[Validator]:
@@ -280,34 +271,36 @@ def _within(validator: Validator, schema: Any) -> Validator:
     return validator.evolve(schema=schema)
 
 
-def _read_request(text: bytes, **_: str) -> Any:
-    """By RFC 7493 (I-JSON)."""
-    value = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=_short)
+def _parse_request(text: bytes, **_: str) -> Any:
+    """Parse JSON text by RFC 7493 (I-JSON)."""
+    value = json.loads(
+        text.decode(), object_pairs_hook=_build_object, parse_constant=_reject_constant, parse_int=_parse_integer
+    )
     _check_json(value, MAX_DEPTH)
     return value
 
 
-def _read_answer(text: bytes, **_: str) -> Any:
-    """By RFC 8259."""
+def _parse_response(text: bytes, **_: str) -> Any:
+    """Parse JSON text by RFC 8259."""
     try:
-        value = json.loads(text.decode(), parse_constant=_refuse)
+        value = json.loads(text.decode(), parse_constant=_reject_constant)
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     _check_json(value, 10**6)
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("has a name twice")
+        raise ValueError("contains a duplicate name")
     return dict(pairs)
 
 
-def _refuse(constant: str) -> Any:
+def _reject_constant(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _short(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     number = int(digits)
     if not -(2**63) <= number < 2**64:
         raise ValueError("a number is too large")
@@ -325,7 +318,7 @@ def _check_json(root: Any, most_levels: int) -> None:
             if isinstance(value, float) and isinf(value):
                 raise ValueError("a number is too large")
             if isinstance(value, str):
-                value.encode()  # Half a surrogate pair cannot be.
+                value.encode()  # Raises on a lone surrogate.
         nested = [value for value in levels if isinstance(value, dict | list)]
         levels = [child for value in nested for child in (value.values() if isinstance(value, dict) else value)]
         levels += [name for value in nested if isinstance(value, dict) for name in value]

@@ -1,4 +1,4 @@
-"""Hold a request to its operation."""
+"""Validate a request against its operation."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from mockserver.contract import json_text
-from mockserver.contract.operations import Operation, Parameter, is_json, media_type_essence
+from mockserver.contract.operations import Operation, Parameter, media_type_essence
 from mockserver.contract.parameters import read_object, read_parameter
 from mockserver.findings import Finding, unescape_token
 
 
 class Parameters(NamedTuple):
-    """Declared parameters, decoded, by name; and the query pairs that belong to none of them, in the order sent."""
+    """Declared parameters by name, decoded; and the query pairs that belong to none of them, in the order sent."""
 
     path: dict[str, Any]
     query: dict[str, Any]
@@ -21,7 +21,7 @@ class Parameters(NamedTuple):
 
 
 class CompiledRequestValidator:
-    """What one operation asks of a request."""
+    """Validates the requests of one operation with compiled schemas."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
@@ -34,7 +34,6 @@ class CompiledRequestValidator:
         self._query_defaults = {p.name: p.default for p in self._query if p.has_default}
         self._header_defaults = {p.name: p.default for p in by_location["header"] if p.has_default}
         self._schemas = operation.body_content
-        self._json = frozenset(filter(is_json, operation.body_content))
         self._required_query = any(parameter.required for parameter in self._query)
 
     def validate_parameters(
@@ -43,51 +42,45 @@ class CompiledRequestValidator:
         query_string: bytes,
         headers: Callable[[bytes], list[bytes]],
     ) -> tuple[Parameters, list[Finding]]:
-        """The decoded parameters, and what is wrong with them.
+        """Return the decoded parameters, and a finding for each mistake.
 
-        `raw_path` holds the path's values still percent-encoded; `headers` gives all values of a lower-case name.
+        `raw_path` has the values of the path, still percent-encoded; `headers` returns all values of a header, by its
+        name in lower case.
         """
         findings: list[Finding] = []
-        path = self._path_values(raw_path, findings)
-        header = self._header_values(headers, findings)
+        path = self._read_path(raw_path, findings)
+        header = self._read_headers(headers, findings)
         if query_string or self._required_query:
-            query, undeclared = self._query_values(query_string, findings)
+            query, undeclared = self._read_query(query_string, findings)
         else:
             query, undeclared = self._query_defaults.copy(), []
         return Parameters(path, query, header, undeclared), findings
 
     def match_media_type(self, content_type: str) -> str | None:
-        """The declared media type that a `Content-Type` means."""
+        """Return the declared media type of a `Content-Type` header."""
         essence = media_type_essence(content_type)
         return essence if essence in self._schemas else None
 
     def validate_body(self, content: bytes, media_type: str = "application/json") -> tuple[Any, list[Finding]]:
-        """The parsed JSON body, and what is wrong with it; a body of another declared media type as it is."""
+        """Return the parsed body, and a finding for each mistake."""
         if not content.strip():
             if self._operation.body_required:
-                kind = "JSON body" if self._json else "body"
-                return None, [
-                    Finding("request", "body", "", "required", f"a {kind} is required, the request has none")
-                ]
+                return None, [Finding("request", "body", "", "required", "is required")]
             return None, []
-        if media_type not in self._json:
-            return content, []
         try:
             value = json_text.parse(content)
         except json_text.JsonError as error:
-            subject = "" if error.pointer else "the body "
-            return None, [Finding("request", "body", error.pointer, error.code, subject + error.message)]
+            return None, [Finding("request", "body", error.pointer, error.code, error.message)]
         schema = self._schemas[media_type]
-        if schema is None or schema.is_valid(value):
+        if schema.is_valid(value):
             return value, []
         return value, schema.validate(value, "request", "body")
 
     def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
-        """The fields of a valid body that the document does not know."""
-        schema = self._schemas.get(media_type)
-        return schema.find_unknown_fields(body, "request", "body") if schema else []
+        """Return a finding for each field of a valid body that the document does not declare."""
+        return self._schemas[media_type].find_unknown_fields(body, "request", "body")
 
-    def _path_values(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
+    def _read_path(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
         values = {}
         for parameter in self._path:
             text = raw[parameter.name]
@@ -99,7 +92,7 @@ class CompiledRequestValidator:
                 values[parameter.name] = read_parameter(parameter, [text], findings)
         return values
 
-    def _header_values(self, headers: Callable[[bytes], list[bytes]], findings: list[Finding]) -> dict[str, Any]:
+    def _read_headers(self, headers: Callable[[bytes], list[bytes]], findings: list[Finding]) -> dict[str, Any]:
         values = self._header_defaults.copy()
         for parameter, name in self._headers:
             sent = headers(name)
@@ -109,7 +102,7 @@ class CompiledRequestValidator:
                 findings.append(parameter.finding("required", "is required"))
         return values
 
-    def _query_values(
+    def _read_query(
         self, query_string: bytes, findings: list[Finding]
     ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         values = self._query_defaults.copy()
@@ -126,18 +119,8 @@ class CompiledRequestValidator:
             texts = sent.pop(parameter.name, None)
             if texts is not None:
                 values[parameter.name] = read_parameter(parameter, texts, findings)
-            elif parameter.style == "deepObject":
-                fields = _bracketed(parameter.name, sent)
-                if len(dict(fields)) < len(fields):
-                    findings.append(
-                        parameter.finding("duplicate_parameter", "has a field that is given more than once")
-                    )
-                elif fields:
-                    values[parameter.name] = read_object(parameter, fields, findings)
-                elif parameter.required:
-                    findings.append(parameter.finding("required", "is required"))
-            elif _is_spread(parameter):
-                spread = parameter
+            elif "object" in parameter.schema.json_types:
+                spread = parameter  # Its fields are parameters of their own.
             elif parameter.required:
                 findings.append(parameter.finding("required", "is required"))
         undeclared = [(name, text) for name, text in pairs if name in sent]
@@ -149,7 +132,7 @@ class CompiledRequestValidator:
 
 
 def drop_fields(body: Any, fields: Iterable[Finding]) -> None:
-    """Take unknown fields out of a body."""
+    """Remove unknown fields from a body, in place."""
     for finding in fields:
         *path, name = finding.pointer.split("/")[1:]
         owner = body
@@ -158,20 +141,9 @@ def drop_fields(body: Any, fields: Iterable[Finding]) -> None:
         del owner[unescape_token(name)]
 
 
-def _is_spread(parameter: Parameter) -> bool:
-    """Whether the fields of an object stand as query parameters of their own."""
-    return parameter.style == "form" and parameter.explode and "object" in parameter.schema.json_types
-
-
-def _bracketed(name: str, sent: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """The `name[field]=text` pairs, taken out of `sent`."""
-    keys = [key for key in sent if key.startswith(f"{name}[") and key.endswith("]") and key.count("[") == 1]
-    return [(key[len(name) + 1 : -1], text) for key in keys for text in sent.pop(key)]
-
-
 @lru_cache(maxsize=1000)
 def decode_header(value: bytes) -> str:
-    """A header's value; RFC 9110 leaves its bytes beyond ASCII open, clients send UTF-8 or Latin-1."""
+    """Decode a header's value. RFC 9110 leaves bytes beyond ASCII open; clients send UTF-8 or Latin-1."""
     try:
         return value.decode()
     except UnicodeDecodeError:

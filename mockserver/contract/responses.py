@@ -1,9 +1,9 @@
-"""Hold a response to its operation."""
+"""Validate a response against its operation."""
 
 from collections.abc import Iterable
 
 from mockserver.contract import json_text
-from mockserver.contract.operations import Operation, Response, is_json, media_type_essence
+from mockserver.contract.operations import Operation, Response, media_type_essence
 from mockserver.contract.parameters import read_parameter
 from mockserver.findings import Finding, describe
 
@@ -11,39 +11,37 @@ from mockserver.findings import Finding, describe
 def validate_response(
     operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]], content: bytes
 ) -> list[Finding]:
-    """What is wrong with a whole response.
+    """Return a finding for each mistake in a complete response.
 
-    `headers` are as ASGI gives them, names in lower case.
+    `headers` are pairs as in ASGI, names in lower case.
     """
     declared = operation.response(status)
     if declared is None:
-        return [Finding("response", "status", "", "undeclared_status", f"the document does not know {status} here")]
+        message = f"{status} is not declared for this operation"
+        return [Finding("response", "status", "", "undeclared_status", message)]
     sent: dict[bytes, bytes] = {}
     for name, value in headers:
         sent[name] = sent[name] + b", " + value if name in sent else value
-    findings = _header_findings(declared, sent) if declared.headers else []
+    findings = _validate_headers(declared, sent) if declared.headers else []
     if not declared.content:
         return (
             [*findings, Finding("response", "body", "", "unexpected_body", "must be empty")] if content else findings
         )
     essence = media_type_essence(sent.get(b"content-type", b"").decode("latin-1"))
     if essence not in declared.content:
-        expected = " or ".join(declared.content)
-        message = f"must be {expected}, not {describe(essence)}"
+        message = f"must be {' or '.join(declared.content)}, not {describe(essence)}"
         return [*findings, Finding("response", "header", "/Content-Type", "unexpected_content_type", message)]
-    if not is_json(essence):
-        return findings
     try:
-        value = json_text.parse_response(content)
+        body = json_text.parse_response(content)
     except json_text.JsonError as error:
         return [*findings, Finding("response", "body", error.pointer, error.code, error.message)]
     schema = declared.content[essence]
-    if schema is not None and not schema.is_valid(value):
-        findings += schema.validate(value, "response", "body")
+    if not schema.is_valid(body):
+        findings += schema.validate(body, "response", "body")
     return findings
 
 
-def _header_findings(declared: Response, sent: dict[bytes, bytes]) -> list[Finding]:
+def _validate_headers(declared: Response, sent: dict[bytes, bytes]) -> list[Finding]:
     findings: list[Finding] = []
     for header in declared.headers:
         value = sent.get(header.name.lower().encode())

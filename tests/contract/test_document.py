@@ -89,8 +89,8 @@ def test_what_looks_like_a_date_is_text(tmp_path):
     ("files", "message"),
     [
         ({}, "openapi.yaml: No such file or directory"),
-        ({"openapi": "a: ["}, "openapi.yaml: not YAML: while parsing"),
-        ({"openapi": "a: 1"}, "there is no `openapi` field"),
+        ({"openapi": "a: ["}, "openapi.yaml: is not valid YAML: while parsing"),
+        ({"openapi": "a: 1"}, "the field 'openapi' is missing"),
         ({"openapi": ENTRY}, "things.yaml: No such file"),
         ({"openapi": ENTRY, "paths__things": "other: {}"}, "things.yaml: there is no /things"),
         (
@@ -100,7 +100,7 @@ def test_what_looks_like_a_date_is_text(tmp_path):
                 "schemas__a": "A: {}",
                 "schemas__b": "A: {}",
             },
-            "has schemas of the same name",
+            "has one of the same name",
         ),
         (
             {
@@ -108,10 +108,13 @@ def test_what_looks_like_a_date_is_text(tmp_path):
                 "paths__things": "things: {$ref: '../schemas/a.yaml#/A/b'}",
                 "schemas__a": "A: {b: {}}",
             },
-            "a reference must be `file.yaml#/Name`",
+            "must have the form `file.yaml#/Name`",
         ),
-        ({"openapi": ENTRY, "paths__things": "things: {x: .nan}"}, "#/paths/~1things/x: is nothing that JSON can say"),
-        ({"openapi": ENTRY, "paths__things": "things: {200: x}"}, "/~1things: is nothing that JSON can say: 200"),
+        (
+            {"openapi": ENTRY, "paths__things": "things: {x: .nan}"},
+            "#/paths/~1things/x: cannot be represented in JSON",
+        ),
+        ({"openapi": ENTRY, "paths__things": "things: {200: x}"}, "/~1things: cannot be represented in JSON: 200"),
     ],
 )
 def test_what_cannot_be_used_is_named(tmp_path, files, message):

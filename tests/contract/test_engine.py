@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mockserver import Settings, UsageError
-from mockserver.contract.document import DocumentError, load_document
+from mockserver.contract.document import load_document
 from mockserver.contract.engine import create_engine
 from mockserver.contract.operations import Operations
 from mockserver.contract.reference import ReferenceEngine
@@ -60,9 +60,9 @@ def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expe
 @pytest.mark.parametrize(
     ("content", "pointer", "message"),
     [
-        (b"", "", "the body is required"),
+        (b"", "", "is required"),
         (b"{", "", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        (b'{"items": [], "items": []}', "", "cannot be read: has a name twice"),
+        (b'{"items": [], "items": []}', "", "cannot be read: contains a duplicate name"),
         (b'{"items": 5}', "/items", "5 is not of type 'array'"),
         (b'{"items": []}', "/items", "[] should be non-empty"),
         (b"{}", "/items", "'items' is a required property"),
@@ -87,7 +87,7 @@ UNAUTHORIZED = b'{"error": {"message": "m", "type": "authentication_error", "par
 @pytest.mark.parametrize(
     ("status", "headers", "content", "location", "pointer", "message"),
     [
-        (418, [JSON], b"{}", "status", "", "the document does not know 418 here"),
+        (418, [JSON], b"{}", "status", "", "418 is not declared for this operation"),
         (200, [], b"{}", "header", "/Content-Type", "must be application/json, not ''"),
         (200, [JSON], b"", "body", "", "is required"),
         (200, [JSON], b"[}", "body", "", "cannot be read: Expecting value: line 1 column 2 (char 1)"),
@@ -104,11 +104,6 @@ def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, cont
         pointer,
         message,
     )
-
-
-def test_the_reference_takes_no_other_version():
-    with pytest.raises(DocumentError, match=r"version 3\.2\.0 is not supported"):
-        ReferenceEngine({"openapi": "3.2.0"})
 
 
 def test_an_unknown_engine_is_named():

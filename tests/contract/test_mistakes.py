@@ -23,7 +23,7 @@ TYPES = (
 )
 PARTS = "'input_text', 'input_image', 'input_audio', 'input_file', 'output_text' or 'refusal'"
 ROLES = "'user', 'assistant', 'system' or 'developer'"
-UNKNOWN = "is not a field of this object"
+UNKNOWN = "is not a known field"
 
 
 def items(*items):
@@ -57,14 +57,14 @@ BODIES = [
     (ADD, [], "", "must be an object, not an empty array"),
     (ADD, None, "", "must be an object, not null"),
     (ADD, {}, "/items", "is required"),
-    (ADD, {"item": []}, "/items", "is required (did you mean it by 'item'?)"),
+    (ADD, {"item": []}, "/items", "is required (found 'item'; did you mean 'items'?)"),
     (ADD, items(), "/items", "must have at least 1 item, has 0"),
     (ADD, {"items": message()["items"] * 21}, "/items", "must have at most 20 items, has 21"),
     (ADD, {"items": message()["items"][0]}, "/items", "must be an array, not an object"),
     (ADD, {**message(), "include": "usage"}, "/include", "must be an array, not 'usage'"),
     (DELETE, {"item_ids": "msg_1"}, "/item_ids", "must be an array, not 'msg_1'"),
     (DELETE, {"item_ids": []}, "/item_ids", "must have at least 1 item, has 0"),
-    (DELETE, {"item_ids": ["msg_1", ""]}, "/item_ids/1", "must be at least 1 character long, is 0"),
+    (DELETE, {"item_ids": ["msg_1", ""]}, "/item_ids/1", "must have at least 1 character, has 0"),
     (DELETE, {"ids": ["msg_1"]}, "/item_ids", "is required"),
     # Which kind of item
     (ADD, items("Is it raining?"), "/items/0", "must be an object, not 'Is it raining?'"),
@@ -78,11 +78,12 @@ BODIES = [
     # Messages
     (ADD, items({"content": "Is it raining?"}), "/items/0/role", "is required"),
     (ADD, items({"role": "user"}), "/items/0/content", "is required"),
-    (ADD, items({"role": "user", "contnet": "?"}), "/items/0/content", "is required (did you mean it by 'contnet'?)"),
+    (ADD, items({"role": "user", "contnet": "?"}), "/items/0/content",
+     "is required (found 'contnet'; did you mean 'content'?)"),
     (ADD, message(role="usr"), "/items/0/role", f"must be {ROLES}, not 'usr' (did you mean 'user'?)"),
     (ADD, message(role="User"), "/items/0/role", f"must be {ROLES}, not 'User' (did you mean 'user'?)"),
     (ADD, message(role=5), "/items/0/role", f"must be {ROLES}, not 5"),
-    (ADD, message(id=""), "/items/0/id", "must be at least 1 character long, is 0"),
+    (ADD, message(id=""), "/items/0/id", "must have at least 1 character, has 0"),
     (ADD, message(status="complete"), "/items/0/status",
      "must be 'in_progress', 'completed' or 'incomplete', not 'complete' (did you mean 'completed'?)"),
     (ADD, message(content=None), "/items/0/content", "must be a string or an array, not null"),
@@ -103,7 +104,7 @@ BODIES = [
     (ADD, without(call(), "arguments"), "/items/0/arguments", "is required"),
     (ADD, call(arguments={"q": 1}), "/items/0/arguments", "must be a string, not an object"),
     (ADD, without(call(callId="call_1"), "call_id"), "/items/0/call_id",
-     "is required (did you mean it by 'callId'?)"),
+     "is required (found 'callId'; did you mean 'call_id'?)"),
     (ADD, items({"type": "function_call_output", "call_id": "c", "output": 5}), "/items/0/output",
      "must be a string, not 5"),
     (ADD, items({"type": "reasoning", "id": "rs", "summary": "short"}), "/items/0/summary",
@@ -126,8 +127,8 @@ BODIES = [
     (CREATE, {"metadata": {"a/b~c": {}}}, "/metadata/a~1b~0c", "must be a string, not an empty object"),
     (CREATE, {"metadata": {str(n): "" for n in range(17)}}, "/metadata", "must have at most 16 fields, has 17"),
     (CREATE, {"metadata": {"k" * 65: ""}}, f"/metadata/{'k' * 65}",
-     "the name must be at most 64 characters long, is 65"),
-    (CREATE, {"metadata": {"k": "v" * 513}}, "/metadata/k", "must be at most 512 characters long, is 513"),
+     "the name must have at most 64 characters, has 65"),
+    (CREATE, {"metadata": {"k": "v" * 513}}, "/metadata/k", "must have at most 512 characters, has 513"),
     # What is shown of a value is cut, on one line, and safe to print.
     (ADD, message(role="u" * 300), "/items/0/role", f"must be {ROLES}, not '{'u' * 57}...'"),
     (ADD, message(role="a\nb"), "/items/0/role", f"must be {ROLES}, not 'a\\nb'"),
@@ -150,16 +151,16 @@ UNKNOWN_FIELDS = [
 ]  # fmt: skip
 
 TEXTS = [
-    (b"", "", "a JSON body is required, the request has none"),
+    (b"", "", "is required"),
     (b"{'items': []}", "",
-     "the body is not JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
-    (b'{"items": [', "", "the body is not JSON: Expecting value (line 1, column 12)"),
-    (b'{"items": [], "items": []}', "/items", "is there twice"),
-    (b'{"items": [{"role": "user", "content": "Z\xf6e"}]}', "", "the body is not UTF-8 (byte 41)"),
-    (b'\xef\xbb\xbf{"items": []}', "", "the body is not JSON: it begins with a byte order mark"),
+     "is not valid JSON: Expecting property name enclosed in double quotes (line 1, column 2)"),
+    (b'{"items": [', "", "is not valid JSON: Expecting value (line 1, column 12)"),
+    (b'{"items": [], "items": []}', "/items", "is a duplicate field"),
+    (b'{"items": [{"role": "user", "content": "Z\xf6e"}]}', "", "is not UTF-8 (byte 41)"),
+    (b'\xef\xbb\xbf{"items": []}', "", "is not valid JSON: starts with a byte order mark"),
     (b'{"items": [NaN]}', "/items/0", "must be a JSON value, not NaN"),
-    (b'{"items": [18446744073709551616]}', "/items/0", "is a number that is too large: 18446744073709551616"),
-    (b'{"items": ["\\ud800"]}', "/items/0", "has half a surrogate pair"),
+    (b'{"items": [18446744073709551616]}', "/items/0", "is out of range: 18446744073709551616"),
+    (b'{"items": ["\\ud800"]}', "/items/0", "contains a lone surrogate"),
 ]  # fmt: skip
 
 QUERIES = [
@@ -174,7 +175,7 @@ QUERIES = [
     (LISTS, b"limit=" + b"9" * 90, "query", "/limit", "must be at most 50, not a huge integer"),
     (LISTS, b"order=ASC", "query", "/order", "must be 'asc' or 'desc', not 'ASC' (did you mean 'asc'?)"),
     (LISTS, b"order=newest", "query", "/order", "must be 'asc' or 'desc', not 'newest'"),
-    (ITEMS, b"after=", "query", "/after", "must be at least 1 character long, is 0"),
+    (ITEMS, b"after=", "query", "/after", "must have at least 1 character, has 0"),
     (LISTS, b"search=%ff", "query", "", "is not UTF-8"),
 ]
 

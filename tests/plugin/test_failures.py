@@ -255,7 +255,7 @@ ASSERTIONS = {
 USAGE_ERRORS = {
     'three.assert_called("conversations.creat")': "'conversations.creat'; did you mean 'conversations.create'?",
     'three.filter("zzz")': "there is no operation 'zzz'; the operations are conversations.create, ",
-    'mka1.faults.add("conversations.create", statis=500)': "statis: is not a field of this object (did you mean ",
+    'mka1.faults.add("conversations.create", statis=500)': "statis: is not a known field (did you mean ",
     'mka1.faults.add("conversations.create", status="5", times=0)': "status: must be an integer, not '5'; times: ",
     'mka1.faults.garbage("conversations.creat")': "operation: must be one of conversations.list, ",
     'mka1.faults.add("conversations.create", body={"a": object})': "cannot be represented in JSON: Object of type ",
@@ -263,7 +263,7 @@ USAGE_ERRORS = {
     'mka1.seed({"conversations": [{"items": [{"role": "user"}]}]})': (
         "seed (given as a mapping): conversations[0].items[0].content: is required"
     ),
-    'mka1.seed({"conversation": []})': "conversation: is not a field of this object (did you mean 'conversations'?)",
+    'mka1.seed({"conversation": []})': "conversation: is not a known field (did you mean 'conversations'?)",
     'mka1.seed("wrong.yaml")': "seed wrong.yaml: conversations[0].metadata.a: must be a string, not 1",
     'mka1.seed("broken.yaml")': "broken.yaml: not YAML: while parsing a flow node",
     'mka1.seed("date.yaml")': "seed date.yaml: conversations[0].created_at: must be a number, not '2024-01-01'",

@@ -75,7 +75,7 @@ def test_not_strict(mka1):
     )
     assert result.outcomes == {"test_wrong": "failed", "test_unknown_field": "failed", "test_not_strict": "passed"}
     assert "body : must be an object, not an empty array" in result.texts["test_wrong"]
-    assert "body /colour: is not a field of this object" in result.texts["test_unknown_field"]
+    assert "body /colour: is not a known field" in result.texts["test_unknown_field"]
 
 
 def test_the_options_are_described(pytester):

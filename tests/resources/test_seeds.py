@@ -82,8 +82,8 @@ def test_a_seed_is_read_from_a_file(make_client, tmp_path, suffix):
     ("seed", "place", "reason"),
     [
         ({"conversations": {}}, "conversations", "must be an array"),
-        ({"conversation": []}, "conversation", "is not a field"),
-        ({"conversations": [{"itms": []}]}, "conversations[0].itms", "is not a field"),
+        ({"conversation": []}, "conversation", "is not a known field"),
+        ({"conversations": [{"itms": []}]}, "conversations[0].itms", "is not a known field"),
         (
             {"conversations": [{"items": [{"type": "message", "role": "user"}]}]},
             "conversations[0].items[0].content",
