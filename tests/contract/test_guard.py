@@ -144,7 +144,7 @@ def test_only_declared_media_types_are_taken(media_type, status):
 def test_an_empty_body_is_missed_whatever_its_media_type():
     status, _, answer = call(Pets(), headers=[], body=b"")
     assert status == 400
-    assert answer["error"]["message"] == "is required"
+    assert answer["error"]["message"] == "body: is required"
 
 
 @pytest.mark.parametrize(

@@ -611,7 +611,7 @@ def test_a_response_that_is_only_delayed_is_validated(remote, monkeypatch, fault
         remote.plan(**fault)
     response = remote.create()
     assert response.status_code == 500
-    assert "response body /id" in response.text
+    assert "violates the document: body /id" in response.text
     (entry,) = remote.list_entries()
     assert [(finding["pointer"], finding["code"]) for finding in entry["findings"]] == [("/id", "type")]
     assert entry["status"] == 500

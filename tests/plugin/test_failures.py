@@ -265,7 +265,7 @@ USAGE_ERRORS = {
     ),
     'mka1.seed({"conversation": []})': "conversation: is not a known field (did you mean 'conversations'?)",
     'mka1.seed("wrong.yaml")': "seed wrong.yaml: conversations[0].metadata.a: must be a string, not 1",
-    'mka1.seed("broken.yaml")': "broken.yaml: not YAML: while parsing a flow node",
+    'mka1.seed("broken.yaml")': "broken.yaml: is not valid YAML: while parsing a flow node",
     'mka1.seed("date.yaml")': "seed date.yaml: conversations[0].created_at: must be a number, not '2024-01-01'",
     'mka1.seed({"conversations": [{"id": "c"}, {"id": "c"}]})': "conversations[1].id: the id 'c' is already in use",
     "mka1.clock.freeze(datetime.datetime(2024, 1, 1))": "the time 2024-01-01T00:00:00 must have a time zone",

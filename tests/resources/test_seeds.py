@@ -114,7 +114,7 @@ def test_an_unusable_seed_is_rejected_with_place_and_reason(seed, place, reason,
 def test_a_file_that_is_no_yaml_is_refused(tmp_path):
     path = tmp_path / "seed.yaml"
     path.write_text("a: [")
-    with pytest.raises(UsageError, match=r"seed .*seed\.yaml: not YAML"):
+    with pytest.raises(UsageError, match=r"seed .*seed\.yaml: is not valid YAML"):
         load(path)
 
 
