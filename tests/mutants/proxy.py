@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.support.asgi_client import call_app
 
 ROOT = "/api/v1/llm/conversations"
 
@@ -317,39 +319,10 @@ async def call(app: ASGIApp, request: Request, scope: Scope | None = None) -> Re
     Raises:
         NoResponse: the application sent none.
     """
-    parts: list[bytes] = []
-    starts: list[Message] = []
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": request.body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            starts.append(message)
-        else:
-            parts.append(message.get("body", b""))
-
-    await app({**(scope or _BARE_SCOPE), **_scope_of(request)}, receive, send)
-    if not starts:
+    response = await call_app(app, {**(scope or {}), **_scope_of(request)}, [request.body])
+    if response is None:
         raise NoResponse
-    headers = [(bytes(name), bytes(value)) for name, value in starts[0].get("headers", ())]
-    return Response(headers=headers, body=b"".join(parts), status=starts[0]["status"])
-
-
-_BARE_SCOPE = {
-    "type": "http",
-    "asgi": {"version": "3.0", "spec_version": "2.3"},
-    "http_version": "1.1",
-    "scheme": "http",
-    "root_path": "",
-    "client": ("127.0.0.1", 1),
-    "server": ("127.0.0.1", 80),
-}
+    return Response(headers=response.headers.raw, body=response.content, status=response.status_code)
 
 
 def _scope_of(request: Request) -> Scope:

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver import Settings, create_app, run_server
+from mockserver import Fake, Settings, create_app, run_server
+from mockserver.contract.contract import Contract
 from mockserver.contract.document import load_document
 from tests.mutants.client import KEY_ONE, SETTINGS, MutantClient, user_message
 from tests.mutants.probe import Probe
@@ -33,8 +34,8 @@ PROBES: dict[str, Probe] = SHAPES | PAGES | STATES | TENANCIES | VALIDATIONS | F
 
 
 @pytest.fixture(scope="module")
-def fake():
-    return create_app(SETTINGS)
+def contract():
+    return Contract.load()
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +45,10 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_the_probe_tells_the_mutant_from_the_original(name, fake, runner):
+def test_the_probe_tells_the_mutant_from_the_original(name, contract, runner):
     probe = PROBES[name]
-    fake.renew(SETTINGS)
-    original = probe.observe(MutantClient(fake, runner))
-    fake.renew(SETTINGS)
-    mutated = probe.observe(MutantClient(MutatedApp(fake, MUTANTS[name]), runner))
+    original = probe.observe(MutantClient(Fake(contract, SETTINGS), runner))
+    mutated = probe.observe(MutantClient(MutatedApp(Fake(contract, SETTINGS), MUTANTS[name]), runner))
     assert (original, mutated) == (probe.original, probe.mutated)
 
 
@@ -101,11 +100,12 @@ def _sample(api: MutantClient) -> list[Any]:
     ]
 
 
-def test_without_a_mutant_every_response_is_unchanged(fake, runner):
+def test_without_a_mutant_every_response_is_unchanged(contract, runner):
     settings = Settings(api_keys=SETTINGS.api_keys, ids="sequential")
     responses = []
-    for app in (fake, MutatedApp(fake, None)):
-        fake.renew(settings)
+    for wrap in (lambda fake: fake, lambda fake: MutatedApp(fake, None)):
+        fake = Fake(contract, settings)
+        app = wrap(fake)
         runner.run(call(fake, _freeze()))
         responses.append(_sample(MutantClient(app, runner)))
     assert responses[0] == responses[1]
@@ -155,8 +155,8 @@ ODD_REQUESTS = [
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_the_proxy_survives_odd_requests(family, fake, runner):
-    fake.renew(Settings(api_keys=SETTINGS.api_keys, seeds=({"conversations": [{"id": "c"}]},)))
+def test_the_proxy_survives_odd_requests(family, contract, runner):
+    fake = Fake(contract, Settings(api_keys=SETTINGS.api_keys, seeds=({"conversations": [{"id": "c"}]},)))
     for mutant in family.mutants:
         api = MutantClient(MutatedApp(fake, mutant), runner)
         assert all(200 <= api.send(request).status <= 500 for request in ODD_REQUESTS)
