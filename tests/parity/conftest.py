@@ -81,11 +81,3 @@ def target(request: pytest.FixtureRequest) -> Iterator[FakeTarget | RealTarget]:
         opened = RealTarget(request.config.getoption("mka1_url"), os.environ[name])
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="session")
-def fake() -> Iterator[ApiClient]:
-    """Return a client of a fake of its own."""
-    opened = FakeTarget()
-    yield opened.client_for(None)
-    opened.close()

@@ -1,7 +1,7 @@
 """Scenarios for the list of conversations: order, paging and the metadata filter."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from mockserver.conformance.client import ApiClient
@@ -49,8 +49,15 @@ def _expect_newest(api: ApiClient, conversation: str, update: Callable[[], objec
     expect(newest, conversation, f"newest conversation after {cause}")
 
 
-def _ids_after(conversation: str, listed: list[str]) -> list[str]:
-    return listed[listed.index(conversation) + 1 :]
+def _list_in_both_orders(api: ApiClient) -> dict[str, list[str]]:
+    return {order: api.conversation_ids(order=order) for order in ("asc", "desc")}
+
+
+def _check_cursor(api: ApiClient, cursor: str, listed: Mapping[str, list[str]], **filters: str) -> None:
+    """Check that the page after the cursor is the rest of the list, in both orders."""
+    for order, conversations in listed.items():
+        expected = conversations[conversations.index(cursor) + 1 :]
+        expect(api.conversation_ids(after=cursor, order=order, **filters), expected, f"page after the cursor, {order}")
 
 
 def _search(api: ApiClient, *parameters: tuple[str, str]) -> list[str]:
@@ -197,23 +204,16 @@ def a_foreign_cursor_of_conversations_returns_400(api: ApiClient) -> None:
 @scenario("conversations.list.deleted-cursor-keeps-its-place")
 def a_deleted_conversation_stays_a_valid_cursor(api: ApiClient) -> None:
     _, second, _ = _create_three(api)
-    before = {order: api.conversation_ids(order=order) for order in ("asc", "desc")}
+    before = _list_in_both_orders(api)
     api.delete(conversation_path(second)).expect_ok()
-    for order, listed in before.items():
-        expect(
-            api.conversation_ids(after=second, order=order),
-            _ids_after(second, listed),
-            f"page after it, {order}",
-        )
+    _check_cursor(api, second, before)
 
 
 @scenario("conversations.list.updated-cursor-counts-where-it-is-now")
 def an_updated_conversation_is_a_cursor_at_its_new_place(api: ApiClient) -> None:
     first, *_ = _create_three(api)
     _touch(api, first)
-    for order in ("asc", "desc"):
-        now = api.conversation_ids(order=order)
-        expect(api.conversation_ids(after=first, order=order), _ids_after(first, now), f"page after it, {order}")
+    _check_cursor(api, first, _list_in_both_orders(api))
 
 
 @scenario(_UPDATES, _FILTERS, "conversations.list.cursor-outside-the-filter-keeps-its-place")
@@ -223,10 +223,7 @@ def a_cursor_outside_the_filter_keeps_its_place(api: ApiClient) -> None:
     api.update(third, tag="x")
     _check_filter(api, [first, third], '{"tag": "x"}')
     api.set_behaviour("conversations.list.cursor-outside-the-filter-keeps-its-place")
-    for order in ("asc", "desc"):
-        now = api.conversation_ids(order=order)
-        found = api.conversation_ids(after=second, order=order, metadata='{"tag": "x"}')
-        expect(found, _ids_after(second, now), f"page after it, {order}")
+    _check_cursor(api, second, _list_in_both_orders(api), metadata='{"tag": "x"}')
 
 
 # -- What counts as an update ------------------------------------------------------------------------------

@@ -126,21 +126,17 @@ def the_identity_is_a_hash_or_a_pair(api: ApiClient) -> None:
         require(identity.endswith(f":{api.end_user}"), "identity", "a hash or a pair", identity)
 
 
-def _check_identity(caller: ApiClient) -> None:
-    created = caller.create()
-    require(created.get("identity"), "identity in the response", "one", created)
-    read = caller.retrieve(created["id"])
-    require(read.get("identity"), "identity when retrieved", "one", read)
-
-
 @scenario(_SHOWN)
 def the_identity_is_shown(api: ApiClient) -> None:
-    _check_identity(api)
+    created = api.create()
+    require(created.get("identity"), "identity in the response", "one", created)
+    read = api.retrieve(created["id"])
+    require(read.get("identity"), "identity when retrieved", "one", read)
 
 
 @scenario(_SHOWN, needs=AccountItself())
 def the_identity_is_shown_without_end_user(api: ApiClient) -> None:
-    _check_identity(api.with_end_user(None))
+    the_identity_is_shown(api.with_end_user(None))
 
 
 @scenario("conversations.object.identity-tells-end-users-apart", _SHOWN)

@@ -42,7 +42,7 @@ def a_missing_or_unknown_key_is_rejected(api: ApiClient) -> None:
     api.set_behaviour("auth.unknown-key-is-refused")
     for key, description in (
         (unique_name("no"), "an unknown key"),
-        (f"{api.api_key}0", "the key with one more character"),
+        (f"{api.api_key}0", "a key with an added character"),
     ):
         responses.append(_get_with_credentials(api, path, f"Bearer {key}"))
         _expect_unauthorized(responses[-1], description)

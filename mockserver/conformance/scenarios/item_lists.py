@@ -17,11 +17,8 @@ scenario = Scenarios()
 def the_list_shows_the_added_items(api: ApiClient) -> None:
     conversation = api.create_id()
     added = []
-    for more in (
-        (message("one"), message("two")),
-        (message("three"),),
-    ):  # The second list could come from a stale cache.
-        added += api.add_items(conversation, *more)
+    for new in ([message("one"), message("two")], [message("three")]):  # The second list could be a stale copy.
+        added += api.add_items(conversation, *new)
         expect(sort_by_id(api.list_items(conversation, order="asc")), sort_by_id({"data": added}), "items")
 
 
