@@ -5,7 +5,7 @@ import pytest
 from mockserver.determinism import AdjustableClock, RandomIds, SequentialIds
 
 
-def test_a_clock_goes_with_the_real_time_until_it_is_moved():
+def test_a_clock_follows_the_real_time_until_it_is_changed():
     clock = AdjustableClock()
     assert clock.now("a") == pytest.approx(time.time(), abs=5)
     clock.advance(1000)
@@ -16,7 +16,7 @@ def test_a_clock_goes_with_the_real_time_until_it_is_moved():
     assert clock.now("a") == pytest.approx(time.time(), abs=5)
 
 
-def test_a_frozen_clock_moves_when_it_is_told():
+def test_a_frozen_clock_can_be_advanced():
     clock = AdjustableClock()
     clock.freeze(100)
     clock.advance(2.5)
@@ -25,7 +25,7 @@ def test_a_frozen_clock_moves_when_it_is_told():
     assert clock.is_frozen()
 
 
-def test_an_account_can_have_a_clock_of_its_own():
+def test_an_account_can_have_its_own_clock():
     clock = AdjustableClock()
     clock.freeze(100)
     clock.advance(5, "a")
@@ -42,7 +42,7 @@ def test_an_account_can_have_a_clock_of_its_own():
     assert clock.now("b") == pytest.approx(time.time(), abs=5)
 
 
-def test_sequential_ids_count_for_each_prefix_and_account():
+def test_sequential_ids_are_counted_by_prefix_and_account():
     ids = SequentialIds()
     made = [ids.new_id("msg", "a"), ids.new_id("msg", "a"), ids.new_id("fc", "a"), ids.new_id("msg", "b")]
     assert made == [f"msg_{1:032x}", f"msg_{2:032x}", f"fc_{1:032x}", f"msg_{1:032x}"]
@@ -52,7 +52,7 @@ def test_sequential_ids_count_for_each_prefix_and_account():
     assert ids.new_id("msg", "b") == f"msg_{1:032x}"
 
 
-def test_random_ids_repeat_with_their_seed_alone():
+def test_random_ids_repeat_only_with_the_same_seed():
     one, two, other = RandomIds(1), RandomIds(1), RandomIds()
     first = one.new_id("msg", "a")
     assert first == two.new_id("msg", "b") != other.new_id("msg", "a")

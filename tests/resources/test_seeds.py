@@ -13,7 +13,7 @@ def load(seed):
     return create_app(Settings(seeds=(seed,)))
 
 
-def test_the_shipped_seeds_are_found_by_name():
+def test_the_shipped_seeds_are_listed_by_name():
     assert shipped_seeds() == ["support-thread", "two-end-users"]
 
 
@@ -24,7 +24,7 @@ def test_a_shipped_seed_loads_by_name_and_by_path(name):
     load(str(data_path(f"fixtures/seeds/{name}.yaml")))
 
 
-def test_a_seed_belongs_to_the_tenants_that_it_names(make_client):
+def test_seeded_conversations_belong_to_the_tenants_they_name(make_client):
     seed = {
         "conversations": [
             {"id": "conv_default"},
@@ -45,7 +45,7 @@ def test_a_seed_belongs_to_the_tenants_that_it_names(make_client):
     assert seen(Authorization="Bearer other") == ["conv_account"]
 
 
-def test_a_seed_is_shown_as_it_was_written(make_client):
+def test_seeded_data_is_returned_unchanged(make_client):
     items = [{"id": "msg_1", **MESSAGE, "response_id": "resp_1", "metadata": {"k": "v"}}, {"id": "msg_2", **MESSAGE}]
     items.append({"id": "msg_3", **MESSAGE, "response_id": None, "metadata": {"k": "v"}})
     conversation = {"id": "conv_1", "created_at": 1704067200, "metadata": {"a": "b"}, "items": items}
@@ -56,7 +56,7 @@ def test_a_seed_is_shown_as_it_was_written(make_client):
     assert client.get("/conversations/conv_1/items/msg_1").json() == items[0]
 
 
-def test_what_a_seed_leaves_out_is_made_up(make_client):
+def test_missing_ids_and_times_are_generated(make_client):
     client = make_client(ids="sequential", seeds=({"conversations": [{"items": [MESSAGE]}]},))
     (conversation,) = client.get("/conversations").json()["data"]
     assert conversation["id"] == "conv_00000000000000000000000000000001"
@@ -65,13 +65,13 @@ def test_what_a_seed_leaves_out_is_made_up(make_client):
     assert item == {"id": "msg_00000000000000000000000000000001", **MESSAGE}
 
 
-def test_a_seed_may_hold_more_items_than_a_request(make_client):
+def test_a_seed_may_contain_more_items_than_a_request(make_client):
     client = make_client(seeds=({"conversations": [{"id": "conv_1", "items": [MESSAGE] * 50}]},))
     assert len(client.get("/conversations/conv_1/items?limit=100").json()["data"]) == 50
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
-def test_a_seed_is_read_from_a_file(make_client, tmp_path, suffix):
+def test_a_seed_can_be_a_file(make_client, tmp_path, suffix):
     path = tmp_path / f"mine.{suffix}"
     path.write_text(json.dumps({"conversations": [{"id": "conv_mine"}]}))
     client = make_client(seeds=(str(path),))
@@ -111,14 +111,14 @@ def test_an_unusable_seed_is_rejected_with_place_and_reason(seed, place, reason,
     assert reason in caught.value.reason
 
 
-def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+def test_a_seed_file_must_be_yaml(tmp_path):
     path = tmp_path / "seed.yaml"
     path.write_text("a: [")
     with pytest.raises(UsageError, match=r"seed .*seed\.yaml: is not valid YAML"):
         load(path)
 
 
-def test_generated_ids_avoid_those_in_use(make_client):
+def test_generated_ids_are_not_in_use(make_client):
     taken = [{"id": f"msg_{number:032x}", **MESSAGE} for number in (1, 2, 4)]
     client = make_client(ids="sequential", seeds=({"conversations": [{"id": "conv_1", "items": taken}]},))
     created = client.post("/conversations/conv_1/items", json={"items": [MESSAGE, MESSAGE]}).json()

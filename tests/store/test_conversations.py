@@ -3,32 +3,28 @@ import pytest
 from mockserver.context import Tenant
 from mockserver.errors import ConversationNotFound, ItemIdInUse, UnknownCursor
 from mockserver.store.paging import Page, Paging
-from mockserver.store.records import Conversation, Item
+from mockserver.store.records import Conversation
+from tests.store.builders import joined_ids, message
 
 
 @pytest.fixture
-def make(store, tenant):
-    def make(*ids: str, **metadata: str) -> None:
+def create(store, tenant):
+    def create(*ids: str, **metadata: str) -> None:
         for conversation_id in ids:
             store.create_conversation(tenant, Conversation(conversation_id, 1, metadata), [])
 
-    return make
+    return create
 
 
 @pytest.fixture
-def listed(store, tenant):
-    def listed(after: str | None = None, limit: int = 50, order="asc", **filters) -> str:
-        page = store.conversations(tenant, Paging(after, limit, order), **filters)
-        return "".join(conversation.id for conversation in page.data)
+def list_ids(store, tenant):
+    def list_ids(after: str | None = None, limit: int = 50, order="asc", **filters) -> str:
+        return joined_ids(store.conversations(tenant, Paging(after, limit, order), **filters))
 
-    return listed
-
-
-def message(item_id: str) -> Item:
-    return Item(item_id, b'{"type":"message","role":"user","content":"hi","id":"%b"}' % item_id.encode())
+    return list_ids
 
 
-def test_a_conversation_comes_back_as_it_was_given(store, tenant):
+def test_a_conversation_is_stored_unchanged(store, tenant):
     conversation = Conversation("a", 17, {"topic": "weather"})
     store.create_conversation(tenant, conversation, [message("1")])
     assert store.conversation(tenant, "a") == conversation
@@ -36,14 +32,14 @@ def test_a_conversation_comes_back_as_it_was_given(store, tenant):
     assert store.conversations(tenant, Paging()) == Page([conversation], False)
 
 
-def test_an_id_is_given_once(store, tenant, make):
-    make("a")
+def test_the_id_of_a_deleted_conversation_stays_in_use(store, tenant, create):
+    create("a")
     store.delete_conversation(tenant, "a", at=2)
     with pytest.raises(ValueError, match="'a'"):
-        make("a")
+        create("a")
 
 
-def test_a_conversation_whose_items_are_refused_is_not_made(store, tenant):
+def test_a_conversation_with_rejected_items_is_not_created(store, tenant):
     with pytest.raises(ItemIdInUse):
         store.create_conversation(tenant, Conversation("a", 1, {"k": "v"}), [message("1"), message("1")])
     assert store.conversations(tenant, Paging()).data == []
@@ -52,25 +48,25 @@ def test_a_conversation_whose_items_are_refused_is_not_made(store, tenant):
     store.create_conversation(tenant, Conversation("a", 1, {}), [message("1")])
 
 
-def test_metadata_is_replaced_as_a_whole(store, tenant, make):
-    make("a", one="1", two="2")
+def test_an_update_replaces_all_metadata(store, tenant, create):
+    create("a", one="1", two="2")
     updated = store.update_metadata(tenant, "a", {"two": "3"})
     assert updated == Conversation("a", 1, {"two": "3"})
     assert store.conversation(tenant, "a") == updated
 
 
-def test_deletion_is_soft(store, tenant, make, listed):
-    make("a", "b")
+def test_deletion_is_soft(store, tenant, create, list_ids):
+    create("a", "b")
     store.add_items(tenant, "a", [message("1")])
     assert store.delete_conversation(tenant, "a", at=9) == Conversation("a", 1, {}, deleted_at=9)
-    assert listed() == "b"
+    assert list_ids() == "b"
     assert store.item(tenant, "a", "1") == message("1")
     assert store.items(tenant, "a", Paging()).data == [message("1")]
 
 
-def test_a_conversation_may_be_made_deleted(store, tenant, listed):
+def test_a_conversation_can_be_created_as_deleted(store, tenant, list_ids):
     store.create_conversation(tenant, Conversation("a", 1, {"k": "v"}, deleted_at=2), [message("1")])
-    assert listed() == listed(metadata=[("k", "v")]) == listed(search="hi") == ""
+    assert list_ids() == list_ids(metadata=[("k", "v")]) == list_ids(search="hi") == ""
     assert store.items(tenant, "a", Paging()).data == [message("1")]
 
 
@@ -89,8 +85,8 @@ ITEM_READS = {
 
 
 @pytest.mark.parametrize("call", WRITES_AND_READS.values(), ids=WRITES_AND_READS)
-def test_a_deleted_conversation_is_not_there(store, tenant, make, call):
-    make("a")
+def test_a_deleted_conversation_is_not_found(store, tenant, create, call):
+    create("a")
     store.add_items(tenant, "a", [message("1")])
     store.delete_conversation(tenant, "a", at=2)
     with pytest.raises(ConversationNotFound):
@@ -99,8 +95,8 @@ def test_a_deleted_conversation_is_not_there(store, tenant, make, call):
 
 @pytest.mark.parametrize("call", (WRITES_AND_READS | ITEM_READS).values(), ids=WRITES_AND_READS | ITEM_READS)
 @pytest.mark.parametrize("other", [Tenant("acme", "anna"), Tenant("other")])
-def test_what_is_foreign_is_not_there(store, tenant, make, other, call):
-    make("a")
+def test_a_conversation_of_another_tenant_is_not_found(store, tenant, create, other, call):
+    create("a")
     store.add_items(tenant, "a", [message("1")])
     with pytest.raises(ConversationNotFound):
         call(store, other)
@@ -110,8 +106,8 @@ def test_what_is_foreign_is_not_there(store, tenant, make, other, call):
     call(store, tenant)
 
 
-def test_tenants_do_not_see_each_other(store, tenant, make, listed):
-    make("a", k="v")
+def test_tenants_share_nothing(store, tenant, create, list_ids):
+    create("a", k="v")
     other = Tenant("acme", "anna")
     assert store.conversations(other, Paging(), [("k", "v")]) == Page([], False)
     with pytest.raises(UnknownCursor):
@@ -132,24 +128,24 @@ UPDATES = {
 
 
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
-def test_the_list_is_in_the_order_of_the_last_update(store, tenant, make, listed, update):
-    make("a", "b", "c")
+def test_the_list_is_ordered_by_last_update(store, tenant, create, list_ids, update):
+    create("a", "b", "c")
     store.add_items(tenant, "a", [message("1")])
     store.update_metadata(tenant, "c", {})
-    assert listed() == "bac"
+    assert list_ids() == "bac"
     update(store, tenant)
-    assert listed() == "bca"
-    assert listed(order="desc") == "acb"
+    assert list_ids() == "bca"
+    assert list_ids(order="desc") == "acb"
 
 
-def test_reading_and_failing_are_no_updates(store, tenant, make, listed):
-    make("a", "b")
+def test_reads_and_failed_writes_are_no_updates(store, tenant, create, list_ids):
+    create("a", "b")
     store.add_items(tenant, "b", [message("1")])
     store.conversation(tenant, "a")
     store.items(tenant, "a", Paging())
     with pytest.raises(ItemIdInUse):
         store.add_items(tenant, "a", [message("1")])
-    assert listed() == "ab"
+    assert list_ids() == "ab"
 
 
 @pytest.mark.parametrize(
@@ -164,43 +160,43 @@ def test_reading_and_failing_are_no_updates(store, tenant, make, listed):
         (Paging("a", 3, "desc"), ("", False)),
     ],
 )
-def test_pages(store, tenant, make, paging, expected):
-    make("a", "b", "c", "d", "e")
+def test_pages(store, tenant, create, paging, expected):
+    create("a", "b", "c", "d", "e")
     page = store.conversations(tenant, paging)
-    assert ("".join(conversation.id for conversation in page.data), page.has_more) == expected
+    assert (joined_ids(page), page.has_more) == expected
 
 
-def test_the_cursor_of_a_deleted_conversation_stays_where_it_was(store, tenant, make, listed):
-    make("a", "b", "c", "d")
+def test_a_deleted_cursor_keeps_its_position(store, tenant, create, list_ids):
+    create("a", "b", "c", "d")
     store.delete_conversation(tenant, "b", at=2)
-    assert listed(after="b") == "cd"
-    assert listed(after="b", order="desc") == "a"
+    assert list_ids(after="b") == "cd"
+    assert list_ids(after="b", order="desc") == "a"
     store.delete_conversation(tenant, "c", at=2)
-    assert listed(after="b") == "d"
+    assert list_ids(after="b") == "d"
 
 
-def test_the_cursor_of_an_updated_conversation_counts_where_it_is_now(store, tenant, make, listed):
-    make("a", "b", "c")
+def test_an_updated_cursor_has_its_new_position(store, tenant, create, list_ids):
+    create("a", "b", "c")
     store.update_metadata(tenant, "a", {})
-    assert listed(after="a") == ""
-    assert listed(after="a", order="desc") == "cb"
+    assert list_ids(after="a") == ""
+    assert list_ids(after="a", order="desc") == "cb"
 
 
-def test_the_cursor_need_not_pass_the_filter(store, tenant, make, listed):
-    make("a", "b", k="v")
-    make("c")
-    make("d", k="v")
-    assert listed(after="c", metadata=[("k", "v")]) == "d"
-    assert listed(after="c", order="desc", metadata=[("k", "v")]) == "ba"
+def test_a_cursor_need_not_pass_the_filter(store, tenant, create, list_ids):
+    create("a", "b", k="v")
+    create("c")
+    create("d", k="v")
+    assert list_ids(after="c", metadata=[("k", "v")]) == "d"
+    assert list_ids(after="c", order="desc", metadata=[("k", "v")]) == "ba"
 
 
 @pytest.mark.parametrize("after", ["nobody", "", "1"])
-def test_a_cursor_that_never_was_is_refused(store, tenant, make, after):
-    make("a")
+def test_an_unknown_cursor_is_rejected(store, tenant, create, after):
+    create("a")
     store.add_items(tenant, "a", [message("1")])
-    with pytest.raises(UnknownCursor) as refusal:
+    with pytest.raises(UnknownCursor) as caught:
         store.conversations(tenant, Paging(after))
-    assert refusal.value.param == "after"
+    assert caught.value.param == "after"
 
 
 @pytest.mark.parametrize(
@@ -216,29 +212,28 @@ def test_a_cursor_that_never_was_is_refused(store, tenant, make, after):
         ([("v", "k")], ""),
     ],
 )
-def test_every_pair_of_the_filter_must_match_exactly(make, listed, metadata, expected):
-    make("a", k="v")
-    make("b", k="v", l="w")
-    make("c", k="v", l="w", m="x")
-    make("d", k="w", l="w")
-    assert listed(metadata=metadata) == expected
-    assert listed(metadata=metadata, order="desc") == expected[::-1]
+def test_all_pairs_of_a_filter_must_match_exactly(create, list_ids, metadata, expected):
+    create("a", k="v")
+    create("b", k="v", l="w")
+    create("c", k="v", l="w", m="x")
+    create("d", k="w", l="w")
+    assert list_ids(metadata=metadata) == expected
+    assert list_ids(metadata=metadata, order="desc") == expected[::-1]
 
 
-def test_the_filter_follows_updates_and_deletions(store, tenant, make, listed):
-    make("a", "b", "c", k="v")
+def test_filters_reflect_updates_and_deletions(store, tenant, create, list_ids):
+    create("a", "b", "c", k="v")
     store.update_metadata(tenant, "a", {"k": "w"})
     store.delete_conversation(tenant, "b", at=2)
-    assert listed(metadata=[("k", "v")]) == "c"
-    assert listed(metadata=[("k", "w")]) == "a"
+    assert list_ids(metadata=[("k", "v")]) == "c"
+    assert list_ids(metadata=[("k", "w")]) == "a"
 
 
 @pytest.mark.parametrize("every", [1, 2, 7, 300, 999])
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_filtered_pages_join_to_the_filtered_list(store, tenant, make, every, order):
-    """However many match, and wherever they are."""
+def test_filtered_pages_add_up_to_the_filtered_list(store, tenant, create, every, order):
     for number in range(1000):
-        make(f"c{number:03}", k=str(number % every == every - 1), half=str(number >= 500))
+        create(f"c{number:03}", k=str(number % every == every - 1), half=str(number >= 500))
     for metadata in [("k", "True")], [("k", "True"), ("half", "True")], [("half", "True")]:
         expected = [
             conversation.id
@@ -253,12 +248,12 @@ def test_filtered_pages_join_to_the_filtered_list(store, tenant, make, every, or
         assert seen == expected
 
 
-def test_reset_forgets_everything(store, tenant, make, listed):
-    make("a", k="v")
+def test_reset_removes_everything(store, tenant, create, list_ids):
+    create("a", k="v")
     store.add_items(tenant, "a", [message("1")])
-    assert listed(search="hi") == "a"
+    assert list_ids(search="hi") == "a"
     store.reset()
-    assert listed() == listed(metadata=[("k", "v")]) == listed(search="hi") == ""
+    assert list_ids() == list_ids(metadata=[("k", "v")]) == list_ids(search="hi") == ""
     assert not store.has_item(tenant, "1")
-    make("a")
+    create("a")
     store.add_items(tenant, "a", [message("1")])

@@ -1,18 +1,10 @@
-import orjson
 import pytest
 
 from mockserver.context import Tenant
 from mockserver.errors import ItemIdInUse, ItemNotFound, ReferenceWithinConversation, UnknownCursor
 from mockserver.store.paging import Page, Paging
 from mockserver.store.records import Conversation, Item
-
-
-def message(item_id: str, text: str = "hi") -> Item:
-    return Item(item_id, orjson.dumps({"type": "message", "role": "user", "content": text, "id": item_id}))
-
-
-def reference(item_id: str) -> Item:
-    return Item(item_id, orjson.dumps({"type": "item_reference", "id": item_id}), is_reference=True)
+from tests.store.builders import joined_ids, message, reference
 
 
 @pytest.fixture
@@ -27,15 +19,14 @@ def filled(store, tenant):
 
 
 @pytest.fixture
-def listed(filled, tenant):
-    def listed(conversation_id: str, after: str | None = None, limit: int = 100, order="asc") -> str:
-        page = filled.items(tenant, conversation_id, Paging(after, limit, order))
-        return "".join(item.id for item in page.data)
+def list_ids(filled, tenant):
+    def list_ids(conversation_id: str, after: str | None = None, limit: int = 100, order="asc") -> str:
+        return joined_ids(filled.items(tenant, conversation_id, Paging(after, limit, order)))
 
-    return listed
+    return list_ids
 
 
-def test_items_come_back_as_they_were_given_in_the_order_given(filled, tenant):
+def test_items_are_stored_unchanged_and_in_order(filled, tenant):
     items = [message("z"), message("y"), Item("x", b"{}", False, "resp_1", {"k": "v"}), reference("6")]
     filled.add_items(tenant, "c", items[:1])
     filled.add_items(tenant, "c", items[1:])
@@ -56,34 +47,34 @@ def test_items_come_back_as_they_were_given_in_the_order_given(filled, tenant):
 )
 def test_pages(filled, tenant, paging, expected):
     page = filled.items(tenant, "a", paging)
-    assert ("".join(item.id for item in page.data), page.has_more) == expected
+    assert (joined_ids(page), page.has_more) == expected
 
 
 @pytest.mark.parametrize("after", ["nobody", "", "6", "a"])
-def test_a_cursor_that_never_was_in_the_conversation_is_refused(filled, tenant, after):
+def test_an_unknown_cursor_is_rejected(filled, tenant, after):
     with pytest.raises(UnknownCursor):
         filled.items(tenant, "a", Paging(after))
 
 
-def test_the_cursor_of_a_deleted_item_stays_where_it_was(filled, tenant, listed):
+def test_a_deleted_cursor_keeps_its_position(filled, tenant, list_ids):
     filled.delete_items(tenant, "a", ["3", "4"])
-    assert listed("a", after="3") == listed("a", after="4") == "5"
-    assert listed("a", after="3", order="desc") == "21"
+    assert list_ids("a", after="3") == list_ids("a", after="4") == "5"
+    assert list_ids("a", after="3", order="desc") == "21"
 
 
-def test_the_cursor_of_an_id_that_is_used_again_counts_at_its_new_place(filled, tenant, listed):
+def test_a_cursor_whose_id_was_used_again_has_the_new_position(filled, tenant, list_ids):
     filled.delete_item(tenant, "a", "2")
     filled.add_items(tenant, "c", [message("2")])
-    assert listed("a", after="2") == "345"
+    assert list_ids("a", after="2") == "345"
     filled.delete_item(tenant, "c", "2")
     filled.add_items(tenant, "a", [message("2"), message("7")])
-    assert listed("a") == "134527"
-    assert listed("a", after="2") == "7"
+    assert list_ids("a") == "134527"
+    assert list_ids("a", after="2") == "7"
     filled.delete_item(tenant, "a", "2")
-    assert listed("a", after="2") == "7"
+    assert list_ids("a", after="2") == "7"
 
 
-REFUSED = {
+REJECTED = {
     "in use in the conversation": ("a", [message("1")], ItemIdInUse("1", 0)),
     "in use in another": ("c", [message("1")], ItemIdInUse("1", 0)),
     "in use in a deleted one": ("c", [message("8")], ItemIdInUse("8", 0)),
@@ -99,34 +90,34 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("conversation", "items", "error"), REFUSED.values(), ids=REFUSED)
-def test_items_that_are_refused(filled, tenant, listed, conversation, items, error):
-    before = listed(conversation)
-    with pytest.raises(type(error)) as refusal:
+@pytest.mark.parametrize(("conversation", "items", "error"), REJECTED.values(), ids=REJECTED)
+def test_items_that_may_not_be_added(filled, tenant, list_ids, conversation, items, error):
+    before = list_ids(conversation)
+    with pytest.raises(type(error)) as caught:
         filled.add_items(tenant, conversation, items)
-    assert refusal.value.body() == error.body()
-    assert listed(conversation) == before
+    assert caught.value.body() == error.body()
+    assert list_ids(conversation) == before
     assert not filled.has_item(tenant, "x")
 
 
-def test_another_tenant_has_ids_of_its_own(filled, tenant):
+def test_item_ids_are_separate_for_each_tenant(filled, tenant):
     other = Tenant("acme", "anna")
     filled.create_conversation(other, Conversation("a", 1, {}), [message("1")])
     with pytest.raises(ItemNotFound):
         filled.add_items(other, "a", [reference("6")])
 
 
-def test_the_id_of_a_deleted_item_is_free_again(filled, tenant, listed):
+def test_the_id_of_a_deleted_item_can_be_used_again(filled, tenant, list_ids):
     filled.delete_item(tenant, "a", "3")
     assert not filled.has_item(tenant, "3")
     with pytest.raises(ItemNotFound):
         filled.item(tenant, "a", "3")
     filled.add_items(tenant, "c", [message("3", "new")])
     assert filled.item(tenant, "c", "3") == message("3", "new")
-    assert listed("a") == "1245"
+    assert list_ids("a") == "1245"
 
 
-def test_a_reference_outlives_what_it_names(filled, tenant, listed):
+def test_a_reference_stays_when_its_item_is_deleted(filled, tenant, list_ids):
     filled.delete_item(tenant, "a", "1")
     assert filled.item(tenant, "b", "1") == reference("1")
     with pytest.raises(ItemNotFound):
@@ -134,37 +125,37 @@ def test_a_reference_outlives_what_it_names(filled, tenant, listed):
     with pytest.raises(ItemIdInUse):
         filled.add_items(tenant, "b", [message("1")])
     filled.add_items(tenant, "c", [message("1")])
-    assert listed("b") == "61"
+    assert list_ids("b") == "61"
 
 
-def test_deleting_a_reference_leaves_what_it_names(filled, tenant, listed):
+def test_deleting_a_reference_keeps_its_item(filled, tenant, list_ids):
     filled.delete_item(tenant, "b", "1")
     assert filled.has_item(tenant, "1")
-    assert listed("a") == "12345"
+    assert list_ids("a") == "12345"
     filled.add_items(tenant, "b", [reference("1")])
 
 
-def test_items_of_deleted_conversations_can_be_referenced(filled, tenant, listed):
+def test_items_of_deleted_conversations_can_be_referenced(filled, tenant, list_ids):
     filled.add_items(tenant, "c", [reference("8")])
-    assert listed("c") == "8"
+    assert list_ids("c") == "8"
 
 
 @pytest.mark.parametrize("item_id", ["6", "x", ""])
-def test_an_item_that_is_not_there(filled, tenant, item_id):
+def test_an_unknown_item_is_not_found(filled, tenant, item_id):
     for call in filled.item, filled.delete_item:
-        with pytest.raises(ItemNotFound) as refusal:
+        with pytest.raises(ItemNotFound) as caught:
             call(tenant, "a", item_id)
-        assert refusal.value.param == "item_id"
+        assert caught.value.param == "item_id"
 
 
-def test_deleting_answers_with_the_conversation(filled, tenant, listed):
+def test_deleting_items_returns_the_conversation(filled, tenant, list_ids):
     assert filled.delete_item(tenant, "a", "5") == filled.conversation(tenant, "a")
     assert filled.delete_items(tenant, "a", ["4", "2", "4"]) == filled.conversation(tenant, "a")
-    assert listed("a") == "13"
+    assert list_ids("a") == "13"
 
 
-def test_deleting_many_is_all_or_nothing(filled, tenant, listed):
-    with pytest.raises(ItemNotFound) as refusal:
+def test_deleting_many_is_all_or_nothing(filled, tenant, list_ids):
+    with pytest.raises(ItemNotFound) as caught:
         filled.delete_items(tenant, "a", ["1", "2", "6", "x"])
-    assert refusal.value.body() == ItemNotFound("6", param="item_ids[2]").body()
-    assert listed("a") == "12345"
+    assert caught.value.body() == ItemNotFound("6", param="item_ids[2]").body()
+    assert list_ids("a") == "12345"

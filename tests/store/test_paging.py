@@ -29,21 +29,21 @@ def timeline() -> Timeline[str]:
         (5, "desc", "edba"),
     ],
 )
-def test_walks_both_ways_from_anywhere(timeline, after, order, expected):
+def test_walk_goes_both_ways_from_any_position(timeline, after, order, expected):
     assert "".join(timeline.walk(after, order)) == expected
 
 
-def test_walking_nothing():
+def test_walk_of_an_empty_timeline():
     assert list(Timeline().walk(None, "asc")) == list(Timeline().walk(3, "desc")) == []
 
 
-def test_positions_are_not_used_again(timeline):
+def test_positions_are_never_used_again(timeline):
     assert timeline.append("g") == 6
     assert "".join(timeline.walk()) == "abdeg"
 
 
 @pytest.mark.parametrize("position", [2, 5, 6, -1])
-def test_there_is_no_value_where_none_was_put_or_it_was_removed(timeline, position):
+def test_a_position_without_a_value_is_a_key_error(timeline, position):
     with pytest.raises(KeyError):
         timeline.get(position)
     with pytest.raises(KeyError):
@@ -54,7 +54,7 @@ def test_there_is_no_value_where_none_was_put_or_it_was_removed(timeline, positi
     ("values", "limit", "expected"),
     [("", 2, Page([], False)), ("ab", 2, Page(["a", "b"], False)), ("abc", 2, Page(["a", "b"], True))],
 )
-def test_a_page_says_whether_there_is_more(values, limit, expected):
+def test_a_page_tells_whether_the_list_continues(values, limit, expected):
     assert page_of(iter(values), limit) == expected
 
 
@@ -66,7 +66,7 @@ def test_a_page_says_whether_there_is_more(values, limit, expected):
     more=st.integers(0, 600),
     after=st.none() | st.integers(-1, 3700),
 )
-def test_is_a_sorted_list_of_what_is_left(count, removals, scattered, more, after):
+def test_a_timeline_holds_the_remaining_values_in_order(count, removals, scattered, more, after):
     timeline: Timeline[int] = Timeline()
     left = {timeline.append(number * 10): number * 10 for number in range(count)}
     gone = scattered.union(*(range(start, start + length) for start, length in removals)) & left.keys()

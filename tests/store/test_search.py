@@ -4,24 +4,17 @@ import pytest
 from mockserver.store.paging import Paging
 from mockserver.store.records import Conversation, Item
 from mockserver.store.search import SearchIndex
+from tests.store.builders import joined_ids, message, reference
 
 
-def item(item_id: str, body: object) -> Item:
-    return Item(item_id, orjson.dumps(body))
-
-
-def message(item_id: str, text: object) -> Item:
-    return item(item_id, {"type": "message", "role": "user", "content": text, "id": item_id})
-
-
-def found(body: object, *searches: str) -> list[bool]:
+def match_searches(body: object, *searches: str) -> list[bool]:
     index: SearchIndex[str] = SearchIndex()
-    index.add("somebody", item("1", body))
+    index.add("somebody", Item("1", orjson.dumps(body)))
     return [index.search(search).has_owner("somebody") for search in searches]
 
 
 def matches(text: str, search: str) -> bool:
-    return found({"role": "user", "content": text}, search) == [True]
+    return match_searches({"role": "user", "content": text}, search) == [True]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +113,7 @@ def test_phrases(text, search, expected):
     assert matches(text, search) is expected
 
 
-def test_words_stand_in_one_item_and_phrases_in_one_part():
+def test_words_must_be_in_one_item_and_phrases_in_one_text_part():
     index: SearchIndex[str] = SearchIndex()
     index.add("a", message("1", [{"type": "input_text", "text": "one two"}, {"type": "input_text", "text": "three"}]))
     index.add("a", message("2", "four 東"))
@@ -207,11 +200,11 @@ KINDS = {
 
 
 @pytest.mark.parametrize("body", [body for bodies in KINDS.values() for body in bodies], ids=str)
-def test_all_text_is_searched_and_nothing_else(body):
+def test_text_is_searchable_and_other_fields_are_not(body):
     text = str(body)
     words = [f"{kind}{number}" for kind in ("yes", "no") for number in range(1, 7)]
     words = [word for word in words if word in text]
-    assert found(body, *words) == [word.startswith("yes") for word in words]
+    assert match_searches(body, *words) == [word.startswith("yes") for word in words]
 
 
 @pytest.mark.parametrize(
@@ -226,9 +219,9 @@ def test_all_text_is_searched_and_nothing_else(body):
         ("[" * 900 + '"\\n"' + "]" * 900, []),
     ],
 )
-def test_escapes_in_a_tools_json_are_undone(arguments, searches):
+def test_escapes_in_the_json_of_tools_are_decoded(arguments, searches):
     body = {"type": "function_call", "call_id": "1", "name": "f", "arguments": arguments}
-    assert all(found(body, *searches))
+    assert all(match_searches(body, *searches))
 
 
 def test_the_index_follows_additions_and_removals():
@@ -253,7 +246,7 @@ def test_the_index_follows_additions_and_removals():
 
 
 @pytest.fixture
-def chats(store, tenant):
+def searchable(store, tenant):
     """Three conversations; a and c say hello, b says goodbye."""
     for number, (conversation_id, text) in enumerate({"a": "hello", "b": "goodbye", "c": "hello"}.items()):
         metadata = {"even": str(number % 2 == 0), "first": str(number == 0)}
@@ -262,81 +255,78 @@ def chats(store, tenant):
 
 
 @pytest.fixture
-def listed(chats, tenant):
-    def listed(search: str, paging: Paging | None = None, **filters) -> str:
-        page = chats.conversations(tenant, paging or Paging(), search=search, **filters)
-        return "".join(conversation.id for conversation in page.data)
+def list_ids(searchable, tenant):
+    def list_ids(search: str, paging: Paging | None = None, **filters) -> str:
+        return joined_ids(searchable.conversations(tenant, paging or Paging(), search=search, **filters))
 
-    return listed
+    return list_ids
 
 
 @pytest.mark.parametrize(
     ("search", "expected"),
     [("", "abc"), (" \n\u3000", "abc"), ("hello", "ac"), ("goodbye", "b"), ("hello goodbye", ""), ("!", "")],
 )
-def test_search_leaves_the_conversations_with_a_matching_item(listed, search, expected):
-    assert listed(search) == expected
+def test_a_search_lists_conversations_with_a_matching_item(list_ids, search, expected):
+    assert list_ids(search) == expected
 
 
-def test_search_goes_with_paging_and_filters(chats, tenant, listed):
-    assert listed("hello", Paging(None, 20, "desc")) == "ca"
-    assert listed("hello", Paging("a")) == "c"
-    assert listed("hello", Paging("b")) == "c"
-    assert listed("hello", metadata=[("even", "True"), ("first", "False")]) == "c"
-    assert listed("goodbye", metadata=[("even", "True")]) == ""
-    page = chats.conversations(tenant, Paging(None, 1), search="hello")
-    assert ([conversation.id for conversation in page.data], page.has_more) == (["a"], True)
+def test_a_search_combines_with_paging_and_filters(searchable, tenant, list_ids):
+    assert list_ids("hello", Paging(None, 20, "desc")) == "ca"
+    assert list_ids("hello", Paging("a")) == "c"
+    assert list_ids("hello", Paging("b")) == "c"
+    assert list_ids("hello", metadata=[("even", "True"), ("first", "False")]) == "c"
+    assert list_ids("goodbye", metadata=[("even", "True")]) == ""
+    page = searchable.conversations(tenant, Paging(None, 1), search="hello")
+    assert (joined_ids(page), page.has_more) == ("a", True)
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_reference_to_a_match_is_none_in_a_long_list_either(store, tenant, order):
+def test_a_reference_to_a_matching_item_is_no_match_in_a_long_list(store, tenant, order):
     for number in range(100):
         store.create_conversation(tenant, Conversation(f"c{number}", 1, {}), [message(f"m{number}", "hello")])
-        reference = Item(f"m{number}", orjson.dumps({"type": "item_reference"}), is_reference=True)
-        store.create_conversation(tenant, Conversation(f"r{number}", 1, {}), [reference])
+        store.create_conversation(tenant, Conversation(f"r{number}", 1, {}), [reference(f"m{number}")])
     page = store.conversations(tenant, Paging(None, 20, order), search="hello")
     assert all(conversation.id.startswith("c") for conversation in page.data)
 
 
-def test_search_follows_every_write(chats, tenant, listed):
-    assert listed("hello") == "ac"
-    chats.add_items(tenant, "b", [message("3", "hello"), message("4", "hello again")])
-    assert listed("hello") == "acb"
-    chats.delete_item(tenant, "c", "2")
-    assert listed("hello") == "ab"
-    chats.delete_items(tenant, "b", ["3", "4"])
-    assert listed("hello") == "a"
-    chats.add_items(tenant, "b", [message("2", "what was c's")])
-    assert listed("hello") == "a"
-    chats.delete_conversation(tenant, "a", at=2)
-    assert listed("hello") == ""
-    chats.create_conversation(tenant, Conversation("d", 1, {}), [message("5", "hello")])
-    assert listed("hello") == "d"
+def test_searches_reflect_every_write(searchable, tenant, list_ids):
+    assert list_ids("hello") == "ac"
+    searchable.add_items(tenant, "b", [message("3", "hello"), message("4", "hello again")])
+    assert list_ids("hello") == "acb"
+    searchable.delete_item(tenant, "c", "2")
+    assert list_ids("hello") == "ab"
+    searchable.delete_items(tenant, "b", ["3", "4"])
+    assert list_ids("hello") == "a"
+    searchable.add_items(tenant, "b", [message("2", "what was c's")])
+    assert list_ids("hello") == "a"
+    searchable.delete_conversation(tenant, "a", at=2)
+    assert list_ids("hello") == ""
+    searchable.create_conversation(tenant, Conversation("d", 1, {}), [message("5", "hello")])
+    assert list_ids("hello") == "d"
 
 
-def test_what_comes_and_goes_between_two_searches_is_not_found(chats, tenant, listed):
-    assert listed("hello") == "ac"
-    chats.add_items(tenant, "b", [message("3", "hello")])
-    chats.delete_item(tenant, "b", "3")
-    chats.add_items(tenant, "b", [message("3", "adieu")])
-    assert listed("hello") == "ac"
-    assert listed("adieu") == "b"
+def test_an_item_deleted_before_it_was_indexed_is_not_found(searchable, tenant, list_ids):
+    assert list_ids("hello") == "ac"
+    searchable.add_items(tenant, "b", [message("3", "hello")])
+    searchable.delete_item(tenant, "b", "3")
+    searchable.add_items(tenant, "b", [message("3", "adieu")])
+    assert list_ids("hello") == "ac"
+    assert list_ids("adieu") == "b"
 
 
-def test_a_reference_has_no_text_of_its_own(chats, tenant, listed):
-    chats.add_items(tenant, "b", [Item("0", b'{"type":"item_reference","id":"0"}', is_reference=True)])
-    assert listed("hello") == "ac"
-    chats.delete_item(tenant, "b", "0")
-    assert listed("hello") == "ac"
-    chats.add_items(tenant, "b", [Item("2", b'{"type":"item_reference","id":"2"}', is_reference=True)])
-    chats.delete_conversation(tenant, "b", at=2)
-    assert listed("hello") == "ac"
+def test_a_reference_has_no_text(searchable, tenant, list_ids):
+    searchable.add_items(tenant, "b", [reference("0")])
+    assert list_ids("hello") == "ac"
+    searchable.delete_item(tenant, "b", "0")
+    assert list_ids("hello") == "ac"
+    searchable.add_items(tenant, "b", [reference("2")])
+    searchable.delete_conversation(tenant, "b", at=2)
+    assert list_ids("hello") == "ac"
 
 
 @pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_pages_of_matches_join_to_the_list_of_matches(store, tenant, late, order):
-    """Whether every word is frequent or rare, and wherever the conversations are that have it."""
+def test_pages_of_a_search_add_up_to_the_list_of_matches(store, tenant, late, order):
     for number in range(3000):
         words = [word for word, every in (("all", 1), ("some", 7), ("few", 500)) if number % every == 0]
         words += ["late"] * (number > 2500) + ["none"]
@@ -344,19 +334,19 @@ def test_pages_of_matches_join_to_the_list_of_matches(store, tenant, late, order
         metadata = {"some": str(number % 7 == 0), "rare": str(number % 400 == 0)}
         store.create_conversation(tenant, Conversation(f"c{number:04}", 1, metadata), items)
     everything = store.conversations(tenant, Paging(None, 3000, order)).data
-    wanted = {
+    predicates = {
         "all": lambda number: True,
         "some": lambda number: number % 7 == 0,
         "few": lambda number: number % 500 == 0,
         "late": lambda number: number > 2500,
     }
     filters = [[], [("some", "True")], [("rare", "True")], [("some", "False"), ("rare", "False")]]
-    for search, wants in wanted.items():
+    for search, has_word in predicates.items():
         for metadata in filters:
             expected = [
                 conversation.id
                 for conversation in everything
-                if wants(int(conversation.id[1:])) and set(metadata) <= conversation.metadata.items()
+                if has_word(int(conversation.id[1:])) and set(metadata) <= conversation.metadata.items()
             ]
             after = ("c2600" if order == "asc" else "c0400") if late else None
             if after:
