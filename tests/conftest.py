@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mockserver import Settings, create_app
+from mockserver import Fake, Settings
+from mockserver.contract.contract import Contract
 from tests.support.asgi_client import AsgiClient
 
 pytest_plugins = ["pytester"]
@@ -16,13 +17,19 @@ collect_ignore = ["example"]  # A project of its own; test_example.py runs it.
 signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell ignores it in background processes.
 
 
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """Return the contract of the API, which all fakes may share."""
+    return Contract.load()
+
+
 @pytest.fixture
-def make_client() -> Iterator[Callable[..., AsgiClient]]:
+def make_client(contract: Contract) -> Iterator[Callable[..., AsgiClient]]:
     """Return a client of a new fake with the given settings, in process."""
     with ExitStack() as stack:
 
         def make(*, clock: Any = None, **settings: Any) -> AsgiClient:
-            app = create_app(Settings(**settings), clock=clock)
+            app = Fake(contract, Settings(**settings), clock=clock)
             return stack.enter_context(AsgiClient.connect(app, {"Authorization": "Bearer mka1-test-key"}))
 
         yield make
