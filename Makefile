@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup serve test format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: $(READY)  ## check style and types, run all tests, require the coverage
 	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+snapshots: $(READY)  ## rewrite the texts that tests compare with; read the diff before you commit it
+	$(BIN)/pytest -q --update-snapshots tests/contract/test_mistakes.py tests/contract/test_explanations.py
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix

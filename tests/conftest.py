@@ -33,3 +33,21 @@ def make_client(contract: Contract) -> Iterator[Callable[..., AsgiClient]]:
             return stack.enter_context(AsgiClient.connect(app, {"Authorization": "Bearer mka1-test-key"}))
 
         yield make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="rewrite the files in tests/**/snapshots")
+
+
+@pytest.fixture
+def check_snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Return a function that compares a text with a file beside the test, or rewrites the file on request."""
+
+    def check(name: str, text: str) -> None:
+        path = request.path.parent / "snapshots" / name
+        if request.config.getoption("--update-snapshots"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), "the texts differ: run `make snapshots` and read the diff"
+
+    return check
