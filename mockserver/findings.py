@@ -20,7 +20,7 @@ _Http = Literal[
 ]  # fmt: skip
 _Value = Literal["null_not_allowed", "unknown_field", "schema"]
 _State = Literal["id_in_use", "invalid_fault", "invalid_seed", "reference_within_conversation", "unknown_cursor"]
-_Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "missing_operation", "reference_engine"]
+_Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "reference_engine"]
 
 Code = _Keyword | _Value | _Text | _Http | _State | _Failure
 """All codes: the keyword of JSON Schema that a value breaks, else a name for the kind of mistake."""

@@ -1,1 +1,1 @@
-"""`mockserver verify`: hold a server to the document and to the behaviour catalogue."""
+"""`mockserver verify`: test whether a server conforms to the document and to the behaviour catalogue."""

@@ -38,16 +38,16 @@ class RemoteTarget:
     def client_for(self, needs: Need | None) -> ApiClient | None:
         match needs:
             case FakeSettings():
-                return None
+                is_offered = False
             case OwnKey():
-                return self.client if self.client.api_key else None
+                is_offered = self.client.api_key is not None
             case SecondKey():
-                return self.client if self.client.second_key else None
-            case AccountItself(second_key=True):
-                return self.client if self.client.second_key and self.may_act_for_account else None
-            case AccountItself():
-                return self.client if self.may_act_for_account else None
-        return self.client
+                is_offered = self.client.second_key is not None
+            case AccountItself(second_key=needs_second):
+                is_offered = self.may_act_for_account and not (needs_second and self.client.second_key is None)
+            case _:
+                is_offered = True
+        return self.client if is_offered else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,16 +64,9 @@ class CleanupResult(NamedTuple):
     notes: tuple[str, ...]
 
 
-def delete_created(client: ApiClient, created: CreatedConversations) -> CleanupResult:
-    """Delete the remaining conversations, then list those of every owner to verify it.
+class Cleanup:
+    """The deletion of the conversations that a run created."""
 
-    Also delete listed conversations whose create request got no response. Skip this where lists show conversations
-    of other callers.
-    """
-    return _Cleanup(client, created).run()
-
-
-class _Cleanup:
     def __init__(self, client: ApiClient, created: CreatedConversations) -> None:
         self._client = client.with_key(None).with_end_user(None)
         self._authorization = f"Bearer {client.api_key}" if client.api_key else None
@@ -82,6 +75,11 @@ class _Cleanup:
         self._notes: list[str] = []
 
     def run(self) -> CleanupResult:
+        """Delete the remaining conversations, then list those of every owner to verify it.
+
+        Also delete listed conversations whose create request got no response, but not where lists show conversations
+        of other callers.
+        """
         try:
             for conversation, owner in list(self._created.remaining.items()):
                 self._delete(conversation, owner)

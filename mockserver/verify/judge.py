@@ -1,24 +1,22 @@
 """The verdicts of a run: on every behaviour, and on every operation in every phase."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mockserver.contract.operations import Operation
-from mockserver.verify.baseline import apply_baseline
+from mockserver.verify.baseline import BaselineEntry, apply_baseline
 from mockserver.verify.behaviours import BehaviourChecks
 from mockserver.verify.fuzzing.phases import SchemathesisPhases
-from mockserver.verify.options import Options
 from mockserver.verify.report.model import (
     PHASES,
     VERDICTS,
-    BaselineNote,
-    BehaviourRow,
     Cell,
     Deviation,
     OperationRow,
     PhaseRow,
     Reason,
+    Report,
     UncheckedReason,
 )
 from mockserver.verify.response_checks import ResponseChecks
@@ -35,51 +33,43 @@ class Checks:
     schemathesis: SchemathesisPhases
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The results of a run, as its report shows them."""
-
-    deviations: tuple[Deviation, ...]
-    behaviours: tuple[BehaviourRow, ...]
-    operations: tuple[OperationRow, ...]
-    baseline: tuple[BaselineNote, ...]
-
-
 def judge(
-    options: Options,
+    report: Report,
     checks: Checks,
-    phases: Sequence[PhaseRow],
-    operations: Collection[Operation],
+    baseline: Iterable[BaselineEntry],
+    operations: Iterable[Operation],
     reused_ids: Sequence[WireExchange],
-) -> Verdicts:
-    """Collect the deviations, apply the baseline, and give every behaviour and operation its verdict."""
+) -> Report:
+    """Return the report with the deviations and the verdicts on behaviours and operations; apply the baseline."""
     found = [
         *checks.behaviours.deviations(reused_ids),
         *checks.missing.values(),
         *checks.responses.deviations,
         *checks.schemathesis.deviations,
     ]
-    unreached = _unreached_reason(phases)
-    is_complete = all(row.state == "done" for row in phases) and set(options.phases) == set(PHASES)
-    was_unchecked = {row.id: row.verdict == "unchecked" for row in checks.behaviours.rows(found, unreached)}
+    unreached = _unreached_reason(report.phases)
+    is_complete = {row.phase for row in report.phases if row.state == "done"} == set(PHASES)
+    unchecked = {row.id: row.verdict == "unchecked" for row in checks.behaviours.rows(found, unreached)}
 
     def was_checked(case: str) -> bool:
-        return not was_unchecked[case] if case in was_unchecked else is_complete
+        return not unchecked[case] if case in unchecked else is_complete
 
-    today = datetime.now(UTC).date()
-    judged, notes = apply_baseline(options.baseline, found, today, was_checked)
+    judged, notes = apply_baseline(baseline, found, datetime.now(UTC).date(), was_checked)
     deviations = sorted(judged, key=lambda one: VERDICTS.index(one.verdict))
-    return Verdicts(
+    return replace(
+        report,
         deviations=tuple(deviations),
         behaviours=tuple(checks.behaviours.rows(deviations, unreached)),
-        operations=tuple(
-            OperationRow(
-                one.id, one.method, one.path, {row.phase: _cell(one.id, row, checks, deviations) for row in phases}
-            )
-            for one in operations
-        ),
+        operations=tuple(_operation_row(one, report.phases, checks, deviations) for one in operations),
         baseline=tuple(notes),
     )
+
+
+def _operation_row(
+    operation: Operation, phases: Iterable[PhaseRow], checks: Checks, deviations: Sequence[Deviation]
+) -> OperationRow:
+    cells = {row.phase: _cell(operation.id, row, checks, deviations) for row in phases}
+    return OperationRow(operation.id, operation.method, operation.path, cells)
 
 
 def _unreached_reason(phases: Sequence[PhaseRow]) -> Reason:

@@ -26,6 +26,7 @@ class PhaseRecorder:
     def __init__(self, transport: Transport, progress: Progress) -> None:
         self._transport = transport
         self._progress = progress
+        self._first: Phase | None = None
         self._phase: Phase | None = None
         self._started = 0.0
         self._seconds: dict[Phase, float] = {}
@@ -38,6 +39,7 @@ class PhaseRecorder:
 
         KeyboardInterrupt stops them as a signal does.
         """
+        self._first = first
         try:
             yield
         except Stopped:
@@ -46,8 +48,7 @@ class PhaseRecorder:
             self._transport.interrupt()
         except Exception as error:  # noqa: BLE001 - the next phases and the cleanup must run after any crash
             place = traceback.extract_tb(error.__traceback__)[-1]
-            text = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
-            self._errors[self._phase or first] = text
+            self.fail(f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
         finally:
             self._end()
 
@@ -63,9 +64,10 @@ class PhaseRecorder:
         self._progress.advance(self._transport.total, label)
 
     def fail(self, error: str) -> None:
-        """Note an error that kept the current phase from running in full."""
-        if self._phase is not None:
-            self._errors[self._phase] = error
+        """Note an error that kept the current phase, or else the first one, from running in full."""
+        phase = self._phase or self._first
+        if phase is not None:
+            self._errors[phase] = error
 
     def rows(self, phases: Sequence[Phase]) -> tuple[PhaseRow, ...]:
         return tuple(self._row(phase) for phase in phases)

@@ -16,10 +16,10 @@ from mockserver.contract.document import load_document
 from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
 from mockserver.verify.behaviours import BehaviourChecks, RemoteTarget
-from mockserver.verify.cleanup import CleanupResult, CreatedConversations, delete_created
+from mockserver.verify.cleanup import Cleanup, CleanupResult, CreatedConversations
 from mockserver.verify.document import allow_unknown_values, has_responses_resource, relocate_document
 from mockserver.verify.fuzzing.checks import SHARED_CHECKS
-from mockserver.verify.fuzzing.phases import SchemathesisPhases
+from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
 from mockserver.verify.judge import Checks, judge
 from mockserver.verify.options import Options
 from mockserver.verify.phases import PhaseRecorder, Progress
@@ -53,8 +53,6 @@ def verify(options: Options, progress: Progress) -> Report:
             _run_phases(run, checks, recorder)
         finally:
             cleanup = _clean_up(run, progress)
-    phases = recorder.rows(options.phases)
-    verdicts = judge(options, checks, phases, run.contract.operations.values(), run.created.reused_ids)
     report = Report(
         target=options.root_url + options.prefix,
         version=version("mka1-mockserver"),
@@ -63,15 +61,13 @@ def verify(options: Options, progress: Progress) -> Report:
         seconds=round(time.monotonic() - started, 1),
         requests=run.transport.total,
         strict=options.strict,
-        phases=phases,
-        operations=verdicts.operations,
-        behaviours=verdicts.behaviours,
-        deviations=verdicts.deviations,
+        phases=recorder.rows(options.phases),
         checks_off=checks.schemathesis.checks_off() if set(options.phases) - {"behaviours"} else (),
         left_over=cleanup.left_over,
-        baseline=verdicts.baseline,
         notes=(*_list_notes(run), *cleanup.notes),
     )
+    operations = run.contract.operations.values()
+    report = judge(report, checks, options.baseline, operations, run.created.reused_ids)
     return report.masked(run.transport.mask_keys)
 
 
@@ -145,12 +141,14 @@ def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
     target = RemoteTarget(run.client, options.may_act_for_account)
     cases = {operation: deviation.case for operation, deviation in missing.items()}
     open_contract = Contract.from_document(allow_unknown_values(run.contract.document))
+    end_users = (f"{run.client.end_user}-1", f"{run.client.end_user}-2")
+    settings = Settings(options.seed, options.max_examples, end_users, options.api_key is not None)
     return Checks(
         missing=missing,
         responses=ResponseChecks(operations, open_contract.operations, log, run.sdk, missing),
         behaviours=BehaviourChecks(load_catalogue(), target, operations, log, cases),
         schemathesis=SchemathesisPhases(
-            run.contract.document, options.root_url, run.transport, log, missing, has_key=options.api_key is not None
+            run.contract.document, options.root_url, run.transport, log, missing, settings
         ),
     )
 
@@ -172,15 +170,9 @@ def _run_phases(run: _Run, checks: Checks, recorder: PhaseRecorder) -> None:
     others = [phase for phase in phases if phase != "behaviours"]
     if others and run.transport.stop_reason is None:
         operation = (case or "").partition("/")[0]
+        is_single = operation in run.contract.operations and "stateful" not in others
         with recorder.recording(others[0]):
-            checks.schemathesis.run(
-                others,
-                run.options.seed,
-                run.options.max_examples,
-                operation if operation in run.contract.operations and "stateful" not in others else None,
-                (f"{run.client.end_user}-1", f"{run.client.end_user}-2"),
-                recorder,
-            )
+            checks.schemathesis.run(others, operation if is_single else None, recorder)
 
 
 def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRecorder) -> None:
@@ -197,7 +189,7 @@ def _clean_up(run: _Run, progress: Progress) -> CleanupResult:
     run.transport.start_cleanup()
     progress.begin(CLEANUP, None)
     try:
-        return delete_created(run.client, run.created)
+        return Cleanup(run.client, run.created).run()
     finally:
         progress.end(CLEANUP)
 

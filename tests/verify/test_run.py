@@ -4,9 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -34,9 +31,6 @@ from mockserver.verify.transport import Limits
 from tests.support.middleware import ApiMiddleware
 
 from .conftest import KEYS, NoProgress, VerifiedFake
-
-StartFake = Callable[..., VerifiedFake]
-SelectScenarios = Callable[..., None]
 
 ONE_BEHAVIOUR = "conversations.delete.twice-is-404"
 
@@ -69,7 +63,7 @@ def assert_all_requests_counted(target: VerifiedFake, report: Report) -> None:
 # -- A target that conforms ------------------------------------------------------------------------------------
 
 
-def test_the_fake_conforms_and_every_request_is_counted_and_cleaned_up(start_fake: StartFake) -> None:
+def test_the_fake_conforms_and_every_request_is_counted_and_cleaned_up(start_fake) -> None:
     """All phases but coverage, whose 5,000 requests are left to `make mutants` and to the next test."""
     phases = tuple(phase for phase in PHASES if phase != "coverage")
     target = start_fake()
@@ -84,7 +78,7 @@ def test_the_fake_conforms_and_every_request_is_counted_and_cleaned_up(start_fak
         assert row.cells["examples"].responses > 1, row
 
 
-def test_one_operation_conforms_in_the_coverage_phase(start_fake: StartFake) -> None:
+def test_one_operation_conforms_in_the_coverage_phase(start_fake) -> None:
     report = start_fake().verify(phases=("coverage",), repeat="conversations.items.list/200")
     assert (report.deviations, states(report)) == ((), {"coverage": "done"})
     responses = {row.id: row.cells["coverage"].responses for row in report.operations}
@@ -92,7 +86,7 @@ def test_one_operation_conforms_in_the_coverage_phase(start_fake: StartFake) -> 
     assert responses["conversations.update"] == 0
 
 
-def test_an_unchecked_behaviour_has_a_reason(start_fake: StartFake) -> None:
+def test_an_unchecked_behaviour_has_a_reason(start_fake) -> None:
     report = start_fake().verify(second_key=None)
     why = row_of(report, "tenancy.keys-are-apart").why
     assert why is not None
@@ -109,7 +103,7 @@ class UnderV1(ApiMiddleware):
         return scope | {"raw_path": path, "path": scope["path"].replace("/v1", "/api/v1/llm", 1)}
 
 
-def test_the_api_may_have_another_prefix(start_fake: StartFake) -> None:
+def test_the_api_may_have_another_prefix(start_fake) -> None:
     report = start_fake(UnderV1).verify(prefix="/v1", phases=("examples",))
     assert report.deviations == ()
     assert report.target.endswith("/v1")
@@ -124,7 +118,7 @@ class WithoutKeys(ApiMiddleware):
         return scope | {"headers": [*headers, (b"authorization", f"Bearer {KEYS[0]}".encode())]}
 
 
-def test_without_a_key_nothing_about_keys_is_checked(start_fake: StartFake) -> None:
+def test_without_a_key_nothing_about_keys_is_checked(start_fake) -> None:
     target = start_fake(WithoutKeys)
     report = target.verify(api_key=None, second_key=None)
     assert report.deviations == ()
@@ -134,7 +128,7 @@ def test_without_a_key_nothing_about_keys_is_checked(start_fake: StartFake) -> N
     assert "ignored_auth" in {off.check for off in report.checks_off}
 
 
-def test_every_check_that_is_off_has_a_reason(start_fake: StartFake) -> None:
+def test_every_check_that_is_off_has_a_reason(start_fake) -> None:
     report = start_fake().verify(phases=("examples",), limits=Limits(max_requests=20))
     off = {check.check: check for check in report.checks_off}
     assert {"positive_data_acceptance", "negative_data_rejection", "use_after_free"} <= off.keys()
@@ -152,9 +146,7 @@ class SharedByEndUsers(ApiMiddleware):
         return scope | {"headers": [pair for pair in scope["headers"] if pair[0] != b"x-on-behalf-of"]}
 
 
-def test_conversations_of_other_callers_are_left_alone(
-    start_fake: StartFake, select_scenarios: SelectScenarios
-) -> None:
+def test_conversations_of_other_callers_are_left_alone(start_fake, select_scenarios) -> None:
     select_scenarios(tenancy)
     target = start_fake(SharedByEndUsers)
     headers = {"Authorization": f"Bearer {KEYS[0]}", "X-On-Behalf-Of": "somebody-else"}
@@ -178,9 +170,7 @@ class LosesTheFirstResponse(ApiMiddleware):
         return message
 
 
-def test_a_conversation_without_a_response_is_found_and_deleted(
-    start_fake: StartFake, select_scenarios: SelectScenarios
-) -> None:
+def test_a_conversation_without_a_response_is_found_and_deleted(start_fake, select_scenarios) -> None:
     select_scenarios(conversations)
     target = start_fake(LosesTheFirstResponse)
     report = target.verify()
@@ -196,9 +186,7 @@ class DeletesNothing(ApiMiddleware):
         return scope | {"method": "GET"} if is_whole else scope
 
 
-def test_a_conversation_that_cannot_be_deleted_is_reported(
-    start_fake: StartFake, select_scenarios: SelectScenarios
-) -> None:
+def test_a_conversation_that_cannot_be_deleted_is_reported(start_fake, select_scenarios) -> None:
     select_scenarios(conversations)
     target = start_fake(DeletesNothing)
     report = target.verify()
@@ -213,7 +201,7 @@ def test_a_conversation_that_cannot_be_deleted_is_reported(
     ("limit", "phases"),
     [(30, ("behaviours", "examples")), (150, ("behaviours", "examples")), (80, ("examples", "coverage"))],
 )
-def test_the_request_limit_includes_the_cleanup(start_fake: StartFake, limit: int, phases: Any) -> None:
+def test_the_request_limit_includes_the_cleanup(start_fake, limit, phases) -> None:
     target = start_fake()
     report = target.verify(limits=Limits(max_requests=limit), phases=phases)
     assert_all_requests_counted(target, report)
@@ -239,14 +227,14 @@ class FakeTime:
 
 
 @pytest.fixture
-def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+def fake_time(monkeypatch) -> FakeTime:
     """The time of the transport."""
     fake_time = FakeTime()
     monkeypatch.setattr(transport_module, "time", fake_time)
     return fake_time
 
 
-def test_the_time_limit_includes_the_paced_cleanup(start_fake: StartFake, fake_time: FakeTime) -> None:
+def test_the_time_limit_includes_the_paced_cleanup(start_fake, fake_time) -> None:
     target = start_fake()
     report = target.verify(limits=Limits(rate=parse_rate("40/s"), seconds=2))
     assert 1002 - 4 / 40 < fake_time.now <= 1002
@@ -254,13 +242,13 @@ def test_the_time_limit_includes_the_paced_cleanup(start_fake: StartFake, fake_t
     assert target.remaining_conversations() == []
 
 
-def test_requests_are_spaced_evenly(start_fake: StartFake, fake_time: FakeTime) -> None:
+def test_requests_are_spaced_evenly(start_fake, fake_time) -> None:
     target = start_fake()
     target.verify(limits=Limits(rate=parse_rate("50/s"), max_requests=40))
     assert fake_time.now - 1000 == pytest.approx((target.count_requests() - 1) / 50)
 
 
-def test_a_429_is_retried_after_the_wait_that_it_names(start_fake: StartFake) -> None:
+def test_a_429_is_retried_after_the_wait_that_it_names(start_fake) -> None:
     behaviour = "conversations.list.gives-20-at-a-time"
     report = start_fake(rate_limits=("60/s",)).verify(repeat=behaviour, second_key=None)
     assert report.deviations == ()
@@ -283,7 +271,7 @@ class InterruptAt(NoProgress):
 
 
 @pytest.mark.parametrize(("phases", "step"), [(("behaviours", "examples"), 20), (("examples", "coverage"), 8)])
-def test_an_interrupted_run_cleans_up_and_reports(start_fake: StartFake, phases: Any, step: int) -> None:
+def test_an_interrupted_run_cleans_up_and_reports(start_fake, phases, step) -> None:
     target = start_fake()
     report = target.verify(InterruptAt(step), phases=phases)
     assert target.remaining_conversations() == []
@@ -295,9 +283,7 @@ def test_an_interrupted_run_cleans_up_and_reports(start_fake: StartFake, phases:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_within_a_create_request_leaves_nothing_behind(
-    start_fake: StartFake, number: int, times: int
-) -> None:
+def test_a_signal_within_a_create_request_leaves_nothing_behind(start_fake, number, times) -> None:
     class SignalsAtTheFifthCreate(ApiMiddleware):
         created = 0
 
@@ -315,9 +301,7 @@ def test_a_signal_within_a_create_request_leaves_nothing_behind(
     assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
 
 
-def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(
-    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(start_fake, monkeypatch) -> None:
     def crash(*arguments: object) -> None:
         raise RuntimeError("no such luck")
 
@@ -343,7 +327,7 @@ def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(
         ({"repeat": "nonsense"}, "there is no case 'nonsense'"),
     ],
 )
-def test_a_usage_error_is_raised_before_anything_is_created(start_fake: StartFake, options: Any, problem: str) -> None:
+def test_a_usage_error_is_raised_before_anything_is_created(start_fake, options, problem) -> None:
     target = start_fake()
     with pytest.raises(UsageError, match=problem):
         target.verify(**options)
@@ -363,7 +347,7 @@ class WithoutList(ApiMiddleware):
         return scope | {"method": "PATCH"} if is_list else scope
 
 
-def test_a_missing_operation_is_one_deviation(start_fake: StartFake, select_scenarios: SelectScenarios) -> None:
+def test_a_missing_operation_is_one_deviation(start_fake, select_scenarios) -> None:
     select_scenarios(conversations, conversation_lists)
     target = start_fake(WithoutList)
     report = target.verify()
@@ -388,7 +372,7 @@ class EchoesKeys(ApiMiddleware):
         return message | {"body": body.replace(b'"code":', f'"sent":"Bearer {KEYS[1]}","code":'.encode())}
 
 
-def test_a_key_that_the_target_echoes_is_in_no_report(start_fake: StartFake, tmp_path: Path) -> None:
+def test_a_key_that_the_target_echoes_is_in_no_report(start_fake, tmp_path) -> None:
     report = start_fake(EchoesKeys).verify(phases=("examples",))
     assert "conversations.create/200/body/key" in cases(report, "drift")
     write_reports(report, tmp_path, lambda case, phase: f"mockserver verify --repeat {case}")
@@ -422,7 +406,7 @@ class RejectsMetadata(ApiMiddleware):
     ],
 )
 def test_behaviours_that_fail_for_one_cause_are_one_deviation(
-    start_fake: StartFake, select_scenarios: SelectScenarios, middleware: type[ApiMiddleware], blocked: str
+    start_fake, select_scenarios, middleware, blocked
 ) -> None:
     select_scenarios(conversations, metadata)
     report = start_fake(middleware).verify()
@@ -442,7 +426,7 @@ class SaysPage(ApiMiddleware):
         return message | {"body": message["body"].replace(b'"object":"list"', b'"object":"page"')}
 
 
-def test_a_case_is_reproduced_with_few_requests(start_fake: StartFake, select_scenarios: SelectScenarios) -> None:
+def test_a_case_is_reproduced_with_few_requests(start_fake, select_scenarios) -> None:
     select_scenarios(conversations, conversation_lists)
     case, target = "ConversationListObject/object", start_fake(SaysPage)
     report = target.verify()
@@ -456,7 +440,7 @@ def test_a_case_is_reproduced_with_few_requests(start_fake: StartFake, select_sc
     assert cases(start_fake().verify(repeat=case)) == []
 
 
-def test_a_behaviour_is_reproduced_by_its_own_scenarios(start_fake: StartFake) -> None:
+def test_a_behaviour_is_reproduced_by_its_own_scenarios(start_fake) -> None:
     report = start_fake().verify(phases=PHASES, repeat=ONE_BEHAVIOUR, include_responses=True)
     assert verdict_of(report, ONE_BEHAVIOUR) == "conforms"
     assert states(report) == {"behaviours": "done"}

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,16 @@ from mockserver.verify.transport import Transport
 _FOLDER = Path(__file__).parent
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the phases for one run. All requests are sent for the two end users."""
+
+    seed: int
+    max_examples: int | None
+    end_users: tuple[str, str]
+    has_key: bool
+
+
 class SchemathesisPhases:
     """The phases of Schemathesis with the deviations that its checks find.
 
@@ -43,16 +54,15 @@ class SchemathesisPhases:
         transport: Transport,
         log: ExchangeLog,
         missing: Collection[str],
-        *,
-        has_key: bool,
+        settings: Settings,
     ) -> None:
         # Without a key, no statement about keys can be checked.
-        self._document = document if has_key else remove_security(document)
+        self._document = document if settings.has_key else remove_security(document)
         self._origin = origin
         self._transport = transport
         self._log = log
         self._missing = missing
-        self._has_key = has_key
+        self._settings = settings
         self._operations = {
             f"{method.upper()} {path}": node["operationId"]
             for path, item in document["paths"].items()
@@ -61,20 +71,13 @@ class SchemathesisPhases:
         }
         self.deviations = Deviations()
 
-    def run(
-        self,
-        phases: Sequence[Phase],
-        seed: int,
-        max_examples: int | None,
-        only: str | None,
-        end_users: tuple[str, str],
-        recorder: PhaseRecorder,
-    ) -> None:
+    def run(self, phases: Sequence[Phase], only: str | None, recorder: PhaseRecorder) -> None:
         """Run the phases, for one operation alone if `only` names one."""
         skipped = {one for one in self._operations.values() if only not in (None, one)} | set(self._missing)
+        end_users = self._settings.end_users
         with (
             registered_extension(),
-            self._load_schema(phases, seed, max_examples, end_users, skipped) as schema,
+            self._load_schema(phases, skipped) as schema,
             send_requests_through(self._transport, lambda sent: sent if sent in end_users else end_users[0]),
         ):
             stream = from_schema(schema).execute()
@@ -86,21 +89,14 @@ class SchemathesisPhases:
                     stream.stop()
 
     def checks_off(self) -> tuple[CheckOff, ...]:
-        return list_checks_off(_load_config(), has_key=self._has_key)
+        return list_checks_off(_load_config(), has_key=self._settings.has_key)
 
     @contextmanager
-    def _load_schema(
-        self,
-        phases: Sequence[Phase],
-        seed: int,
-        max_examples: int | None,
-        end_users: tuple[str, str],
-        skipped: Collection[str],
-    ) -> Iterator[Any]:
+    def _load_schema(self, phases: Sequence[Phase], skipped: Collection[str]) -> Iterator[Any]:
         with TemporaryDirectory() as folder:
             users = Path(folder, "users.yaml")
-            users.write_text(_render_users(end_users, has_key=self._has_key))
-            config = _configure(phases, seed, max_examples, users, has_key=self._has_key)
+            users.write_text(_render_users(self._settings))
+            config = _configure(phases, self._settings, users)
             schema: Any = schemathesis.openapi.from_dict(self._document, config=config)
             schema.config.update(base_url=self._origin)
             # Not `include`, which would add to the filters of the configuration.
@@ -192,31 +188,29 @@ def _load_config() -> dict[str, Any]:
     return tomllib.loads((_FOLDER / "schemathesis.toml").read_text())
 
 
-def _configure(
-    phases: Sequence[Phase], seed: int, max_examples: int | None, users: Path, *, has_key: bool
-) -> SchemathesisConfig:
+def _configure(phases: Sequence[Phase], settings: Settings, users: Path) -> SchemathesisConfig:
     """Return the shipped configuration, adapted to this run."""
     config = _load_config()
     del config["hooks"]  # The run registers hooks of its own.
-    config["seed"] = seed
+    config["seed"] = settings.seed
     config["auth"]["wfc"]["path"] = str(users)
     for phase in ("examples", "coverage", "fuzzing", "stateful"):
         config.setdefault("phases", {}).setdefault(phase, {})["enabled"] = phase in phases
-    for check in (*RESPONSE_CHECKS, *(() if has_key else ("ignored_auth",))):
+    for check in (*RESPONSE_CHECKS, *(() if settings.has_key else ("ignored_auth",))):
         config["checks"][check] = {"enabled": False}
-    if max_examples is not None:
-        config["generation"]["max-examples"] = max_examples
-        config["phases"]["stateful"]["generation"]["max-examples"] = max_examples
+    if settings.max_examples is not None:
+        for section in (config, config["phases"]["stateful"]):
+            section["generation"]["max-examples"] = settings.max_examples
     return SchemathesisConfig.from_dict(config)
 
 
-def _render_users(end_users: tuple[str, str], *, has_key: bool) -> str:
+def _render_users(settings: Settings) -> str:
     """Return the shipped users as end users of this run."""
     users = yaml.safe_load((_FOLDER / "users.yaml").read_text())
-    for entry, end_user in zip(users["auth"], end_users, strict=True):
+    for entry, end_user in zip(users["auth"], settings.end_users, strict=True):
         headers = {header["name"]: header for header in entry["fixedHeaders"]}
         headers["X-On-Behalf-Of"]["value"] = end_user
-        if not has_key:
+        if not settings.has_key:
             del headers["Authorization"]
         entry["fixedHeaders"] = list(headers.values())
     return yaml.safe_dump(users)
