@@ -5,9 +5,9 @@ medians are compared. With two cores and `taskset`, the server has the first cor
 """
 
 import argparse
+import json
 import os
 import platform
-import re
 import resource
 import statistics
 import subprocess
@@ -316,19 +316,17 @@ def connections(report: Report, rounds: int, seconds: int) -> None:
 def search(report: Report) -> None:
     """Measure searches in the store with `store_bench.py`, which mixes queries with language-like texts."""
     done = subprocess.run(
-        [*pin_to_core(0), sys.executable, str(HERE / "store_bench.py"), "--only", "search"],
+        [*pin_to_core(0), sys.executable, str(HERE / "store_bench.py"), "--only", "search", "--json"],
         check=True,
         capture_output=True,
         text=True,
     )
     table = Table("Search over 100,000 items, in the store", ["", "p50", "p99"])
     worst = 0.0
-    for line in done.stdout.splitlines():
-        found = re.match(r"search, (.+): (all of these|among writes), .*?([\d.]+) / ([\d.]+) ms", line)
-        if found:
-            label, kind, p50, p99 = found.groups()
-            table.rows.append([f"{label}: {kind}", f"{p50} ms", f"{p99} ms"])
-            worst = max(worst, float(p99))
+    for figure in map(json.loads, done.stdout.splitlines()):
+        if figure.get("case") in ("all of these", "among writes"):
+            table.rows.append([figure["name"], f"{figure['p50_ms']:.2f} ms", f"{figure['p99_ms']:.2f} ms"])
+            worst = max(worst, figure["p99_ms"])
     if not table.rows:
         raise SystemExit("store_bench.py printed no figures of searches")
     report.add(table)

@@ -1,7 +1,7 @@
-"""How fast and how small the in-memory store is: `python tests/bench/store_bench.py --help`.
+"""Measure the time and memory that the in-memory store takes: `python tests/bench/store_bench.py --help`.
 
-Prints one line for each figure. Times are CPU time, so that a busy machine does not count, and the median of many
-calls unless the line says otherwise.
+Prints one line for each figure. Times are CPU time, to depend less on the load of the machine, and the median of
+many calls unless the line says otherwise.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -28,14 +29,14 @@ HAN = "".join(chr(code) for code in range(0x4E00, 0x4E00 + 1500))
 
 
 class Corpus:
-    """Short messages whose words are as frequent as those of a language: the k-th word about 1/k of the first."""
+    """Short messages with words as frequent as in a language: the k-th word occurs about 1/k as often as the first."""
 
     def __init__(self, seed: int, vocabulary: int = 20_000) -> None:
         self._random = random.Random(seed)
-        made: dict[str, None] = {}
-        while len(made) < vocabulary:
-            made["".join(self._random.choices(SYLLABLES, k=self._random.randint(1, 4)))] = None
-        self.words = list(made)
+        words: dict[str, None] = {}
+        while len(words) < vocabulary:
+            words["".join(self._random.choices(SYLLABLES, k=self._random.randint(1, 4)))] = None
+        self.words = list(words)
         total = 0.0
         self._weights = [total := total + 1 / (rank + 2) for rank in range(vocabulary)]
         self._serial = 0
@@ -50,33 +51,42 @@ class Corpus:
         self._serial += 1
         item_id = f"msg_{self._random.getrandbits(128):032x}"
         part = {"type": "input_text", "text": self.text() if text is None else text}
-        shown = orjson.dumps({"type": "message", "role": "user", "id": item_id, "content": [part]})
-        return Item(item_id, b"%b" % shown)  # A copy, as `ItemFactory` makes it.
+        data = orjson.dumps({"type": "message", "role": "user", "id": item_id, "content": [part]})
+        return Item(item_id, b"%b" % data)  # Copied, as in `ItemFactory`.
 
 
-def report(what: str, figure: str) -> None:
-    sys.stdout.write(f"{what:<74} {figure:>16}\n")
-    sys.stdout.flush()
+class Report:
+    """Prints figures, each on a line of text or, with `as_json`, as a JSON object."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def add(self, name: str, figure: str, **values: Any) -> None:
+        text = f"{name:<74} {figure:>16}"
+        line = orjson.dumps({"name": name, **values, "figure": figure}).decode() if self._as_json else text
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def add_percentiles(self, subject: str, case: str, measured: Iterable[float]) -> None:
+        ordered = sorted(measured)
+        p50, p99 = ordered[len(ordered) // 2] * 1e3, ordered[len(ordered) * 99 // 100] * 1e3
+        figure = f"{p50:.2f} / {p99:.2f} ms"
+        self.add(f"{subject}: {case}, p50 / p99", figure, subject=subject, case=case, p50_ms=p50, p99_ms=p99)
 
 
-def seconds(call: Callable[[], object]) -> float:
+def cpu_seconds(call: Callable[[], object]) -> float:
     started = time.thread_time()
     call()
     return time.thread_time() - started
 
 
-def typical(call: Callable[[], object], times: int = 200) -> str:
-    measured = sorted(seconds(call) for _ in range(times))
+def median_time(call: Callable[[], object], times: int = 200) -> str:
+    measured = sorted(cpu_seconds(call) for _ in range(times))
     return f"{measured[times // 2] * 1e6:,.1f} us"
 
 
-def percentiles(measured: Iterable[float]) -> str:
-    ordered = sorted(measured)
-    return f"{ordered[len(ordered) // 2] * 1e3:.2f} / {ordered[len(ordered) * 99 // 100] * 1e3:.2f} ms"
-
-
-def resident() -> int:
-    """Bytes of memory this process holds (Linux)."""
+def resident_memory() -> int:
+    """Return the resident memory of this process in bytes (Linux only)."""
     gc.collect()
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -88,7 +98,7 @@ def conversation_id(number: int) -> str:
     return f"conv_{number:032x}"
 
 
-def with_conversations(count: int) -> Store:
+def build_store(count: int) -> Store:
     store = MemoryStore()
     for number in range(count):
         metadata = {"all": "yes"}
@@ -100,7 +110,7 @@ def with_conversations(count: int) -> Store:
     return store
 
 
-def adding() -> None:
+def measure_add(report: Report) -> None:
     store = MemoryStore()
     corpus = Corpus(1)
     for number in range(100):
@@ -116,22 +126,24 @@ def adding() -> None:
             for index, items in enumerate(part):
                 store.add_items(TENANT, ids[index % len(ids)], items)
 
-        best = min(seconds(partial(add, batches[start : start + 1000])) for start in range(0, 20_000, 1000))
-        report(label, f"{best * 1e3:.2f} us")
+        best = min(cpu_seconds(partial(add, batches[start : start + 1000])) for start in range(0, 20_000, 1000))
+        report.add(label, f"{best * 1e3:.2f} us")
 
     run("add one message, the same conversation (best of 20 x 1,000)", [conversation_id(0)])
     run("add one message, two conversations in turn", [conversation_id(0), conversation_id(50)])
     store.conversations(TENANT, Paging(), search="ba")
     run("add one message, search in use", [conversation_id(0), conversation_id(50)])
     batches = [[corpus.message() for _ in range(20)] for _ in range(500)]
-    report("add 20 messages at once", typical(lambda: store.add_items(TENANT, conversation_id(1), batches.pop()), 500))
+    report.add(
+        "add 20 messages at once", median_time(lambda: store.add_items(TENANT, conversation_id(1), batches.pop()), 500)
+    )
 
 
-def paging(most: int) -> None:
+def measure_page(report: Report, most: int) -> None:
     for count in (1_000, 100_000, 1_000_000):
         if count > most:
             continue
-        store = with_conversations(count)
+        store = build_store(count)
         middle = conversation_id(count // 2)
         pages: list[tuple[str, Paging]] = [
             ("asc, first page", Paging(None, 20, "asc")),
@@ -140,29 +152,29 @@ def paging(most: int) -> None:
             ("desc, mid-cursor", Paging(middle, 20, "desc")),
         ]
         for which, page in pages:
-            cost = typical(partial(store.conversations, TENANT, page))
-            report(f"page of 20 at {count:,} conversations, {which}", cost)
+            cost = median_time(partial(store.conversations, TENANT, page))
+            report.add(f"page of 20 at {count:,} conversations, {which}", cost)
         for key in ("three", "thousand", "all"):
-            cost = typical(partial(store.conversations, TENANT, Paging(), [(key, "yes")]))
-            report(f"page of 20 at {count:,} conversations, filter matching {key}", cost)
-    store = with_conversations(most)
+            cost = median_time(partial(store.conversations, TENANT, Paging(), [(key, "yes")]))
+            report.add(f"page of 20 at {count:,} conversations, filter matching {key}", cost)
+    store = build_store(most)
     numbers = random.Random(1).sample(range(most), most // 2)
-    cost_of_all = seconds(lambda: [store.delete_conversation(TENANT, conversation_id(n), 2) for n in numbers])
-    report(f"delete a conversation, mean of {most // 2:,}", f"{cost_of_all / len(numbers) * 1e6:.2f} us")
-    report(f"page of 20 after {most // 2:,} deletes", typical(lambda: store.conversations(TENANT, Paging())))
+    cost_of_all = cpu_seconds(lambda: [store.delete_conversation(TENANT, conversation_id(n), 2) for n in numbers])
+    report.add(f"delete a conversation, mean of {most // 2:,}", f"{cost_of_all / len(numbers) * 1e6:.2f} us")
+    report.add(f"page of 20 after {most // 2:,} deletes", median_time(lambda: store.conversations(TENANT, Paging())))
     at_deleted = Paging(conversation_id(numbers[0]))
-    report("page of 20 from a deleted cursor", typical(lambda: store.conversations(TENANT, at_deleted)))
+    report.add("page of 20 from a deleted cursor", median_time(lambda: store.conversations(TENANT, at_deleted)))
     kept = sorted(set(range(most)) - set(numbers))
-    cost_of_all = seconds(
+    cost_of_all = cpu_seconds(
         lambda: [
             store.update_metadata(TENANT, conversation_id(n), {"all": "yes"}) for n in kept[: len(kept) * 9 // 10]
         ]
     )
-    report("update metadata, mean of 9 in 10 of those left", f"{cost_of_all / (len(kept) * 0.9) * 1e6:.2f} us")
-    report("page of 20 after touching them", typical(lambda: store.conversations(TENANT, Paging())))
+    report.add("update metadata, mean of 9 in 10 of those left", f"{cost_of_all / (len(kept) * 0.9) * 1e6:.2f} us")
+    report.add("page of 20 after touching them", median_time(lambda: store.conversations(TENANT, Paging())))
 
 
-def searching(items: int, per_conversation: int) -> None:
+def measure_search(report: Report, items: int, per_conversation: int) -> None:
     corpus = Corpus(2)
     store = MemoryStore()
     count = items // per_conversation
@@ -178,13 +190,13 @@ def searching(items: int, per_conversation: int) -> None:
         item = corpus.message(text)
         ids.append((conversation_id(number % count), item.id))
         store.add_items(TENANT, conversation_id(number % count), [item])
-    label = f"search, {items:,} items in {count:,} conversations"
-    first = seconds(lambda: store.conversations(TENANT, Paging(), search=corpus.words[0]))
-    report(f"{label}: the first, which builds the index", f"{first:.2f} s")
+    label = f"search {items:,} items in {count:,} conversations"
+    first = cpu_seconds(lambda: store.conversations(TENANT, Paging(), search=corpus.words[0]))
+    report.add(f"{label}: the first, which builds the index", f"{first:.2f} s")
     rng = random.Random(3)
     han = [word for text in samples for word in text.split() if not word.isascii()]
 
-    def of(kind: str) -> Iterator[tuple[str, list[tuple[str, str]], Paging]]:
+    def queries(kind: str) -> Iterator[tuple[str, list[tuple[str, str]], Paging]]:
         plain = Paging()
         for _ in range(300):
             sample = rng.choice(samples).split()
@@ -233,12 +245,12 @@ def searching(items: int, per_conversation: int) -> None:
         "no match",
     ):
         measured = [
-            seconds(partial(store.conversations, TENANT, paging, metadata, search))
-            for search, metadata, paging in of(kind)
+            cpu_seconds(partial(store.conversations, TENANT, paging, metadata, search))
+            for search, metadata, paging in queries(kind)
         ]
         everything += measured
-        report(f"{label}: {kind}, p50 / p99", percentiles(measured))
-    report(f"{label}: all of these, p50 / p99", percentiles(everything))
+        report.add_percentiles(label, kind, measured)
+    report.add_percentiles(label, "all of these", everything)
     measured = []
     rng.shuffle(ids)
     for batch in range(200):
@@ -247,14 +259,14 @@ def searching(items: int, per_conversation: int) -> None:
         for _ in range(10):
             store.add_items(TENANT, conversation_id(rng.randrange(count)), [corpus.message()])
         query = rng.choice(corpus.words[:100])
-        measured.append(seconds(partial(store.conversations, TENANT, Paging(), search=query)))
-    report(f"{label}: among writes, p50 / p99", percentiles(measured))
+        measured.append(cpu_seconds(partial(store.conversations, TENANT, Paging(), search=query)))
+    report.add_percentiles(label, "among writes", measured)
 
 
-def memory(messages: int, per_conversation: int) -> None:
+def measure_memory(report: Report, messages: int, per_conversation: int) -> None:
     corpus = Corpus(4)
     store = MemoryStore()
-    before = resident()
+    before = resident_memory()
     size = 0
     for number in range(messages // per_conversation):
         store.create_conversation(TENANT, Conversation(conversation_id(number), 1, {}), [])
@@ -263,20 +275,20 @@ def memory(messages: int, per_conversation: int) -> None:
             size += len(item.data)
             store.add_items(TENANT, conversation_id(number), [item])
     label = f"{messages:,} messages, {per_conversation:,} in a conversation"
-    report(f"{label}: data of one", f"{size / messages:,.0f} bytes")
-    report(f"{label}: memory for one", f"{(resident() - before) / messages:,.0f} bytes")
-    took = seconds(lambda: store.conversations(TENANT, Paging(), search=corpus.words[0]))
-    report(f"{label}: the same, with the search index", f"{(resident() - before) / messages:,.0f} bytes")
-    report(f"{label}: building that index", f"{took:.1f} s")
-    cost = typical(lambda: store.conversations(TENANT, Paging(), search=corpus.words[3]), 50)
-    report(f"{label}: search for a common word", cost)
-    cost = typical(lambda: store.conversations(TENANT, Paging(), search=corpus.words[15_000]), 50)
-    report(f"{label}: search for a rare word", cost)
-    report(f"{label}: reset", f"{seconds(store.reset) * 1e3:.1f} ms")
+    report.add(f"{label}: data of one", f"{size / messages:,.0f} bytes")
+    report.add(f"{label}: memory for one", f"{(resident_memory() - before) / messages:,.0f} bytes")
+    took = cpu_seconds(lambda: store.conversations(TENANT, Paging(), search=corpus.words[0]))
+    report.add(f"{label}: the same, with the search index", f"{(resident_memory() - before) / messages:,.0f} bytes")
+    report.add(f"{label}: building that index", f"{took:.1f} s")
+    cost = median_time(lambda: store.conversations(TENANT, Paging(), search=corpus.words[3]), 50)
+    report.add(f"{label}: search for a common word", cost)
+    cost = median_time(lambda: store.conversations(TENANT, Paging(), search=corpus.words[15_000]), 50)
+    report.add(f"{label}: search for a rare word", cost)
+    report.add(f"{label}: reset", f"{cpu_seconds(store.reset) * 1e3:.1f} ms")
 
 
-def in_new_process(part: Callable[..., None], *arguments: int) -> None:
-    """Memory that an earlier part has used would hide what this one takes."""
+def run_in_new_process(part: Callable[..., None], *arguments: object) -> None:
+    """Run a part in a process of its own, because memory used by another part would distort the figures."""
     child = multiprocessing.get_context("spawn").Process(target=part, args=arguments)
     child.start()
     child.join()
@@ -284,7 +296,7 @@ def in_new_process(part: Callable[..., None], *arguments: int) -> None:
         raise SystemExit(child.exitcode)
 
 
-def resetting() -> None:
+def measure_reset(report: Report) -> None:
     corpus = Corpus(5)
     for messages in (0, 20, 200, 1000):
         measured = []
@@ -293,27 +305,29 @@ def resetting() -> None:
             for number in range(messages // 10):
                 items = [corpus.message("hello") for _ in range(10)]
                 store.create_conversation(TENANT, Conversation(conversation_id(number), 1, {"a": "b"}), items)
-            measured.append(seconds(store.reset))
-        report(f"reset after {messages:,} messages, p50 / p99", percentiles(measured))
+            measured.append(cpu_seconds(store.reset))
+        report.add_percentiles("reset", f"after {messages:,} messages", measured)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["adding", "paging", "searching", "memory", "resetting"])
+    parser.add_argument("--only", choices=["add", "page", "search", "memory", "reset"])
     parser.add_argument("--conversations", type=int, default=1_000_000, help="the most for the paging figures")
     parser.add_argument("--items", type=int, default=100_000, help="for the search figures")
     parser.add_argument("--messages", type=int, default=1_000_000, help="for the memory figures")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each figure")
     arguments = parser.parse_args()
+    report = Report(arguments.json)
     parts: dict[str, list[tuple[Callable[..., None], *tuple[int, ...]]]] = {
-        "adding": [(adding,)],
-        "resetting": [(resetting,)],
-        "paging": [(paging, arguments.conversations)],
-        "searching": [(searching, arguments.items, share) for share in (1, 10, 100)],
-        "memory": [(memory, arguments.messages, share) for share in (1000, 10)],
+        "add": [(measure_add,)],
+        "reset": [(measure_reset,)],
+        "page": [(measure_page, arguments.conversations)],
+        "search": [(measure_search, arguments.items, share) for share in (1, 10, 100)],
+        "memory": [(measure_memory, arguments.messages, share) for share in (1000, 10)],
     }
     for name in [arguments.only] if arguments.only else parts:
         for part, *numbers in parts[name]:
-            in_new_process(part, *numbers)
+            run_in_new_process(part, report, *numbers)
 
 
 if __name__ == "__main__":
