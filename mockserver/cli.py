@@ -107,7 +107,7 @@ _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY")
     help="Require this token for control requests. Off loopback, one is generated and printed if none is given.",
 )
 @_choice("--log-format", LogFormat, "text", help="Format of the access log on stderr.")
-def serve(host: str, port: int, log_format: str, **settings: Any) -> None:
+def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
     """Run the fake until it is interrupted."""
     gc.disable()  # Until the server is ready: the objects made on the way live as long as the process.
     from mockserver.app import create_app

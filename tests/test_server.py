@@ -24,7 +24,7 @@ def test_a_server_stops_when_its_block_fails():
         httpx.get(server.url)
 
 
-def test_a_port_that_is_taken_is_refused():
+def test_a_port_in_use_is_a_usage_error():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -34,13 +34,13 @@ def test_a_port_that_is_taken_is_refused():
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-def test_an_ipv6_address_is_written_with_brackets():
+def test_an_ipv6_address_has_brackets():
     with run_server(create_app(Settings()), host="::1") as server:
         assert server.url.startswith("http://[::1]:")
         assert httpx.get(f"{server.url}/openapi.json").status_code == 200
 
 
-def test_a_server_runs_beside_an_event_loop_of_the_caller():
+def test_a_server_does_not_disturb_the_event_loop_of_the_caller():
     async def call(url):
         async with httpx.AsyncClient() as client:
             return (await client.get(f"{url}/openapi.json")).status_code
@@ -49,7 +49,7 @@ def test_a_server_runs_beside_an_event_loop_of_the_caller():
         assert asyncio.run(call(server.url)) == 200
 
 
-def test_a_fault_that_holds_an_answer_back_does_not_hold_up_the_end(caplog):
+def test_a_delayed_response_does_not_delay_the_shutdown(caplog):
     def call(url):
         with pytest.raises(httpx.TransportError):
             httpx.get(url, headers={"Authorization": "Bearer k", "X-Mock-Fault": '{"action": "time_out"}'}, timeout=60)
@@ -62,12 +62,12 @@ def test_a_fault_that_holds_an_answer_back_does_not_hold_up_the_end(caplog):
         while not fake.state.journal.entries():
             time.sleep(0.01)
         stopped_at = time.monotonic()
-    assert time.monotonic() - stopped_at < 8  # uvicorn waits for ten seconds, and then logs an error
+    assert time.monotonic() - stopped_at < 8  # uvicorn waits for ten seconds and then logs an error.
     assert called.wait(5)
     assert caplog.text == ""
 
 
-def test_a_connection_is_kept_for_many_requests():
+def test_a_connection_is_kept_alive():
     with run_server(create_app(Settings())) as server, httpx.Client() as client:
         client.headers["Authorization"] = "Bearer k"
         first = client.get(f"{server.api_url}/conversations")

@@ -2,7 +2,9 @@
 
 from urllib.parse import quote
 
-PREFIX = "/api/v1/llm"
+from mockserver.settings import API_PATH
+
+PREFIX = API_PATH
 
 
 def conversation_path(conversation: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from mockserver.conformance.client import ApiClient, NoResponse
 from mockserver.conformance.expectations import ScenarioFailure
 from mockserver.conformance.response import ApiResponse
+from mockserver.settings import IdentityMode, UnknownFields
 
 ACCOUNTS = ("account-one", "account-two")
 
@@ -24,9 +25,9 @@ class SecondKey:
 class FakeSettings:
     """Need for a server of its own, started with these options and with one key for each of `ACCOUNTS`."""
 
-    identity_mode: Literal["sha256", "raw"] = "sha256"
+    identity_mode: IdentityMode = "sha256"
     rate_limits: tuple[str, ...] = ()
-    unknown_fields: Literal["note", "reject"] = "note"
+    unknown_fields: UnknownFields = "note"
     max_body: int | None = None
 
     reason = "needs a server started with other settings"

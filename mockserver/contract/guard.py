@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,8 +21,7 @@ from mockserver.errors import (
     UnsupportedMediaType,
 )
 from mockserver.findings import Finding
-
-UnknownFields = Literal["note", "reject"]
+from mockserver.settings import UnknownFields
 
 _log = logging.getLogger("mockserver")
 _MAX_DRAINED = 64 * 1024 * 1024

@@ -8,6 +8,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.context import get_context
+from mockserver.settings import LogFormat
 
 
 class AccessLog:
@@ -17,7 +18,7 @@ class AccessLog:
     `log_format` is `text` or `json`.
     """
 
-    def __init__(self, app: ASGIApp, log_format: str, stream: TextIO) -> None:
+    def __init__(self, app: ASGIApp, log_format: LogFormat, stream: TextIO) -> None:
         self._app = app
         self._log_format = log_format
         self._stream = stream

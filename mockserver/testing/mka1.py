@@ -10,14 +10,13 @@ import pytest
 from mockserver.contract.document import DocumentError, read_yaml
 from mockserver.errors import UsageError
 from mockserver.resources.seeds import shipped_seeds
+from mockserver.settings import API_PATH
 from mockserver.testing.control_client import ControlClient
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls
 from mockserver.testing.requests import Requests
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
-
-API_PATH = "/api/v1/llm"
 
 
 class Mka1:

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from mockserver.control import CONTROL_PATH
 from mockserver.errors import CONTROL_REALM, UsageError
+from mockserver.settings import API_PATH
 from mockserver.testing.control_client import CONTROL_TOKEN_VARIABLE, control_headers
 from mockserver.testing.fakes import LocalFake, RemoteFake
 from mockserver.testing.gateway import RealGateway
 from mockserver.testing.http_client import HttpResponse, send_request
 from mockserver.testing.marker import MarkerOptions
-from mockserver.testing.mka1 import API_PATH, Mka1, unique_name
+from mockserver.testing.mka1 import Mka1, unique_name
 from mockserver.testing.tracebacks import is_test_error
 from mockserver.testing.violations import Reproduction, Violation
 

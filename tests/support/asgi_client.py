@@ -10,9 +10,8 @@ from urllib.parse import unquote, urlencode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
+from mockserver.settings import API_PATH as API_PATH
 from tests.support.response import Response
-
-API_PATH = "/api/v1/llm"
 
 HeaderInput = Mapping[str, str] | Iterable[tuple[str, str]]
 
