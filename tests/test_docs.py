@@ -1,4 +1,4 @@
-"""What the documentation shows is run as it stands, and says what it shows."""
+"""Commands in the documentation run as shown and print what is shown."""
 
 import os
 import re
@@ -16,47 +16,47 @@ CONTROL = (ROOT / "docs" / "control.md").read_text()
 STEER_IT = re.search(r"^## Steer it\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
-CHANGING = [(r'"version":"[^"]*"', '"version":"..."'), (r'"duration": ?[0-9.e-]+', '"duration": ...')]
+VARIABLES = [(r'"version":"[^"]*"', '"version":"..."'), (r'"duration": ?[0-9.e-]+', '"duration": ...')]
 
 
 def examples(text):
-    """Each command of the `console` blocks with what it prints."""
+    """Yield each command of the `console` blocks with the output shown."""
     for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command = re.match(r"(?:.*\\\n)*.*\n", example)[0]
             yield command, example[len(command) :]
 
 
-def steady(text):
-    for pattern, shown in CHANGING:
-        text = re.sub(pattern, shown, text)
+def mask_variables(text):
+    for pattern, mask in VARIABLES:
+        text = re.sub(pattern, mask, text)
     return text.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("page", [CONTROL, STEER_IT], ids=["docs/control.md", "README.md"])
-def test_the_commands_print_what_is_shown(page):
-    """One after the other, against a fresh server."""
+def test_commands_print_the_output_shown(page):
+    """The commands of a page run in order against a new server."""
     with (
         run_server(create_app(Settings(ids="sequential"))) as server,
-        run_server(create_app(Settings(control_token=TOKEN))) as guarded,
+        run_server(create_app(Settings(control_token=TOKEN))) as server_with_token,
     ):
         printed = []
         for command, _ in examples(page):
             command = command.replace("http://127.0.0.1:8080", server.url)
-            command = command.replace("http://127.0.0.1:8081", guarded.url)
+            command = command.replace("http://127.0.0.1:8081", server_with_token.url)
             environment = {**os.environ, "MOCKSERVER_CONTROL_TOKEN": TOKEN}
             result = subprocess.run(
                 ["bash", "-c", command], capture_output=True, text=True, timeout=60, env=environment
             )
             assert (result.returncode, result.stderr) == (0, ""), command
             printed.append(result.stdout.removesuffix("\n") + "\n")
-    assert [(command, steady(text)) for (command, _), text in zip(examples(page), printed, strict=True)] == [
-        (command, steady(shown)) for command, shown in examples(page)
+    assert [(command, mask_variables(text)) for (command, _), text in zip(examples(page), printed, strict=True)] == [
+        (command, mask_variables(shown)) for command, shown in examples(page)
     ]
 
 
-def called(command):
-    """The method and the path of a curl command."""
+def parse_curl(command):
+    """Return the method and the path of a curl command."""
     method = re.search(r"-X ([A-Z]+)", command)
     path = re.search(r"http://127\.0\.0\.1:808\d([^\s'?]*)", command)[1]
     return method[1] if method else "POST" if " -d " in command else "GET", path
@@ -64,7 +64,7 @@ def called(command):
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.id)
 def test_every_route_has_an_example(operation):
-    assert (operation.method, operation.path) in {called(command) for command, _ in examples(CONTROL)}
+    assert (operation.method, operation.path) in {parse_curl(command) for command, _ in examples(CONTROL)}
 
 
 def test_every_field_of_a_fault_is_described():

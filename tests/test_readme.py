@@ -1,4 +1,4 @@
-"""What the README shows is run as it stands."""
+"""Examples in the README run as shown."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from mockserver import Settings, create_app, run_server
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
-def blocks(language):
+def code_blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
@@ -32,31 +32,31 @@ def run(url, *command, text):
 
 
 def test_the_python_examples(url):
-    sdk, openai, fixture = (run(url, sys.executable, "-c", text=block) for block in blocks("python"))
+    sdk, openai, fixture = (run(url, sys.executable, "-c", text=block) for block in code_blocks("python"))
     assert re.fullmatch(r"\['conv_[0-9a-f]{32}'\]\nuser Summarize the latest support ticket\.\n", sdk)
     assert openai == "user Is it raining?\n"
     assert fixture == "['message', 'message', 'function_call', 'function_call_output', 'message']\n"
 
 
 def test_the_curl_example(url):
-    (block,) = blocks("bash")
+    (block,) = code_blocks("bash")
     created, found = run(url, "bash", "-c", text=block).split("}{")
     assert '"object":"conversation"' in created
     assert '"has_more":false' in found
 
 
-def test_the_refusal(url):
-    (block,) = [block for block in blocks("console") if "argumens" in block]
+def test_the_error(url):
+    (block,) = [block for block in code_blocks("console") if "argumens" in block]
     command, shown = block.removeprefix("$ ").rsplit("\n", 2)[:2]
     assert run(url, "bash", "-c", text=command) == shown
 
 
 def test_the_seed():
-    (block,) = blocks("yaml")
+    (block,) = code_blocks("yaml")
     create_app(Settings(seeds=(yaml.safe_load(block),)))
 
 
-def test_every_flag_of_serve_is_described():
+def test_every_option_of_serve_is_documented():
     result = subprocess.run(
         [sys.executable, "-m", "mockserver", "serve", "--help"], capture_output=True, text=True, check=True
     )

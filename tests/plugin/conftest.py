@@ -1,6 +1,7 @@
 """The fixture `run`: pytest inside a test."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpcore  # noqa: F401 - httpx loads it late, and keeps its classes; pytester would forget the module
@@ -31,10 +32,10 @@ class Run:
 
 
 @pytest.fixture
-def run(pytester):
+def run(pytester: pytest.Pytester) -> Callable[..., Run]:
     """Run a text as a test file, in this process or `separately`."""
 
-    def start(text, *arguments, separately=False, **files):
+    def start(text: str, *arguments: str, separately: bool = False, **files: str) -> Run:
         pytester.makepyfile(test_inner=PREAMBLE + text)
         for name, content in files.items():
             pytester.path.joinpath(name.replace("__", ".")).write_text(content)
@@ -45,7 +46,7 @@ def run(pytester):
             return Run({}, {}, result.stdout.str() + result.stderr.str(), result.ret)
         result = pytester.runpytest_inprocess(*arguments)
         outcomes, texts = {}, {}
-        for report in result.reprec.getreports("pytest_runtest_logreport"):
+        for report in result.reprec.getreports("pytest_runtest_logreport"):  # type: ignore[attr-defined]
             name = report.nodeid.split("::", 1)[1]
             if report.outcome != "passed" or name not in outcomes:
                 phase = "" if report.when == "call" or report.passed else f" in {report.when}"

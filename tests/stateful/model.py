@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def is_reference(self) -> bool:
-        return self.json["type"] == "item_reference"
+        return bool(self.json["type"] == "item_reference")
 
 
 @dataclass
@@ -134,8 +134,9 @@ class Model:
             and all(conversation.metadata.get(name) == value for name, value in pairs)
             and (not search.strip() or any(item_matches(search, entry.json) for entry in conversation.live_entries()))
         ]
-        page = {"object": "list", "data": found[:limit], "has_more": len(found) > limit}
-        return page | {"last_id": page["data"][-1]["id"]} if found else page
+        page = found[:limit]
+        last_id = {"last_id": page[-1]["id"]} if page else {}
+        return {"object": "list", "data": page, "has_more": len(found) > limit, **last_id}
 
     # Items
 

@@ -6,7 +6,7 @@ from support_bot.export import transcript
 DAY = 86_400
 
 
-def test_a_ticket_opens_a_conversation(mka1, desk):
+def test_a_ticket_creates_a_conversation(mka1, desk):
     desk.open_ticket("1207", "My weather station is silent.", channel="mail")
 
     mka1.requests.assert_called(
@@ -14,7 +14,7 @@ def test_a_ticket_opens_a_conversation(mka1, desk):
     )
 
 
-def test_an_answer_is_repeated_when_the_gateway_is_busy(mka1, desk):
+def test_a_rate_limited_answer_is_retried(mka1, desk):
     ticket = desk.open_ticket("1207", "My weather station is silent.")
     mka1.faults.rate_limited("conversations.items.create", times=2, retry_after_ms=10)
 
@@ -31,7 +31,7 @@ def test_a_lost_response_does_not_open_the_ticket_twice(mka1, desk):
     assert desk.find(number="1207") == [ticket]
 
 
-def test_a_gateway_that_is_down_is_no_ticket(mka1, desk):
+def test_a_server_error_opens_no_ticket(mka1, desk):
     mka1.faults.server_error("conversations.create")
 
     with pytest.raises(SDKError, match="Status 500"):
@@ -45,7 +45,7 @@ def test_a_ticket_is_found_by_its_words(desk):
 
 
 @pytest.mark.mka1(seed="thread.yaml")
-def test_a_transcript_has_all_pages(mka1):
+def test_a_transcript_includes_all_pages(mka1):
     assert transcript("conv_lamp") == "user: It flickers.\nassistant: Since when?\nuser: Since Monday."
     mka1.requests.assert_called("conversations.items.list", times=2)
 
@@ -67,6 +67,6 @@ def test_customers_do_not_see_each_other(mka1):
 
 
 @pytest.mark.mka1(strict=False)
-def test_a_ticket_number_has_a_length(mka1, desk):
+def test_a_ticket_number_has_a_maximum_length(mka1, desk):
     with pytest.raises(SDKError, match=r"metadata\.number"):
         desk.open_ticket("12" * 1000, "The number is too long.")

@@ -1,4 +1,4 @@
-"""Tickets: opened, answered and found with the MKA1 SDK."""
+"""Support tickets, stored with the MKA1 SDK."""
 
 import os
 from collections.abc import Sequence
@@ -8,20 +8,23 @@ from meetkai_mka1 import SDK
 from meetkai_mka1.errors import SDKError
 from meetkai_mka1.utils import BackoffStrategy, RetryConfig
 
-PATIENT = RetryConfig("backoff", BackoffStrategy(50, 200, 1.5, 2_000), retry_connection_errors=True)
-"""Tries again for two seconds."""
+RETRIES = RetryConfig("backoff", BackoffStrategy(50, 200, 1.5, 2_000), retry_connection_errors=True)
+"""Retry for up to two seconds."""
 
 
 class SupportDesk:
-    """`customer` is whom the desk acts for; nobody else sees the tickets."""
+    """Opens, answers and finds the tickets of one customer, or of the account itself."""
 
     def __init__(self, customer: str | None = None) -> None:
-        sdk = SDK(bearer_auth=os.environ["MKA1_API_KEY"], server_url=os.environ["MKA1_BASE_URL"], retry_config=PATIENT)
+        sdk = SDK(bearer_auth=os.environ["MKA1_API_KEY"], server_url=os.environ["MKA1_BASE_URL"], retry_config=RETRIES)
         self._conversations = sdk.llm.conversations
         self._customer = customer
 
     def open_ticket(self, number: str, subject: str, *, channel: str = "web") -> str:
-        """The id of the ticket's conversation. A failure does not open it twice: who knows what came of the first?"""
+        """Open a ticket and return the id of its conversation.
+
+        The request is not retried, because it may have succeeded although its response failed.
+        """
         try:
             conversation = self._conversations.create(
                 metadata={"number": number, "channel": channel},
@@ -42,7 +45,7 @@ class SupportDesk:
         )
 
     def find(self, words: str | None = None, **metadata: str) -> Sequence[str]:
-        """The tickets that have these words in them and this metadata, the newest first."""
+        """Return the tickets with these words and this metadata, newest first."""
         page = self._conversations.list(
             search=words, metadata=metadata or None, order="desc", x_on_behalf_of=self._customer
         )

@@ -1,10 +1,10 @@
-"""The transcript of a ticket, with the openai client."""
+"""Transcripts of tickets, read with the openai client."""
 
 from openai import OpenAI
 
 
 def transcript(ticket: str) -> str:
-    """A line for each thing said; the client reads OPENAI_BASE_URL and OPENAI_API_KEY by itself."""
+    """Return a line for each message; the client reads OPENAI_BASE_URL and OPENAI_API_KEY."""
     with OpenAI() as client:
         items = client.conversations.items.list(ticket, order="asc", limit=2)
         return "\n".join(f"{item.role}: {text_of(item)}" for item in items if item.type == "message")
