@@ -1,6 +1,6 @@
-"""Many rounds of fuzzing, each with a seed of its own: `python -m tests.fuzz.campaign --help`.
+"""Run many rounds of fuzzing, each with its own seed: `python -m tests.fuzz.campaign --help`.
 
-The first round runs every phase; the others the two that have no end, fuzzing and stateful.
+The first round runs every phase, the others only those without an end: fuzzing and stateful.
 """
 
 import argparse
@@ -9,38 +9,38 @@ import sys
 import time
 from collections.abc import Iterator
 
-from .rounds import Round, fuzz
+from .rounds import Round, run_schemathesis
 
 
 def main() -> int:
     arguments = _arguments()
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # It remarks on each request that is not HTTP.
-    _say(f"{'round':>5} {'seed':>10} {'cases':>9} {'failures':>9} {'seconds':>9}")
-    done: list[Round] = []
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # It warns of each request that is not HTTP.
+    _print(f"{'round':>5} {'seed':>10} {'cases':>9} {'failures':>9} {'seconds':>9}")
+    rounds: list[Round] = []
     for one in _rounds(arguments.seed, arguments.max_examples):
-        done.append(one)
-        _say(f"{len(done):>5} {one.seed:>10} {one.cases:>9,} {one.failures:>9,} {one.seconds:>9.1f}")
+        rounds.append(one)
+        _print(f"{len(rounds):>5} {one.seed:>10} {one.cases:>9,} {one.failures:>9,} {one.seconds:>9.1f}")
         if not one.passed:
-            _say(one.output)
+            _print(one.output)
         is_over = time.monotonic() > arguments.deadline
-        if is_over or sum(one.cases for one in done) >= arguments.cases:
+        if is_over or sum(one.cases for one in rounds) >= arguments.cases:
             break
-    totals = [sum(getattr(one, name) for one in done) for name in ("cases", "failures", "seconds")]
-    _say("{:>16} {:>9,} {:>9,} {:>9.1f}".format("all", *totals))
+    totals = [sum(getattr(one, name) for one in rounds) for name in ("cases", "failures", "seconds")]
+    _print("{:>16} {:>9,} {:>9,} {:>9.1f}".format("all", *totals))
     if is_over and totals[0] < arguments.cases:
-        _say(f"stopped after {arguments.minutes} minutes, short of {arguments.cases:,} cases")
-    return 0 if all(one.passed for one in done) else 1
+        _print(f"stopped after {arguments.minutes} minutes, short of {arguments.cases:,} cases")
+    return 0 if all(one.passed for one in rounds) else 1
 
 
 def _rounds(seed: int, max_examples: int) -> Iterator[Round]:
     size = f"--max-examples={max_examples}"
-    yield fuzz(f"--seed={seed}", size)
+    yield run_schemathesis(f"--seed={seed}", size)
     while True:
         seed += 1
-        yield fuzz(f"--seed={seed}", size, "--phases=fuzzing,stateful")
+        yield run_schemathesis(f"--seed={seed}", size, "--phases=fuzzing,stateful")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-"""Ask the compiled engine and openapi-core about the same requests and responses: `python -m tests.fuzz.differential`.
+"""Compare the compiled engine with openapi-core on generated cases: `python -m tests.fuzz.differential`.
 
-They must give the same verdict, and where both say yes, the same decoded values. Where they rightly differ is listed
-in `DIFFERENCES`.
+The engines must agree on whether a request or response is valid, and on the values of valid ones. `DIFFERENCES` lists
+where they differ for a good reason.
 """
 
 import argparse
@@ -27,6 +27,8 @@ JSON_INTEGER = re.compile("-?(0|[1-9][0-9]*)")
 
 
 class Verdict(NamedTuple):
+    """The findings of one engine, and the values that it has read."""
+
     findings: list[Finding]
     values: dict[str, Any]
 
@@ -36,20 +38,21 @@ class Verdict(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A finding that one engine alone may have: `engine` tells which.
+    """A finding that only the engine named `engine` may have.
 
-    Where that is the compiled one, `due` tells the parameters for which it must have it: the other cannot tell.
+    If that is the compiled engine, `required_for` yields the parameters for which it must have the finding, because
+    the reference engine cannot check that.
     """
 
     name: str
-    why: str
+    reason: str
     engine: str
-    is_it: Callable[[Finding, Request | Response], bool]
-    due: Callable[[Request], Iterable[str]] = lambda request: ()
+    applies: Callable[[Finding, Request | Response], bool]
+    required_for: Callable[[Request], Iterable[str]] = lambda request: ()
 
 
-def _sent(case: Request | Response) -> dict[str, list[str]]:
-    """The texts of the query parameters that the document declares."""
+def _query_texts(case: Request | Response) -> dict[str, list[str]]:
+    """Return the texts of the declared query parameters."""
     if isinstance(case, Response):
         return {}
     query = case.query.decode("utf-8", "replace")
@@ -58,28 +61,28 @@ def _sent(case: Request | Response) -> dict[str, list[str]]:
     return {name: [text for key, text in pairs if key == name] for name, _ in pairs}
 
 
-def _texts(case: Request | Response, finding: Finding) -> list[str]:
-    return _sent(case).get(finding.pointer.removeprefix("/"), [])
+def _texts_at(case: Request | Response, finding: Finding) -> list[str]:
+    return _query_texts(case).get(finding.pointer.removeprefix("/"), [])
 
 
-def _types(request: Request, name: str) -> frozenset[str]:
+def _json_types(request: Request, name: str) -> frozenset[str]:
     (parameter,) = [one for one in request.operation.parameters if one.name == name and one.location == "query"]
     return parameter.schema.json_types
 
 
-def _repeated(request: Request) -> Iterator[str]:
-    for name, texts in _sent(request).items():
-        if len(texts) > 1 and "array" not in _types(request, name):
+def _repeated_parameters(request: Request) -> Iterator[str]:
+    for name, texts in _query_texts(request).items():
+        if len(texts) > 1 and "array" not in _json_types(request, name):
             yield name
 
 
-def _not_integers(request: Request) -> Iterator[str]:
-    for name, texts in _sent(request).items():
-        if "integer" in _types(request, name) and not JSON_INTEGER.fullmatch(texts[0]):
+def _invalid_integers(request: Request) -> Iterator[str]:
+    for name, texts in _query_texts(request).items():
+        if "integer" in _json_types(request, name) and not JSON_INTEGER.fullmatch(texts[0]):
             yield name
 
 
-def _only_python_reads(text: str) -> bool:
+def _is_integer_in_python_only(text: str) -> bool:
     if JSON_INTEGER.fullmatch(text):
         return False
     try:
@@ -91,40 +94,39 @@ def _only_python_reads(text: str) -> bool:
 
 DIFFERENCES = [
     Difference(
-        "a parameter given twice",
-        "openapi-core takes the first and drops the others without a word; one value has one place (RFC 6570, 3.2.8)",
+        "a repeated parameter",
+        "openapi-core takes the first value and drops the others; one value has one place (RFC 6570, 3.2.8)",
         "compiled",
-        lambda finding, case: finding.message.startswith("must be given once") and isinstance(case, Request),
-        _repeated,
+        lambda finding, case: finding.code == "duplicate_parameter" and isinstance(case, Request),
+        _repeated_parameters,
     ),
     Difference(
-        "an integer that only Python reads",
-        "openapi-core reads parameters with int(), which takes '+5', ' 5', '05', '1_0' and digits of any script",
+        "an integer that only Python accepts",
+        "openapi-core reads parameters with int(), which accepts '+5', ' 5', '05', '1_0' and digits of any script",
         "compiled",
         lambda finding, case: (
-            finding.message.startswith("must be an integer, not '")
-            and any(_only_python_reads(text) for text in _texts(case, finding))
+            finding.code == "type" and any(_is_integer_in_python_only(text) for text in _texts_at(case, finding))
         ),
-        _not_integers,
+        _invalid_integers,
     ),
     Difference(
         "a format",
-        "openapi-core holds strings to their `format`; in JSON Schema 2020-12 it is a note (validation, 7.2.1)",
+        "openapi-core validates `format`; in JSON Schema 2020-12 it is an annotation (validation, 7.2.1)",
         "reference",
-        lambda finding, case: finding.message.endswith("is not a 'json-pointer'"),
+        lambda finding, case: finding.code == "format",
     ),
     Difference(
         "an empty query parameter",
-        "openapi-core refuses `search=`; `form` writes the empty string just so (OpenAPI 3.1, style examples)",
+        "openapi-core rejects `search=`, which is the empty string in style `form` (OpenAPI 3.1, style examples)",
         "reference",
-        lambda finding, case: "cannot be empty" in finding.message and "" in _texts(case, finding),
+        lambda finding, case: finding.code == "reference_engine" and "" in _texts_at(case, finding),
     ),
     Difference(
         "a Content-Type with an empty parameter",
-        "openapi-core cannot read `application/json;q`; what follows the media type does not change what the body is",
+        "openapi-core cannot parse `application/json;q`; parameters do not change the media type",
         "reference",
         lambda finding, case: (
-            finding.message.startswith(("cannot be read: not enough values to unpack", "must be application/json"))
+            finding.code in ("reference_engine", "unexpected_content_type")
             and any(name == b"content-type" and value.endswith(b";q") for name, value in case.headers)
         ),
     ),
@@ -133,7 +135,7 @@ DIFFERENCES = [
 
 @dataclass
 class Tally:
-    """What a run has found."""
+    """The results of a run."""
 
     differences: list[Difference]
     verdicts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
@@ -146,11 +148,12 @@ class Tally:
         return [name for name in (*names, SPREAD) if not self.used[name]]
 
 
-SPREAD = "an object spread over the query"
-"""openapi-core looks for `metadata=` only and does not read an exploded object (OpenAPI 3.1, style `form`)."""
+SPREAD = "an object in query parameters of its own"
+"""openapi-core does not read exploded objects, only `metadata=` (OpenAPI 3.1, style `form`)."""
 
 
-def verdict(engine: Engine, case: Request | Response) -> Verdict:
+def validate(engine: Engine, case: Request | Response) -> Verdict:
+    """Return the verdict of an engine."""
     if isinstance(case, Response):
         return Verdict(engine.validate_response(case.operation, case.status, case.headers, case.content), {})
     validator = engine.request_validator(case.operation)
@@ -174,60 +177,63 @@ def verdict(engine: Engine, case: Request | Response) -> Verdict:
 
 
 def compare(case: Request | Response, compiled: Verdict, reference: Verdict, tally: Tally) -> None:
-    """Note in `tally` how the verdicts agree or differ."""
+    """Record in `tally` whether the verdicts agree."""
     kind = "request" if isinstance(case, Request) else "response"
     tally.verdicts[case.operation.id, kind, compiled.is_valid] += 1
     if isinstance(case, Request):
-        due = {f"/{name}" for difference in tally.differences for name in difference.due(case)}
-        told = {finding.pointer for finding in compiled.findings if finding.location == "query"}
-        if not due <= told and "" not in told:
-            tally.failures.append(f"{_shown(case)}\n  compiled says nothing of {sorted(due - told)}")
+        required = {f"/{name}" for difference in tally.differences for name in difference.required_for(case)}
+        found = {finding.pointer for finding in compiled.findings if finding.location == "query"}
+        if not required <= found and "" not in found:
+            tally.failures.append(
+                f"{_describe(case)}\n  the compiled engine has no finding at {sorted(required - found)}"
+            )
     if compiled.is_valid != reference.is_valid:
         verdicts = {"compiled": compiled.findings, "reference": reference.findings}
         excused: set[tuple[str, str]] = set()
         for difference in tally.differences:
             for finding in verdicts[difference.engine]:
-                if difference.is_it(finding, case):
+                if difference.applies(finding, case):
                     tally.used[difference.name] += 1
                     excused.add((finding.location, finding.pointer))
-        # What is wrong with the same place is excused on both sides: one has not looked further.
+        # Findings at the same place are excused for both: one engine has stopped there.
         left = {
             name: [finding for finding in findings if (finding.location, finding.pointer) not in excused]
             for name, findings in verdicts.items()
         }
         if bool(left["compiled"]) != bool(left["reference"]):
-            tally.failures.append(f"{_shown(case)}\n  compiled:  {left['compiled']}\n  reference: {left['reference']}")
+            tally.failures.append(
+                f"{_describe(case)}\n  compiled:  {left['compiled']}\n  reference: {left['reference']}"
+            )
     elif compiled.is_valid:
         ours, theirs = dict(compiled.values), dict(reference.values)
         for spread in [name for name, value in ours.get("query", {}).items() if isinstance(value, dict)]:
             tally.used[SPREAD] += 1
             ours["query"] = {name: value for name, value in ours["query"].items() if name != spread}
-        if _exact(ours) != _exact(theirs):
-            tally.failures.append(f"{_shown(case)}\n  compiled:  {ours}\n  reference: {theirs}")
+        if _serialise(ours) != _serialise(theirs):
+            tally.failures.append(f"{_describe(case)}\n  compiled:  {ours}\n  reference: {theirs}")
 
 
-def _exact(value: Any) -> str:
-    """Tells 1, 1.0 and true apart, as == does not."""
+def _serialise(value: Any) -> str:
+    """Return JSON text, which tells 1, 1.0 and true apart."""
     return json.dumps(value, sort_keys=True)
 
 
-def _shown(case: Request | Response) -> str:
+def _describe(case: Request | Response) -> str:
     return " ".join([case.operation.id, *(repr(part)[:2000] for part in case[1:])])
 
 
-def run(
-    cases: int, seed: int, document: dict[str, Any] | None = None, differences: list[Difference] | None = None
-) -> Tally:
-    document = document or load_document()
+def run(cases: int, seed: int) -> Tally:
+    """Compare the engines on generated cases."""
+    document = load_document()
     operations = Operations(document)
     compiled, reference = CompiledEngine(), ReferenceEngine(document)
-    tally = Tally(DIFFERENCES if differences is None else differences)
+    tally = Tally(DIFFERENCES)
     for case in Generator(operations, seed).cases(cases):
-        compare(case, verdict(compiled, case), verdict(reference, case), tally)
+        compare(case, validate(compiled, case), validate(reference, case), tally)
     return tally
 
 
-def _table(tally: Tally) -> Iterator[str]:
+def _format_table(tally: Tally) -> Iterator[str]:
     yield f"{'operation':32} {'requests':>9} {'valid':>7} {'responses':>10} {'valid':>7}"
     for operation in sorted({operation for operation, _, _ in tally.verdicts}):
         row = [operation.ljust(32)]
@@ -237,21 +243,23 @@ def _table(tally: Tally) -> Iterator[str]:
         yield " ".join(row)
     yield ""
     for name, count in tally.used.most_common():
-        yield f"rightly different: {name}: {count:,}"
+        yield f"excused: {name}: {count:,}"
     for name in tally.unused:
-        yield f"never needed: {name}"
+        yield f"unused difference: {name}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args(arguments)
-    began = time.monotonic()
-    tally = run(given.cases, given.seed)
-    lines = [*_table(tally), *(f"\nDIFFERENT: {failure}" for failure in tally.failures[:20])]
-    seconds = time.monotonic() - began
-    lines.append(f"\n{given.cases:,} cases, seed {given.seed}, {len(tally.failures):,} differences, {seconds:.0f} s")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    tally = run(options.cases, options.seed)
+    lines = [*_format_table(tally), *(f"\nDIFFERENCE: {failure}" for failure in tally.failures[:20])]
+    seconds = time.monotonic() - started
+    lines.append(
+        f"\n{options.cases:,} cases, seed {options.seed}, {len(tally.failures):,} differences, {seconds:.0f} s"
+    )
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if tally.failures or tally.unused else 0
 

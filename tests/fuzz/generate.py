@@ -1,4 +1,4 @@
-"""Requests and responses made from a document: right ones, and right ones with one mistake or two put in."""
+"""Generate requests and responses from a document: valid ones, and valid ones with one or two mutations."""
 
 import json
 import random
@@ -12,6 +12,8 @@ from mockserver.contract.schemas import Schemas
 
 
 class Request(NamedTuple):
+    """A generated request for an operation."""
+
     operation: Operation
     path: dict[str, str]
     query: bytes
@@ -19,10 +21,13 @@ class Request(NamedTuple):
     content: bytes
 
     def all_headers(self, name: bytes) -> list[bytes]:
+        """Return all values of a header."""
         return [value for key, value in self.headers if key == name]
 
 
 class Response(NamedTuple):
+    """A generated response of an operation."""
+
     operation: Operation
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -62,33 +67,35 @@ FIELDS = (
     *('"x": "\\ud800"', '"\\udc00": 1', '"x": "\\ud83d\\ude00"', '"x": "\t"', '"x": "\\x"'),
     *('"x": 01', '"x": .5', "'x': 1", '"x": tru', '"x": 1,', '/**/"x": 1', f'"x": {"9" * 5000}'),
 )
-"""What can be added to the text of an object; much of it is no JSON, or no I-JSON."""
+"""Additions to the text of an object; many are not JSON, or not I-JSON."""
 
 
 class Generator:
-    """Makes cases; what has been made least often comes next, so that few cases reach every corner."""
+    """Generates cases; picks what it has picked least often, so that few cases reach every corner."""
 
     def __init__(self, operations: Operations, seed: int) -> None:
         self._operations = list(operations.values())
         self._schemas: Schemas = operations.schemas
         self._random = random.Random(seed)
         self._used: Counter[Any] = Counter()
-        self._own: dict[Any, Mapping[str, Any]] = {}
+        self._interned: dict[Any, Mapping[str, Any]] = {}
         self._places: list[tuple[tuple[str | int, ...], list[Mapping[str, Any]]]] = []
 
     def cases(self, count: int) -> Iterator[Request | Response]:
+        """Yield requests and responses in turn, for one operation after the other."""
         for number in range(count):
             operation = self._operations[number // 2 % len(self._operations)]
             yield self.request(operation) if number % 2 else self.response(operation)
 
     def values(self, pointer: str, count: int) -> Iterator[Any]:
-        """Values for one schema of the document, every third without a mistake."""
+        """Yield values for one schema of the document; every third is valid."""
         for number in range(count):
-            yield self._mutated(pointer) if number % 3 else self._value(pointer)
+            yield self._mutate(pointer) if number % 3 else self._value(pointer)
 
     # Requests
 
     def request(self, operation: Operation) -> Request:
+        """Generate a request; most have a mistake in one part."""
         wrong = self._random.choice(["nothing", *sorted({parameter.location for parameter in operation.parameters})])
         if operation.body_content and self._chance(0.7):
             wrong = self._random.choice(("nothing", "type", "body", "body", "body", "text"))
@@ -122,7 +129,7 @@ class Generator:
         if self._chance(0.2):
             pairs.append((self._random.choice(("channel", "metadata[channel]", "Limit", "", "limit[]")), "web"))
         self._random.shuffle(pairs)
-        texts = [f"{self._encoded(name)}={self._encoded(text)}" for name, text in pairs]
+        texts = [f"{self._encode(name)}={self._encode(text)}" for name, text in pairs]
         if wrong and self._chance(0.2):
             texts.append(
                 self._random.choice(("search=%ff", "search=%zz", "search", "&", "=x", "search=a%", "after=%C3"))
@@ -141,7 +148,7 @@ class Generator:
             value = value[0] if value else ""
         return value if isinstance(value, str) else json.dumps(value)
 
-    def _encoded(self, text: str) -> str:
+    def _encode(self, text: str) -> str:
         if "\x00" in text or self._chance(0.8):
             return quote(text, safe="")
         return quote(text, safe='[]{}":,/').replace("%20", "+")
@@ -157,20 +164,20 @@ class Generator:
 
     def _body(self, operation: Operation, wrong: bool) -> Any:
         schema = operation.body_content["application/json"]
-        assert schema is not None
-        return self._mutated(schema.pointer) if wrong else self._value(schema.pointer)
+        return self._mutate(schema.pointer) if wrong else self._value(schema.pointer)
 
     # Responses
 
     def response(self, operation: Operation) -> Response:
+        """Generate a response; most have a mistake in one part."""
         wrong = self._random.choice(("nothing", "nothing", "header", "type", "status", "body", "body", "body", "text"))
-        key = self._least(list(operation.responses))
+        key = self._pick_rarest(list(operation.responses))
         declared = operation.responses[key]
         status = int(key.replace("XX", "99").replace("default", "599"))
         schema = declared.content.get("application/json")
         content = b""
         if schema is not None:
-            value = self._mutated(schema.pointer) if wrong == "body" else self._value(schema.pointer)
+            value = self._mutate(schema.pointer) if wrong == "body" else self._value(schema.pointer)
             content = self._text(value, "response" if wrong == "text" else None)
         headers = [(b"content-length", str(len(content)).encode())]
         for header in declared.headers:
@@ -192,7 +199,7 @@ class Generator:
             return text.encode()
         nested = "[" * 150 + "]" * 150
         deep = "[" * 300 + "]" * 300
-        addition = self._least([*FIELDS, f'"x": {nested}', f'"x": {deep}'], key=wrong_for)
+        addition = self._pick_rarest([*FIELDS, f'"x": {nested}', f'"x": {deep}'], key=wrong_for)
         changed = {
             "add": f"{text.rstrip()[:-1]}{', ' if text.rstrip()[-2:-1] != '{' else ''}{addition}}}",
             "cut": text[: self._random.randrange(len(text))],
@@ -208,11 +215,11 @@ class Generator:
     # JSON values
 
     def _value(self, pointer: str) -> Any:
-        """A value that a schema allows, as far as the keywords that the document uses go."""
+        """Return a value that is valid by the keywords that the document uses."""
         self._places = []
-        return self._made(self._kept(pointer, {"$ref": "#" + pointer}), ())
+        return self._generate(self._intern(pointer, {"$ref": "#" + pointer}), ())
 
-    def _mutated(self, pointer: str) -> Any:
+    def _mutate(self, pointer: str) -> Any:
         value = self._value(pointer)
         for _ in range(self._random.choice((1, 1, 1, 2))):
             path, parts = min(
@@ -220,34 +227,34 @@ class Generator:
                 key=lambda place: (self._used[self._key(place[1])] // 4, len(place[0]), self._random.random()),
             )
             self._used[self._key(parts)] += 1
-            value = self._changed(value, path, parts)
+            value = self._apply_mutation(value, path, parts)
         return value
 
-    def _kept(self, key: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The same object for the same key: what has been done is counted by object."""
-        return self._own.setdefault(key, schema)
+    def _intern(self, key: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the same object for the same key, because uses are counted by object."""
+        return self._interned.setdefault(key, schema)
 
     def _key(self, parts: list[Mapping[str, Any]]) -> tuple[str, int]:
         return "changed", id(parts[0])
 
-    def _made(self, schema: Any, path: tuple[str | int, ...]) -> Any:
+    def _generate(self, schema: Any, path: tuple[str | int, ...]) -> Any:
         parts = list(self._parts(schema))
         self._places.append((path, parts))
         if len(path) > 20:
-            return None  # It would have no end.
+            return None  # A recursive schema would never end.
         values = [part["const"] for part in parts if "const" in part]
         if values:
             return values[-1]
         values = [part["enum"] for part in parts if "enum" in part]
         if values:
-            return self._least(values[-1])
+            return self._pick_rarest(values[-1])
         types = frozenset({"string", "integer", "object"})
         stated = [
             frozenset([part["type"]] if isinstance(part["type"], str) else part["type"])
             for part in parts
             if "type" in part
         ]
-        kind = self._least(sorted(frozenset.intersection(*stated) if stated else types) or ["string"])
+        kind = self._pick_rarest(sorted(frozenset.intersection(*stated) if stated else types) or ["string"])
         match kind:
             case "string":
                 return self._string(parts)
@@ -262,12 +269,12 @@ class Generator:
         return None
 
     def _parts(self, schema: Any) -> Iterator[Mapping[str, Any]]:
-        """All that a schema says, one branch of each union chosen."""
+        """Yield all that a schema includes, with one branch of each union."""
         for part in self._schemas.flatten(schema):
             yield part
             for union in ("anyOf", "oneOf"):
                 if union in part:
-                    yield from self._parts(self._least(part[union]))
+                    yield from self._parts(self._pick_rarest(part[union]))
 
     def _string(self, parts: list[Mapping[str, Any]]) -> str:
         low, high = _bound(parts, "minLength", max, 0), _bound(parts, "maxLength", min, 2000)
@@ -289,7 +296,7 @@ class Generator:
         items: Any = {}
         for part in parts:
             items = part.get("items", items)
-        return [self._made(items, (*path, index)) for index in range(max(low, min(size, high)))]
+        return [self._generate(items, (*path, index)) for index in range(max(low, min(size, high)))]
 
     def _object(self, parts: list[Mapping[str, Any]], path: tuple[str | int, ...]) -> dict[str, Any]:
         properties: dict[str, list[Any]] = {}
@@ -301,32 +308,32 @@ class Generator:
         made = {}
         for name in names:
             first, *more = properties[name]
-            schema = self._kept(tuple(map(id, properties[name])), {"allOf": [first, *more]}) if more else first
-            made[name] = self._made(schema, (*path, name))
+            schema = self._intern(tuple(map(id, properties[name])), {"allOf": [first, *more]}) if more else first
+            made[name] = self._generate(schema, (*path, name))
         additional: list[Any] = [part["additionalProperties"] for part in parts if "additionalProperties" in part]
         most = _bound(parts, "maxProperties", min, 20)
         if isinstance(additional[0] if additional else None, dict):
             longest = _bound([part.get("propertyNames", {}) for part in parts], "maxLength", min, 70)
             for number in range(self._random.choice((0, 1, 2, most))):
                 name = f"{number}{self._random.choice(NAMES)}"[:longest]
-                made[name] = self._made(additional[0], (*path, name))
+                made[name] = self._generate(additional[0], (*path, name))
         elif self._chance(0.1):
             made[self._random.choice(("x_other", "a/b", ""))] = self._random.choice(OTHERS)
         return dict(self._random.sample(list(made.items()), len(made)))
 
-    # Mistakes
+    # Mutations
 
-    def _changed(self, root: Any, path: tuple[str | int, ...], parts: list[Mapping[str, Any]]) -> Any:
-        """`root` with one mistake at `path`, of the kind made least often there; not every change makes it invalid."""
+    def _apply_mutation(self, root: Any, path: tuple[str | int, ...], parts: list[Mapping[str, Any]]) -> Any:
+        """Return `root` with the rarest mutation at `path`; not every mutation makes it invalid."""
         owner, value = None, root
         for token in path:
             is_there = (
                 token in value if isinstance(value, dict) else isinstance(value, list) and token in range(len(value))
             )
             if not is_there:
-                return root  # An earlier mistake has taken it away.
+                return root  # An earlier mutation has removed it.
             owner, value = value, value[token]
-        how = self._least(list(self._ways(value, parts)), key=self._key(parts), in_order=True)
+        how = self._pick_rarest(list(self._mutations(value, parts)), key=self._key(parts), in_order=True)
         if how == "drop" and path:
             del owner[path[-1]]
             return root
@@ -339,7 +346,7 @@ class Generator:
         owner[path[-1]] = changed
         return root
 
-    def _ways(self, value: Any, parts: list[Mapping[str, Any]]) -> Iterator[str]:
+    def _mutations(self, value: Any, parts: list[Mapping[str, Any]]) -> Iterator[str]:
         yield "retype"
         if isinstance(value, str):
             yield from ("case", "short", "long", "tag")
@@ -404,8 +411,8 @@ class Generator:
     def _chance(self, share: float) -> bool:
         return self._random.random() < share
 
-    def _least(self, options: list[Any], key: Any = None, *, in_order: bool = False) -> Any:
-        """The option taken least often so far; of several, the first or any."""
+    def _pick_rarest(self, options: list[Any], key: Any = None, *, in_order: bool = False) -> Any:
+        """Return the option picked least often so far; of several, the first or a random one."""
         keys = [(key, option if isinstance(option, str | int) else id(option)) for option in options]
         ranks = [index if in_order else self._random.random() for index in range(len(options))]
         least = min(range(len(options)), key=lambda index: (self._used[keys[index]], ranks[index]))

@@ -18,7 +18,7 @@ KEYS = ("fuzz-key-1", "fuzz-key-2")
 
 @dataclass(frozen=True)
 class Round:
-    """What one run found. `passed` is false, too, when too few valid requests were accepted."""
+    """The result of one run. `passed` is also false if too few valid requests were accepted."""
 
     seed: int
     cases: int
@@ -27,17 +27,17 @@ class Round:
     passed: bool
     output: str
     outcomes: dict[str, dict[str, int]]
-    """For each operation how many valid requests were accepted, unreachable (404) and so on, outside of stories."""
+    """For each operation, how many valid requests were accepted, unreachable (404) and so on."""
 
 
-def fuzzed_fake() -> Any:
-    """The application that is tested: as shipped, with the two keys, and with the same ids in every run."""
+def create_target() -> Any:
+    """Return the application under test: with default settings, two keys, and the same ids in every run."""
     return create_app(Settings(api_keys=KEYS, ids="sequential"))
 
 
-def fuzz(*options: str, app: Any = None) -> Round:
-    """One run of Schemathesis with these options, against `app` or a new fake."""
-    with run_server(app or fuzzed_fake()) as server, TemporaryDirectory() as folder:
+def run_schemathesis(*options: str, app: Any = None) -> Round:
+    """Run Schemathesis with these options, against `app` or a new fake."""
+    with run_server(app or create_target()) as server, TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         finished = subprocess.run(
             [
@@ -46,7 +46,7 @@ def fuzz(*options: str, app: Any = None) -> Round:
                 *("--report", "json", "--report-json-path", str(report), *options),
             ],
             cwd=CONFIGURATION,
-            env=_untraced()
+            env=_environment()
             | dict(zip(("MKA1_API_KEY", "MKA1_SECOND_API_KEY"), KEYS, strict=True))
             | {"HYPOTHESIS_STORAGE_DIRECTORY": folder, "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
@@ -57,15 +57,15 @@ def fuzz(*options: str, app: Any = None) -> Round:
         )
         if not report.exists():
             raise RuntimeError(f"Schemathesis did not run:\n{finished.stdout}")
-        return _round(json.loads(report.read_bytes()), finished)
+        return _read_report(json.loads(report.read_bytes()), finished)
 
 
-def _untraced() -> dict[str, str]:
-    """The environment without the measuring of coverage, which takes Schemathesis twice the time and tells nothing."""
+def _environment() -> dict[str, str]:
+    """Return the environment without coverage, which doubles the time of Schemathesis for nothing."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
-def _round(report: dict[str, Any], finished: subprocess.CompletedProcess[str]) -> Round:
+def _read_report(report: dict[str, Any], finished: subprocess.CompletedProcess[str]) -> Round:
     outcomes = {
         operation: {kind: sum(counts[kind] for counts in phases.values()) for kind in next(iter(phases.values()))}
         for operation, phases in report["valid_rates"].items()

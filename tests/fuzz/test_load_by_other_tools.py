@@ -1,4 +1,4 @@
-"""What others do with the document: validate it and generate requests from it."""
+"""Other tools can validate the document and generate requests from it."""
 
 from collections.abc import Iterator
 
