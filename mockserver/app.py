@@ -66,7 +66,7 @@ class Fake:
         await self._app(scope, receive, send)
 
     def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass requests of the API directly to its layers, because a router would take a tenth of their time."""
+        """Pass requests of the API directly to its layers: with a router, they would take a tenth longer."""
         if scope["type"] == "http" and scope["path"].startswith(_API_PREFIX):
             return self._api(scope, receive, send)
         return self._router(scope, receive, send)

@@ -29,20 +29,15 @@ class Headers(dict[bytes, bytes]):
 
 
 async def send_response(
-    send: Send,
-    status: int,
-    content: bytes,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
-    *,
-    media_type: bytes = JSON,
+    send: Send, status: int, content: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
-    """Send a complete response."""
+    """Send a complete JSON response."""
     length = str(len(content)).encode()
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [(b"content-type", media_type), (b"content-length", length), *headers],
+            "headers": [(b"content-type", JSON), (b"content-length", length), *headers],
         }
     )
     await send({"type": "http.response.body", "body": content})
