@@ -1,4 +1,4 @@
-"""Everything one tenant has stored, in memory."""
+"""The data of one tenant, in memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
@@ -20,7 +20,7 @@ from mockserver.store.stored_conversation import StoredConversation
 
 
 class _Filter(NamedTuple):
-    """A condition on live conversations. About `size` conversations pass, which `passing` yields, some repeatedly."""
+    """A condition on live conversations. At most `size` of them pass; `passing` yields these, some repeatedly."""
 
     size: int
     passes: Callable[[StoredConversation], bool]
@@ -36,9 +36,9 @@ class TenantStore:
     __slots__ = ("_by_metadata", "_conversations", "_live", "_search_index", "originals")
 
     def __init__(self) -> None:
-        self._conversations: dict[str, StoredConversation] = {}  # The deleted ones, too.
-        self._live: Timeline[StoredConversation] = Timeline()  # In the order of their last update.
-        self._by_metadata: dict[tuple[str, str], set[StoredConversation]] = {}  # The live ones, by key and value.
+        self._conversations: dict[str, StoredConversation] = {}  # Live and deleted ones.
+        self._live: Timeline[StoredConversation] = Timeline()  # Ordered by last update.
+        self._by_metadata: dict[tuple[str, str], set[StoredConversation]] = {}  # Live ones, by key and value.
         self._search_index: SearchIndex[StoredConversation] | None = None  # Built by the first search.
         self.originals: dict[str, StoredConversation] = {}
 
@@ -89,8 +89,9 @@ class TenantStore:
     ) -> list[StoredConversation]:
         """Return the first `count` live conversations behind a position that pass all filters.
 
-        Going through the list finds them soon where many conversations pass, at any size of the store. Where few
-        pass, it is faster to gather and sort these. Try the first for a fraction of what the second would cost.
+        Where many conversations pass, walking along the list finds them soon, at any size of the store. Where few
+        pass, it is faster to gather and sort all that pass. So walk for a quarter of the steps that gathering takes,
+        then gather the rest.
         """
         rarest, *others = sorted(filters, key=attrgetter("size"))
         walk = self._live.walk(after, order)
@@ -124,8 +125,8 @@ class TenantStore:
                     if not item.is_reference:
                         self._search_index.add(conversation, item)
         matches = self._search_index.search(search)
-        items_each = len(self.originals) // max(len(self._conversations), 1)
-        return _Filter(matches.upper_bound() // max(items_each, 1), matches.has_owner, matches.owners)
+        size = min(matches.upper_bound(), len(self._conversations))
+        return _Filter(size, matches.has_owner, matches.owners)
 
     # Writing conversations
 
@@ -212,7 +213,7 @@ class TenantStore:
     ) -> None:
         """Raise if one of the items may not be added to a conversation."""
         originals, positions = self.originals, conversation.positions
-        earlier: dict[str, bool] = {}  # Whether it is a reference, for the id of each item before in the request.
+        earlier: dict[str, bool] = {}  # By id of the items before: is it a reference?
         for index, item in enumerate(items):
             item_id = item.id
             if item.is_reference and not trust_references:
