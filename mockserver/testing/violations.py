@@ -2,17 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from mockserver.settings import DEFAULT_API_KEY
 from mockserver.testing.exchanges import Exchange, count, list_exchanges
 from mockserver.testing.mka1 import Mka1
-
-
-class Violation(Protocol):
-    """A reason to fail a test; `str()` returns the failure text."""
-
-    def __str__(self) -> str: ...
 
 
 class Reproduction(NamedTuple):
@@ -87,6 +81,10 @@ class LeftoverConversations:
 
     def __str__(self) -> str:
         return f"These conversations could not be deleted: {', '.join(self.ids)}"
+
+
+Violation = UnfiredFault | InvalidResponse | InvalidRequest | LeftoverConversations
+"""A reason to fail a test; `str()` returns the failure text."""
 
 
 class ViolationMonitor:
