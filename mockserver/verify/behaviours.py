@@ -171,18 +171,18 @@ class BehaviourChecks:
         rows = []
         for behaviour in self._catalogue:
             verdict: Verdict
-            why: Reason | None = None
+            reason: Reason | None = None
             if behaviour.id in by_case:
                 verdict = by_case[behaviour.id].verdict
             elif behaviour.id in blocked:
-                verdict, why = "unchecked", Reason(UncheckedReason.BLOCKED, blocked[behaviour.id])
+                verdict, reason = "unchecked", Reason(UncheckedReason.BLOCKED, blocked[behaviour.id])
             else:
                 results = [one.result(behaviour) for one in self._runs[behaviour.id]]
                 has_passed = any(result is Result.PASSED for result, _ in results)
-                why = next((reason for _, reason in results if reason), None if has_passed else unreached)
+                reason = next((found for _, found in results if found), None if has_passed else unreached)
                 verdict = "conforms" if has_passed else "unchecked"
             rows.append(
-                BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, why)
+                BehaviourRow(behaviour.id, behaviour.statement, behaviour.source, behaviour.status, verdict, reason)
             )
         return rows
 

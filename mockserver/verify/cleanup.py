@@ -7,7 +7,7 @@ from mockserver.conformance.client import ApiClient, NoResponse
 from mockserver.conformance.names import unique_name
 from mockserver.conformance.paths import conversation_path
 from mockserver.conformance.response import ApiResponse
-from mockserver.verify.report.model import LeftOver
+from mockserver.verify.report.model import Leftover
 from mockserver.verify.transport import WireExchange
 
 _PAGE_SIZE = 50
@@ -60,7 +60,7 @@ class CreatedConversations:
 class CleanupResult(NamedTuple):
     """The conversations that could not be deleted, and remarks about what could not be verified."""
 
-    left_over: tuple[LeftOver, ...]
+    leftovers: tuple[Leftover, ...]
     notes: tuple[str, ...]
 
 
@@ -71,7 +71,7 @@ class Cleanup:
         self._client = client.with_key(None).with_end_user(None)
         self._authorization = f"Bearer {client.api_key}" if client.api_key else None
         self._created = created
-        self._left_over: dict[str, LeftOver] = {}
+        self._leftovers: dict[str, Leftover] = {}
         self._notes: list[str] = []
 
     def run(self) -> CleanupResult:
@@ -87,9 +87,9 @@ class Cleanup:
         except KeyboardInterrupt:
             self._notes.append("the cleanup was interrupted")
             for conversation, owner in self._created.remaining.items():
-                left_over = LeftOver(conversation, owner.end_user, "the cleanup was interrupted")
-                self._left_over.setdefault(conversation, left_over)
-        return CleanupResult(tuple(self._left_over.values()), tuple(self._notes))
+                leftover = Leftover(conversation, owner.end_user, "the cleanup was interrupted")
+                self._leftovers.setdefault(conversation, leftover)
+        return CleanupResult(tuple(self._leftovers.values()), tuple(self._notes))
 
     def _delete_listed(self) -> None:
         stranger = Owner(self._authorization, unique_name("mockserver-verify"))
@@ -102,11 +102,11 @@ class Cleanup:
             for conversation in self._list_ids(owner) or ():
                 is_known = conversation in self._created.seen
                 if is_known and conversation not in self._created.remaining:
-                    left_over = LeftOver(conversation, owner.end_user, "is still listed after its deletion")
-                    self._left_over[conversation] = left_over
+                    leftover = Leftover(conversation, owner.end_user, "is still listed after its deletion")
+                    self._leftovers[conversation] = leftover
                 elif not is_known and listed_to_stranger:
                     foreign.add(conversation)
-                elif conversation not in self._left_over:
+                elif conversation not in self._leftovers:
                     self._delete(conversation, owner)
         if foreign:
             self._notes.append(
@@ -127,7 +127,7 @@ class Cleanup:
                 self._created.remaining.pop(conversation, None)
                 return
             problem = problem or f"DELETE answered {response.summary}"
-        self._left_over[conversation] = LeftOver(conversation, owner.end_user, problem)
+        self._leftovers[conversation] = Leftover(conversation, owner.end_user, problem)
 
     def _list_ids(self, owner: Owner) -> list[str] | None:
         """Return the ids that an owner can list, as far as the pages are readable; None if there is no list."""

@@ -75,7 +75,7 @@ def _operation_row(
 def _unreached_reason(phases: Sequence[PhaseRow]) -> Reason:
     for row in phases:
         if row.phase == "behaviours":
-            return row.why or Reason(UncheckedReason.NOT_REACHED)
+            return row.reason or Reason(UncheckedReason.NOT_REACHED)
     return Reason(UncheckedReason.NOT_SELECTED)
 
 
@@ -88,7 +88,7 @@ def _cell(operation: str, row: PhaseRow, checks: Checks, deviations: Sequence[De
     if found:
         return Cell(found[0].verdict, responses, cases=tuple(one.case for one in found))
     if not responses:
-        return Cell("unchecked", 0, row.why or Reason(UncheckedReason.NO_REQUEST))
+        return Cell("unchecked", 0, row.reason or Reason(UncheckedReason.NO_REQUEST))
     if key not in checks.responses.successes:
         return Cell("unchecked", responses, Reason(UncheckedReason.NO_SUCCESS))
     return Cell("conforms", responses)

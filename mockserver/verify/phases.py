@@ -84,12 +84,12 @@ class PhaseRecorder:
     def _row(self, phase: Phase) -> PhaseRow:
         stop_reason = self._transport.stop_reason
         state: PhaseState = "done"
-        why: Reason | None = None
+        reason: Reason | None = None
         if phase in self._errors:
-            state, why = "crashed", Reason(UncheckedReason.CRASHED, self._errors[phase])
+            state, reason = "crashed", Reason(UncheckedReason.CRASHED, self._errors[phase])
         elif phase not in self._seconds:
-            state, why = "skipped", Reason(stop_reason or UncheckedReason.EARLIER_CRASH)
+            state, reason = "skipped", Reason(stop_reason or UncheckedReason.EARLIER_CRASH)
         elif phase == self._stopped_in:
-            state, why = "stopped", Reason(stop_reason or StopReason.INTERRUPTED)
+            state, reason = "stopped", Reason(stop_reason or StopReason.INTERRUPTED)
         requests = self._transport.counts.get(phase, 0)
-        return PhaseRow(phase, state, requests, self._seconds.get(phase, 0.0), why)
+        return PhaseRow(phase, state, requests, self._seconds.get(phase, 0.0), reason)

@@ -62,8 +62,8 @@ def verify(options: Options, progress: Progress) -> Report:
         requests=run.transport.total,
         strict=options.strict,
         phases=recorder.rows(options.phases),
-        checks_off=checks.schemathesis.checks_off() if set(options.phases) - {"behaviours"} else (),
-        left_over=cleanup.left_over,
+        disabled_checks=checks.schemathesis.disabled_checks() if set(options.phases) - {"behaviours"} else (),
+        leftovers=cleanup.leftovers,
         notes=(*_list_notes(run), *cleanup.notes),
     )
     operations = run.contract.operations.values()

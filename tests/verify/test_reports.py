@@ -25,10 +25,10 @@ from mockserver.verify.report.model import (
     BaselineNote,
     BehaviourRow,
     Cell,
-    CheckOff,
     Deviation,
     Deviations,
-    LeftOver,
+    DisabledCheck,
+    Leftover,
     OperationRow,
     PhaseRow,
     Reason,
@@ -95,8 +95,8 @@ ACCEPTED = replace(
 )
 
 
-def behaviour(name, verdict, why=None):
-    return BehaviourRow(name, f"Statement of {name}.", "docs.mka1.com", "documented", verdict, why)
+def behaviour(name, verdict, reason=None):
+    return BehaviourRow(name, f"Statement of {name}.", "docs.mka1.com", "documented", verdict, reason)
 
 
 def operation(name, method, path, behaviours, coverage):
@@ -138,8 +138,11 @@ def full_report(**changes):
             behaviour("conversations.list.newest-first", "unchecked", BLOCKED),
         ),
         deviations=(VIOLATION, OF_NO_OPERATION, LEARNED, DRIFT, ACCEPTED),
-        checks_off=(CheckOff("unsupported_method", (), "a gateway may answer"), CheckOff("x", ("a", "b"), "y")),
-        left_over=(LeftOver("conv_<i>1</i>", None, "500 [red]oops"),),
+        disabled_checks=(
+            DisabledCheck("unsupported_method", (), "a gateway may answer"),
+            DisabledCheck("x", ("a", "b"), "y"),
+        ),
+        leftovers=(Leftover("conv_<i>1</i>", None, "500 [red]oops"),),
         baseline=(BaselineNote("items.list/200", "not_found", "2027-03-31"),),
         notes=("There was no second key.",),
     )
@@ -456,7 +459,7 @@ def test_the_json_is_the_report_sorted_by_case(tmp_path):
     assert next(iter(content)) == "exit_code"
     assert "🦊" in text
     assert [one["case"] for one in content["deviations"]] == sorted(one.case for one in full_report().deviations)
-    assert content["phases"][1]["why"] == {"code": "max_time", "detail": ""}
+    assert content["phases"][1]["reason"] == {"code": "max_time", "detail": ""}
     expected = json.loads(json.dumps(full_report().as_dict()))
     assert sorted(content.pop("deviations"), key=str) == sorted(expected.pop("deviations"), key=str)
     assert content == expected

@@ -71,7 +71,7 @@ def test_the_fake_conforms_and_every_request_is_counted_and_cleaned_up(start_fak
     assert report.deviations == ()
     assert states(report) == dict.fromkeys(phases, "done")
     assert report.exit_code == 0
-    assert (report.left_over, target.remaining_conversations()) == ((), [])
+    assert (report.leftovers, target.remaining_conversations()) == ((), [])
     assert_all_requests_counted(target, report)
     for row in report.operations:
         assert row.cells["examples"].verdict == "conforms", row
@@ -88,9 +88,9 @@ def test_one_operation_conforms_in_the_coverage_phase(start_fake) -> None:
 
 def test_an_unchecked_behaviour_has_a_reason(start_fake) -> None:
     report = start_fake().verify(second_key=None)
-    why = row_of(report, "tenancy.keys-are-apart").why
-    assert why is not None
-    assert (why.code, "second account" in why.detail) == (UncheckedReason.SCENARIO, True)
+    reason = row_of(report, "tenancy.keys-are-apart").reason
+    assert reason is not None
+    assert (reason.code, "second account" in reason.detail) == (UncheckedReason.SCENARIO, True)
     assert verdict_of(report, "rate-limit.counts-per-key") == "unchecked"
     assert verdict_of(report, "tenancy.empty-end-user-is-none") == "unchecked"
     report = start_fake().verify(may_act_for_account=True, repeat="tenancy.empty-end-user-is-none")
@@ -125,15 +125,15 @@ def test_without_a_key_nothing_about_keys_is_checked(start_fake) -> None:
     assert verdict_of(report, "auth.missing-key-is-refused") == "unchecked"
     report = target.verify(api_key=None, second_key=None, phases=("examples",))
     assert report.deviations == ()
-    assert "ignored_auth" in {off.check for off in report.checks_off}
+    assert "ignored_auth" in {off.check for off in report.disabled_checks}
 
 
 def test_every_check_that_is_off_has_a_reason(start_fake) -> None:
     report = start_fake().verify(phases=("examples",), limits=Limits(max_requests=20))
-    off = {check.check: check for check in report.checks_off}
+    off = {check.check: check for check in report.disabled_checks}
     assert {"positive_data_acceptance", "negative_data_rejection", "use_after_free"} <= off.keys()
     assert off["use_after_free"].operations == ("conversations.items.list", "conversations.items.retrieve")
-    assert all(check.reason for check in report.checks_off)
+    assert all(check.reason for check in report.disabled_checks)
 
 
 # -- Cleanup ---------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_conversation_without_a_response_is_found_and_deleted(start_fake, sele
     target = start_fake(LosesTheFirstResponse)
     report = target.verify()
     assert LosesTheFirstResponse.is_lost
-    assert (target.remaining_conversations(), report.left_over) == ([], ())
+    assert (target.remaining_conversations(), report.leftovers) == ([], ())
 
 
 class DeletesNothing(ApiMiddleware):
@@ -190,8 +190,8 @@ def test_a_conversation_that_cannot_be_deleted_is_reported(start_fake, select_sc
     select_scenarios(conversations)
     target = start_fake(DeletesNothing)
     report = target.verify()
-    assert sorted(one.conversation for one in report.left_over) == sorted(target.remaining_conversations())
-    assert {one.why for one in report.left_over} == {"is still listed after its deletion"}
+    assert sorted(one.conversation for one in report.leftovers) == sorted(target.remaining_conversations())
+    assert {one.reason for one in report.leftovers} == {"is still listed after its deletion"}
 
 
 # -- Limits ----------------------------------------------------------------------------------------------------
@@ -206,11 +206,11 @@ def test_the_request_limit_includes_the_cleanup(start_fake, limit, phases) -> No
     report = target.verify(limits=Limits(max_requests=limit), phases=phases)
     assert_all_requests_counted(target, report)
     assert report.requests <= limit
-    assert (target.remaining_conversations(), report.left_over, report.exit_code) == ([], (), 0)
+    assert (target.remaining_conversations(), report.leftovers, report.exit_code) == ([], (), 0)
     assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
-    assert {row.why for row in report.phases} == {Reason(StopReason.MAX_REQUESTS)}
+    assert {row.reason for row in report.phases} == {Reason(StopReason.MAX_REQUESTS)}
     if "behaviours" in phases:
-        assert Reason(StopReason.MAX_REQUESTS) in {row.why for row in report.behaviours}
+        assert Reason(StopReason.MAX_REQUESTS) in {row.reason for row in report.behaviours}
 
 
 class FakeTime:
@@ -276,7 +276,7 @@ def test_an_interrupted_run_cleans_up_and_reports(start_fake, phases, step) -> N
     report = target.verify(InterruptAt(step), phases=phases)
     assert target.remaining_conversations() == []
     assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
-    assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
+    assert {row.reason for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
     assert report.exit_code == 2
     assert report.requests > 10
 
@@ -298,7 +298,7 @@ def test_a_signal_within_a_create_request_leaves_nothing_behind(start_fake, numb
     target = start_fake(SignalsAtTheFifthCreate)
     report = target.verify()
     assert target.remaining_conversations() == []
-    assert {row.why for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
+    assert {row.reason for row in report.phases} == {Reason(StopReason.INTERRUPTED)}
 
 
 def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(start_fake, monkeypatch) -> None:
@@ -309,9 +309,9 @@ def test_a_crash_stops_neither_the_next_phase_nor_the_cleanup(start_fake, monkey
     target = start_fake()
     report = target.verify(phases=("behaviours", "examples"))
     assert states(report) == {"behaviours": "crashed", "examples": "done"}
-    why = report.phases[0].why
-    assert why is not None
-    assert (why.code, "RuntimeError: no such luck" in why.detail) == (UncheckedReason.CRASHED, True)
+    reason = report.phases[0].reason
+    assert reason is not None
+    assert (reason.code, "RuntimeError: no such luck" in reason.detail) == (UncheckedReason.CRASHED, True)
     assert (report.exit_code, target.remaining_conversations()) == (2, [])
 
 
@@ -353,7 +353,7 @@ def test_a_missing_operation_is_one_deviation(start_fake, select_scenarios) -> N
     report = target.verify()
     assert cases(report) == ["conversations.list/missing"]
     row = row_of(report, "conversations.list.gives-20-at-a-time")
-    assert (row.verdict, row.why) == ("unchecked", Reason(UncheckedReason.BLOCKED, "conversations.list/missing"))
+    assert (row.verdict, row.reason) == ("unchecked", Reason(UncheckedReason.BLOCKED, "conversations.list/missing"))
     assert target.remaining_conversations() == []
     assert any("no list of conversations" in note for note in report.notes)
 
@@ -412,7 +412,7 @@ def test_behaviours_that_fail_for_one_cause_are_one_deviation(
     report = start_fake(middleware).verify()
     first = next(one for one in report.deviations if one.blocks)
     assert blocked in [first.case, *first.blocks]
-    assert row_of(report, first.blocks[0]).why == Reason(UncheckedReason.BLOCKED, first.case)
+    assert row_of(report, first.blocks[0]).reason == Reason(UncheckedReason.BLOCKED, first.case)
     behaviours = {row.id for row in report.behaviours}
     assert len([one for one in report.deviations if one.case in behaviours and one.expected.endswith(": 200")]) == 1
 
@@ -435,7 +435,7 @@ def test_a_case_is_reproduced_with_few_requests(start_fake, select_scenarios) ->
     assert "cannot parse the response either" in found.reason
     again = target.verify(phases=(found.phases[0],), repeat=case)
     assert case in cases(again)
-    assert again.phases[0].why == Reason(StopReason.CASE_REPRODUCED)
+    assert again.phases[0].reason == Reason(StopReason.CASE_REPRODUCED)
     assert again.requests < report.requests / 5
     assert cases(start_fake().verify(repeat=case)) == []
 

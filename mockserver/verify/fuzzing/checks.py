@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.verify.report.model import CheckOff
+from mockserver.verify.report.model import DisabledCheck
 
 STATEMENTS = {
     "ValidDataIsAccepted": "A request that is valid by the document is accepted.",
@@ -36,11 +36,15 @@ _REASONS = {
 """Why schemathesis.toml switches a check off."""
 
 
-def list_checks_off(config: dict[str, Any], *, has_key: bool) -> tuple[CheckOff, ...]:
-    """Return the checks that are off in the shipped configuration, and those that are off in this run."""
-    off = [CheckOff(", ".join(RESPONSE_CHECKS), (), "mockserver validates every response itself, and names the field")]
+def list_disabled_checks(config: dict[str, Any], *, has_key: bool) -> tuple[DisabledCheck, ...]:
+    """Return the checks that the shipped configuration or this run disables."""
+    off = [
+        DisabledCheck(
+            ", ".join(RESPONSE_CHECKS), (), "mockserver validates every response itself, and names the field"
+        )
+    ]
     if not has_key:
-        off.append(CheckOff("ignored_auth", (), "the run has no API key"))
+        off.append(DisabledCheck("ignored_auth", (), "the run has no API key"))
     scopes = [(config["checks"], ())]
     for entry in config["operations"]:
         ids = entry["include-operation-id"]
@@ -48,5 +52,5 @@ def list_checks_off(config: dict[str, Any], *, has_key: bool) -> tuple[CheckOff,
     for checks, operations in scopes:
         for name, check in checks.items():
             if check.get("enabled") is False:
-                off.append(CheckOff(name, operations, _REASONS[name]))
+                off.append(DisabledCheck(name, operations, _REASONS[name]))
     return tuple(off)

@@ -20,11 +20,11 @@ from schemathesis.generation.case import Case
 from schemathesis.generation.meta import negated_parameters
 
 from mockserver.verify.document import remove_security
-from mockserver.verify.fuzzing.checks import RESPONSE_CHECKS, SHARED_CHECKS, STATEMENTS, list_checks_off
+from mockserver.verify.fuzzing.checks import RESPONSE_CHECKS, SHARED_CHECKS, STATEMENTS, list_disabled_checks
 from mockserver.verify.fuzzing.extension import InvalidDataIsRejected, registered_extension
 from mockserver.verify.fuzzing.requests_transport import send_requests_through
 from mockserver.verify.phases import PhaseRecorder
-from mockserver.verify.report.model import PHASES, CheckOff, Deviation, Deviations, Phase
+from mockserver.verify.report.model import PHASES, Deviation, Deviations, DisabledCheck, Phase
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.transport import Transport
 
@@ -88,8 +88,8 @@ class SchemathesisPhases:
                 if self._transport.stop_reason is not None:
                     stream.stop()
 
-    def checks_off(self) -> tuple[CheckOff, ...]:
-        return list_checks_off(_load_config(), has_key=self._settings.has_key)
+    def disabled_checks(self) -> tuple[DisabledCheck, ...]:
+        return list_disabled_checks(_load_config(), has_key=self._settings.has_key)
 
     @contextmanager
     def _load_schema(self, phases: Sequence[Phase], skipped: Collection[str]) -> Iterator[Any]:

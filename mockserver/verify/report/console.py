@@ -150,7 +150,7 @@ def _print_behaviours(report: Report, writer: "_Writer", verbose: bool) -> None:
     if listed:
         writer.line("")
     for row in sorted(listed, key=lambda one: VERDICTS.index(one.verdict)):
-        remark = f" - {behaviour_remark(row)}" if row.why else ""
+        remark = f" - {behaviour_remark(row)}" if row.reason else ""
         writer.labelled(row.verdict, f"{row.id}: {row.statement}{remark}", style=_STYLES[row.verdict])
     if not verbose:
         for reason, names in group_unchecked(report).items():

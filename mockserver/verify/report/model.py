@@ -130,7 +130,7 @@ class BehaviourRow:
     source: str
     status: str
     verdict: Verdict
-    why: Reason | None = None
+    reason: Reason | None = None
     """Why it was not checked, or not in all its scenarios."""
 
 
@@ -141,7 +141,7 @@ class Cell:
     verdict: Verdict
     responses: int = 0
     """The number of validated responses."""
-    why: Reason | None = None
+    reason: Reason | None = None
     cases: tuple[str, ...] = ()
 
 
@@ -166,17 +166,17 @@ class PhaseRow:
     state: PhaseState
     requests: int
     seconds: float
-    why: Reason | None = None
+    reason: Reason | None = None
 
     @property
     def is_unfinished(self) -> bool:
         """Whether the phase ended by accident. Reaching a limit is no accident."""
-        is_interrupted = self.why is not None and self.why.code == StopReason.INTERRUPTED
+        is_interrupted = self.reason is not None and self.reason.code == StopReason.INTERRUPTED
         return self.state == "crashed" or is_interrupted
 
 
 @dataclass(frozen=True, slots=True)
-class CheckOff:
+class DisabledCheck:
     """A Schemathesis check that is disabled; for `operations` alone, if there are any."""
 
     check: str
@@ -185,12 +185,12 @@ class CheckOff:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOver:
+class Leftover:
     """A conversation that could not be deleted."""
 
     conversation: str
     end_user: str | None
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +222,8 @@ class Report:
     behaviours: tuple[BehaviourRow, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     """Sorted by verdict, the most important first."""
-    checks_off: tuple[CheckOff, ...] = ()
-    left_over: tuple[LeftOver, ...] = ()
+    disabled_checks: tuple[DisabledCheck, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     baseline: tuple[BaselineNote, ...] = ()
     notes: tuple[str, ...] = ()
     """Further remarks for the reader, such as that there was no second key."""

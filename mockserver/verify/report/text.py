@@ -122,8 +122,8 @@ def summary(report: Report) -> str:
     for row in report.phases:
         if row.state in ("stopped", "crashed"):
             sentences.append(make_printable(f"{row.phase} {phase_state(row)}"))
-    if report.left_over:
-        sentences.append(f"{quantity(len(report.left_over), 'conversation')} could not be deleted")
+    if report.leftovers:
+        sentences.append(f"{quantity(len(report.leftovers), 'conversation')} could not be deleted")
     sentences.append(cost(report))
     return " ".join(sentence[:1].upper() + sentence[1:].rstrip(".") + "." for sentence in sentences)
 
@@ -154,13 +154,13 @@ def reason_text(reason: Reason | None) -> str:
 
 def phase_state(row: PhaseRow) -> str:
     """Return how a phase ended, with the reason."""
-    return f"{row.state}: {reason_text(row.why)}" if row.why else row.state
+    return f"{row.state}: {reason_text(row.reason)}" if row.reason else row.state
 
 
 def behaviour_remark(row: BehaviourRow) -> str:
     """Return why a behaviour was not checked, or not in full; else nothing."""
-    partly = "checked in part; for the rest: " if row.why and row.verdict == "conforms" else ""
-    return partly + reason_text(row.why)
+    partly = "checked in part; for the rest: " if row.reason and row.verdict == "conforms" else ""
+    return partly + reason_text(row.reason)
 
 
 def cell_text(cell: Cell | None, report: Report) -> str:
@@ -170,7 +170,7 @@ def cell_text(cell: Cell | None, report: Report) -> str:
     if cell.verdict == "conforms":
         return f"conforms ({quantity(cell.responses, 'response')})"
     if cell.verdict == "unchecked":
-        return f"unchecked: {reason_text(cell.why)}" if cell.why else "unchecked"
+        return f"unchecked: {reason_text(cell.reason)}" if cell.reason else "unchecked"
     verdicts = Counter(deviation.verdict for deviation in report.deviations if deviation.case in cell.cases)
     return ", ".join(f"{verdict}: {verdicts[verdict]}" for verdict in VERDICTS if verdict in verdicts)
 
@@ -206,11 +206,11 @@ def group_unchecked(report: Report) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for theme, rows in group_by_theme(report.behaviours).items():
         unchecked = [row for row in rows if row.verdict == "unchecked"]
-        if len(unchecked) == len(rows) > 1 and len({row.why for row in rows}) == 1:
-            groups.setdefault(reason_text(rows[0].why), []).append(f"{theme} (all {len(rows)})")
+        if len(unchecked) == len(rows) > 1 and len({row.reason for row in rows}) == 1:
+            groups.setdefault(reason_text(rows[0].reason), []).append(f"{theme} (all {len(rows)})")
             continue
         for row in unchecked:
-            groups.setdefault(reason_text(row.why), []).append(row.id)
+            groups.setdefault(reason_text(row.reason), []).append(row.id)
     return groups
 
 
@@ -285,10 +285,10 @@ class Table(NamedTuple):
 
 def list_tables(report: Report) -> list[Table]:
     """Return the tables that follow the deviations, without empty ones."""
-    off = [(one.check, ", ".join(one.operations) or "all operations", one.reason) for one in report.checks_off]
-    left = [(one.conversation, one.end_user or "-", one.why) for one in report.left_over]
+    off = [(one.check, ", ".join(one.operations) or "all operations", one.reason) for one in report.disabled_checks]
+    left = [(one.conversation, one.end_user or "-", one.reason) for one in report.leftovers]
     phases = [
-        (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), reason_text(row.why) or "-")
+        (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), reason_text(row.reason) or "-")
         for row in report.phases
     ]
     tables = [

@@ -126,7 +126,7 @@ class _PhaseSuite:
             for operation in report.operations:
                 if cell := operation.cells.get(phase):
                     name = f"{operation.method} {operation.path}"
-                    self._add_test(operation.id, name, cell.verdict, cell.cases, reason_text(cell.why))
+                    self._add_test(operation.id, name, cell.verdict, cell.cases, reason_text(cell.reason))
         for deviation in report.deviations:
             if deviation.case not in self._reported and phase == next(iter(deviation.phases), PHASES[0]):
                 self._add_test("cases", deviation.case, deviation.verdict, [deviation.case], "")
