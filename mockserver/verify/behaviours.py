@@ -206,12 +206,13 @@ def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
 
 
 def _identify_error(response: ApiResponse) -> tuple[object, ...]:
-    """Return the properties that equal errors share: the type and the parameter, else the fields of the request."""
+    """Return what equal errors share: the type, and the parameter that the error or else the request names."""
     error = response.body.get("error") if isinstance(response.body, dict) else None
-    if isinstance(error, dict) and ("type" in error or "param" in error):
-        return str(error.get("type")), str(error.get("param"))
-    parameters = {name for name, _ in parse_qsl(urlsplit(response.url).query, keep_blank_values=True)}
-    return (tuple(sorted(parameters)),)
+    details = error if isinstance(error, dict) else {}
+    if details.get("param"):
+        return str(details.get("type")), str(details["param"])
+    query = {name for name, _ in parse_qsl(urlsplit(response.url).query, keep_blank_values=True)}
+    return str(details.get("type")), *sorted(query)
 
 
 def _failure_deviation(behaviour: Behaviour, failed: _ScenarioRun) -> Deviation:
