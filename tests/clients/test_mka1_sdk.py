@@ -186,6 +186,14 @@ def test_create_items(conversations: Any) -> None:
     assert answer.last_id == answer.data[1].id
 
 
+def test_create_items_of_every_role(conversations: Any) -> None:
+    conversation = conversations.create().id
+    roles = ["user", "assistant", "system", "developer"]
+    conversations.create_items(conversation_id=conversation, items=[{"role": r, "content": r} for r in roles])
+    stored = conversations.list_items(conversation_id=conversation).data
+    assert [(item.type, item.role) for item in stored] == [("message", role) for role in roles]
+
+
 def test_list_items(conversations: Any) -> None:
     conversation = conversations.create(items=[message(text, id=f"msg_{text}") for text in "abc"]).id
     page = conversations.list_items(conversation_id=conversation)

@@ -1,13 +1,13 @@
 """The guards in front of an application that has nothing to do with conversations."""
 
 import asyncio
-import json
 
 import pytest
 
 from mockserver.context import get_context
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.operations import Operations
+from tests.support.asgi_client import call_app
 
 SHAPE = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "name": {"type": "string"}}}
 ERROR = {"description": "error", "content": {"application/json": {"schema": {"type": "object"}}}}
@@ -65,22 +65,10 @@ def call(app, *, method="PUT", path=b"/pets/7", query=b"", headers=(JSON,), body
     operations = Operations(DOCUMENT)
     guarded = ResponseGuard(RequestGuard(app, operations, max_body=1000, **options), operations)
     scope = {"type": "http", "method": method, "raw_path": path, "query_string": query, "headers": list(headers)}
-    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks or [body]]
-    if "more_body" in messages[-1]:
-        messages[-1]["more_body"] = False
-    sent = []
-
-    async def receive():
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(guarded(scope, receive, send))
-    if not sent:
+    response = asyncio.run(call_app(guarded, scope, chunks or [body]))
+    if response is None:
         return None, {}, None
-    content = b"".join(message.get("body", b"") for message in sent)
-    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(content) if content else None
+    return response.status_code, dict(response.headers.raw), response.json() if response.content else None
 
 
 def findings(answer):
