@@ -33,6 +33,6 @@ def test_an_engine_is_created_once():
     assert contract.engine("compiled") is contract.engine("compiled")
 
 
-def test_an_unsupported_document_is_refused():
+def test_an_unsupported_document_is_rejected():
     with pytest.raises(DocumentError, match="#/openapi"):
         Contract.from_document({"openapi": "4.0.0"})

@@ -1,4 +1,4 @@
-"""Bundling: one document out of many files."""
+"""Bundling makes one document of many files."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def written(folder, **files):
     return folder / "openapi.yaml"
 
 
-def test_a_path_is_put_in_place_and_the_rest_is_hoisted(tmp_path):
+def test_paths_are_inlined_and_other_nodes_become_components(tmp_path):
     entry = written(
         tmp_path,
         openapi=ENTRY,
@@ -65,7 +65,7 @@ def test_a_discriminator_mapping_follows_its_schemas(tmp_path):
     assert union["discriminator"]["mapping"] == {"a": "#/components/schemas/A"}
 
 
-def test_literal_values_are_left_alone(tmp_path):
+def test_literal_values_do_not_change(tmp_path):
     literal = {"$ref": "not-a-reference"}
     entry = written(
         tmp_path,
@@ -80,7 +80,7 @@ def test_literal_values_are_left_alone(tmp_path):
     assert schema["properties"]["const"] == {"$ref": "#/components/schemas/B"}
 
 
-def test_what_looks_like_a_date_is_text(tmp_path):
+def test_dates_are_text(tmp_path):
     entry = written(tmp_path, openapi=ENTRY, paths__things="things: {x: 2024-01-01}")
     assert load_document(entry)["paths"]["/things"]["x"] == "2024-01-01"
 
@@ -117,7 +117,7 @@ def test_what_looks_like_a_date_is_text(tmp_path):
         ({"openapi": ENTRY, "paths__things": "things: {200: x}"}, "/~1things: cannot be represented in JSON: 200"),
     ],
 )
-def test_what_cannot_be_used_is_named(tmp_path, files, message):
+def test_an_unusable_document_is_rejected_with_its_place(tmp_path, files, message):
     with pytest.raises(DocumentError) as caught:
         load_document(written(tmp_path, **files))
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""The engine that the guards run on can be chosen."""
+"""The guards can run on either engine."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def findings(answer):
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
-def test_the_fake_runs_on_either(make_client, engine):
+def test_the_fake_runs_on_either_engine(make_client, engine):
     client = make_client(engine=engine, unknown_fields="reject")
     created = client.post("/conversations", json={"items": [{"role": "user", "content": "Is it raining?"}]})
     page = client.get(f"/conversations/{created.json()['id']}/items", params={"limit": 5})
@@ -49,7 +49,7 @@ def reference():
         (b"search=%ff", [], ("query", "", "is not UTF-8")),
     ],
 )
-def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expected):
+def test_the_reference_engine_explains_a_parameter(query, headers, expected):
     operations, engine = reference()
     _, (finding,) = engine.request_validator(operations["conversations.list"]).validate_parameters(
         {}, query, lambda name: headers
@@ -73,7 +73,7 @@ def test_the_reference_tells_what_is_wrong_with_a_parameter(query, headers, expe
         ),
     ],
 )
-def test_the_reference_tells_what_is_wrong_with_a_body(content, pointer, message):
+def test_the_reference_engine_explains_a_body(content, pointer, message):
     operations, engine = reference()
     _, (finding,) = engine.request_validator(operations["conversations.items.create"]).validate_body(content)
     assert (finding.side, finding.location, finding.pointer, finding.message) == ("request", "body", pointer, message)
@@ -95,7 +95,7 @@ UNAUTHORIZED = b'{"error": {"message": "m", "type": "authentication_error", "par
         (401, [JSON], UNAUTHORIZED, "header", "/WWW-Authenticate", "is required"),
     ],
 )
-def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, content, location, pointer, message):
+def test_the_reference_engine_explains_a_response(status, headers, content, location, pointer, message):
     operations, engine = reference()
     (finding,) = engine.validate_response(operations["conversations.delete"], status, headers, content)
     assert (finding.side, finding.location, finding.pointer, finding.message) == (
@@ -106,7 +106,7 @@ def test_the_reference_tells_what_is_wrong_with_a_response(status, headers, cont
     )
 
 
-def test_an_unknown_engine_is_named():
+def test_an_unknown_engine_is_rejected():
     with pytest.raises(UsageError, match="engine must be compiled or reference, not 'fast'"):
         Settings(engine="fast")
 
@@ -119,7 +119,7 @@ def test_the_flag_and_the_variable_are_read(arguments, variables):
     assert "'fast' is not one of 'compiled', 'reference'" in result.stderr
 
 
-def test_what_the_reference_engine_needs_is_told(monkeypatch):
+def test_a_missing_library_is_a_usage_error(monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "openapi_core"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "mockserver.contract.reference")
@@ -128,6 +128,6 @@ def test_what_the_reference_engine_needs_is_told(monkeypatch):
         create_engine("reference", load_document())
 
 
-def test_openapi_core_is_not_imported_unless_asked_for():
+def test_openapi_core_is_only_imported_on_demand():
     code = "import sys, mockserver.app; mockserver.app.create_app(); sys.exit('openapi_core' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

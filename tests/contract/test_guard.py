@@ -1,4 +1,4 @@
-"""The guards in front of an application that has nothing to do with conversations."""
+"""The guards, in front of an application that knows nothing of conversations."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ JSON = (b"content-type", b"application/json")
 
 
 class Pets:
-    """Answers what it was told to, and keeps what reached it."""
+    """An application that returns a fixed response and records its requests."""
 
     def __init__(self, status=200, headers=(JSON, (b"x-count", b"1")), chunks=(b'{"id": 1}',), error=None):
         self.answer = status, list(headers), list(chunks)
@@ -75,7 +75,7 @@ def findings(answer):
     return [(finding["in"], finding["pointer"], finding["message"]) for finding in answer["error"]["findings"]]
 
 
-def test_what_is_right_passes_untouched_and_reaches_the_application_parsed():
+def test_a_valid_exchange_passes_and_the_application_gets_parsed_values():
     pets = Pets(chunks=[b'{"id"', b": 1", b"}"])
     status, headers, body = call(pets, query=b"other=1", body=b'{"id": 2}')
     assert (status, body, headers[b"x-count"]) == (200, {"id": 1}, b"1")
@@ -86,7 +86,7 @@ def test_what_is_right_passes_untouched_and_reaches_the_application_parsed():
     assert context.findings == ()
 
 
-def test_every_mistake_of_a_request_is_told_at_once_and_nothing_reaches_the_application():
+def test_all_mistakes_of_a_request_are_reported_and_it_is_stopped():
     pets = Pets()
     status, _, answer = call(pets, path=b"/pets/x", query=b"limit=y", body=b'{"id": "1"}')
     assert status == 400
@@ -101,13 +101,13 @@ def test_every_mistake_of_a_request_is_told_at_once_and_nothing_reaches_the_appl
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "BREW"])
-def test_a_method_that_the_path_does_not_take_is_refused_with_those_it_takes(method):
+def test_an_unsupported_method_is_a_405_with_the_allowed_methods(method):
     status, headers, answer = call(Pets(), method=method)
     assert (status, headers[b"allow"]) == (405, b"PUT")
     assert answer["error"]["message"] == f"'/pets/7' does not take '{method}'; it takes PUT."
 
 
-def test_an_unknown_path_is_refused():
+def test_an_unknown_path_is_a_404():
     status, _, answer = call(Pets(), path=b"/birds/" + b"x" * 200)
     assert status == 404
     assert len(answer["error"]["message"]) < 200
@@ -124,12 +124,12 @@ def test_an_unknown_path_is_refused():
         (None, 415),
     ],
 )
-def test_only_declared_media_types_are_taken(media_type, status):
+def test_only_declared_media_types_are_accepted(media_type, status):
     headers = [] if media_type is None else [(b"content-type", media_type)]
     assert call(Pets(), headers=headers)[0] == status
 
 
-def test_an_empty_body_is_missed_whatever_its_media_type():
+def test_an_empty_body_is_missing_whatever_its_media_type():
     status, _, answer = call(Pets(), headers=[], body=b"")
     assert status == 400
     assert answer["error"]["message"] == "body: is required"
@@ -139,20 +139,20 @@ def test_an_empty_body_is_missed_whatever_its_media_type():
     "headers",
     [[JSON], [JSON, (b"content-length", b"1001")], [JSON, (b"content-length", b"1001"), (b"expect", b"100-continue")]],
 )
-def test_a_body_over_the_limit_is_refused(headers):
+def test_a_body_over_the_limit_is_rejected(headers):
     pets = Pets()
     chunks = [b'{"id": 1, "name": "', b"x" * 970, b"y" * 10 + b'"}']
     assert call(pets, headers=headers, chunks=chunks)[0] == 413
     assert pets.contexts == []
 
 
-def test_a_body_at_the_limit_is_taken():
+def test_a_body_at_the_limit_is_accepted():
     body = b'{"id": 1, "name": "' + b"x" * (1000 - 21) + b'"}'
     assert len(body) == 1000
     assert call(Pets(), body=body)[0] == 200
 
 
-def test_a_client_that_goes_away_gets_no_answer():
+def test_a_client_that_disconnects_gets_no_response():
     pets = Pets()
     operations = Operations(DOCUMENT)
     guarded = ResponseGuard(RequestGuard(pets, operations, max_body=1000), operations)
@@ -178,7 +178,7 @@ def test_unknown_fields_are_dropped_and_noted():
     assert [finding.pointer for finding in context.notes] == ["/nme"]
 
 
-def test_unknown_fields_are_refused_when_asked():
+def test_unknown_fields_can_be_rejected():
     status, _, answer = call(Pets(), body=b'{"id": 1, "nme": "x"}', unknown_fields="reject")
     assert status == 400
     assert findings(answer) == [("body", "/nme", "is not a known field (did you mean 'name'?)")]
@@ -203,7 +203,7 @@ def test_unknown_fields_are_refused_when_asked():
         (Pets(status=204, headers=[], chunks=[b"x"]), ("body", "", "must be empty")),
     ],
 )
-def test_an_answer_that_breaks_the_document_does_not_get_out(pets, finding):
+def test_an_invalid_response_becomes_a_500(pets, finding):
     status, _, answer = call(pets)
     assert status == 500
     assert answer["error"]["type"] == "server_error"
@@ -212,11 +212,11 @@ def test_an_answer_that_breaks_the_document_does_not_get_out(pets, finding):
     assert [(found.location, found.pointer, found.message) for found in pets.contexts[0].findings] == [finding]
 
 
-def test_an_empty_answer_is_right_where_the_document_has_none():
+def test_a_response_without_declared_content_may_be_empty():
     assert call(Pets(status=204, headers=[], chunks=[b""])) == (204, {}, None)
 
 
-def test_an_exception_is_answered_and_logged(caplog):
+def test_an_exception_becomes_a_500_and_is_logged(caplog):
     status, _, answer = call(Pets(error=ValueError("secret detail")))
     assert status == 500
     assert answer["error"]["message"] == "pets.put failed: ValueError. See the log."

@@ -1,4 +1,4 @@
-"""Reading JSON strictly; the standard library's reader is the reference for what is accepted."""
+"""Strict JSON parsing, compared with the standard library."""
 
 import json
 
@@ -19,7 +19,7 @@ values = st.recursive(
 
 
 @given(values, st.booleans())
-def test_any_json_value_is_read_as_the_standard_library_reads_it(value, ascii_only):
+def test_any_json_value_is_parsed_like_the_standard_library(value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only)
     assert parse(text.encode()) == json.loads(text)
 
@@ -53,7 +53,7 @@ def test_any_json_value_is_read_as_the_standard_library_reads_it(value, ascii_on
         (b'{"a":' * 100_000, "", "is nested deeper than 200 levels"),
     ],
 )
-def test_what_is_refused_is_named_with_its_place(text, pointer, message):
+def test_rejected_text_is_explained_with_its_place(text, pointer, message):
     with pytest.raises(JsonError) as caught:
         parse(text)
     assert caught.value.pointer == pointer
@@ -61,9 +61,9 @@ def test_what_is_refused_is_named_with_its_place(text, pointer, message):
 
 
 @pytest.mark.parametrize("text", [b"18446744073709551615", b"-9223372036854775808", b"1.7976931348623157e308"])
-def test_the_widest_numbers_are_kept(text):
+def test_the_largest_numbers_are_exact(text):
     assert parse(text) == json.loads(text)
 
 
-def test_the_deepest_nesting_is_kept():
+def test_the_deepest_nesting_is_accepted():
     assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None

@@ -1,4 +1,4 @@
-"""Which operation a request is for, and which documents are refused."""
+"""Requests are matched to operations; unusable documents are rejected."""
 
 import pytest
 
@@ -51,24 +51,24 @@ PETS = document(
         ("PUT", "/pets", None),
     ],
 )
-def test_a_request_finds_its_operation(method, path, expected):
+def test_a_request_matches_its_operation(method, path, expected):
     match = Operations(PETS).match(method, path)
     assert (match and (match.operation.id, match.parameters)) == expected
 
 
-def test_the_methods_of_a_path_are_known():
+def test_a_path_has_its_operations():
     operations = Operations(PETS)
     assert [operation.method for operation in operations.operations_at("/pets")] == ["GET", "POST"]
     assert operations.operations_at("/pets/") == []
 
 
-def test_the_path_of_the_servers_comes_first():
+def test_the_server_path_is_a_prefix():
     operations = Operations(document({"/pets": {"get": operation("list")}}, servers=[{"url": "https://host/v1/"}]))
     assert operations.match("GET", "/v1/pets") is not None
     assert operations.match("GET", "/pets") is None
 
 
-def test_parameters_of_the_path_are_taken_over_unless_the_operation_has_its_own():
+def test_an_operation_inherits_and_overrides_the_parameters_of_its_path():
     limit = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
     own = {**limit, "schema": {"type": "integer", "default": 7}}
     page = {"name": "page", "in": "query", "schema": {"type": "integer"}}
@@ -77,7 +77,7 @@ def test_parameters_of_the_path_are_taken_over_unless_the_operation_has_its_own(
     assert [(parameter.name, parameter.default) for parameter in parameters] == [("limit", 7), ("page", None)]
 
 
-def test_a_response_is_found_by_status_then_by_range_then_by_default():
+def test_a_response_is_declared_by_status_range_or_default():
     responses = {name: {"description": name} for name in ("200", "4XX", "default")}
     (found,) = Operations(document({"/a": {"get": {"operationId": "a", "responses": responses}}})).values()
     pointers = [found.response(status).pointer.rpartition("/")[2] for status in (200, 404, 500)]
@@ -108,13 +108,13 @@ def parameter(**fields):
         ({"/a": parameter(schema={"pattern": "("})}, "#/paths/~1a/get/parameters/0/schema"),
     ],
 )
-def test_a_document_that_cannot_be_used_is_refused_with_the_place(paths, message):
+def test_an_unusable_document_is_rejected_with_its_place(paths, message):
     with pytest.raises(DocumentError) as caught:
         Operations(document(paths))
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("servers", [["/v1", "/v2"], ["https://{host}/v{n}"]])
-def test_servers_with_different_paths_are_refused(servers):
+def test_servers_with_different_paths_are_rejected(servers):
     with pytest.raises(DocumentError, match="#/servers"):
         Operations(document({}, servers=[{"url": url} for url in servers]))

@@ -1,4 +1,4 @@
-"""Reading parameters by their style, and a body by its schema."""
+"""Parameters are read in their style and bodies parsed, both validated by their schemas."""
 
 import pytest
 
@@ -52,26 +52,26 @@ PAIR = {"type": "object", "properties": {"x": {"type": "integer"}}, "additionalP
         (query({"anyOf": [{"type": "string"}, PAIR]}), b"y=2", {"y": "2"}),
     ],
 )
-def test_a_query_parameter_is_read_by_its_style(parameter, sent, value):
+def test_a_query_parameter_is_read_by_its_types(parameter, sent, value):
     parameters, findings = read(validator(parameter), query=sent)
     assert findings == []
     assert parameters.query == {"q": value}
 
 
 @pytest.mark.parametrize("text", ["+5", " 5", "5.0", "05", "0x5", "", "\u0665", "5 ", "1e1"])
-def test_an_integer_is_written_as_json_writes_it(text):
+def test_an_integer_must_be_written_as_in_json(text):
     sent = b"q=" + "".join(f"%{byte:02X}" for byte in text.encode()).encode()
     _, findings = read(validator(query({"type": "integer"})), query=sent)
     assert findings == [("query", "/q", f"must be an integer, not {text!r}")]
 
 
-def test_defaults_stand_in_for_what_is_not_sent():
+def test_absent_parameters_have_their_defaults():
     limit = query({"type": "integer", "default": 20})
     assert read(validator(limit))[0].query == {"q": 20}
     assert read(validator(limit), query=b"other=1")[0].query == {"q": 20}
 
 
-def test_pairs_that_belong_to_no_parameter_are_kept_in_order():
+def test_undeclared_query_pairs_keep_their_order():
     parameters, findings = read(validator(query({"type": "string"})), query=b"b=1&q=x&a=2&b=3")
     assert findings == []
     assert parameters.undeclared_query == [("b", "1"), ("a", "2"), ("b", "3")]
@@ -90,11 +90,11 @@ def test_pairs_that_belong_to_no_parameter_are_kept_in_order():
         (query(PAIR), b"x=a", ("query", "/q/x", "must be an integer, not 'a'")),
     ],
 )
-def test_a_wrong_query_is_explained(parameter, sent, finding):
+def test_an_invalid_query_is_explained(parameter, sent, finding):
     assert read(validator(parameter), query=sent)[1] == [finding]
 
 
-def test_a_path_parameter_is_decoded_and_held_to_its_schema():
+def test_a_path_parameter_is_decoded_and_validated():
     parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 3}}
     one = validator(parameter, path="/a/{id}")
     assert read(one, path={"id": "a%2Fb"})[0].path == {"id": "a/b"}
@@ -102,7 +102,7 @@ def test_a_path_parameter_is_decoded_and_held_to_its_schema():
     assert read(one, path={"id": "%ff"})[1] == [("path", "/id", "is not UTF-8")]
 
 
-def test_a_header_is_found_in_any_case_and_taken_once():
+def test_a_header_is_decoded_and_may_not_be_repeated():
     parameter = {"name": "X-Who", "in": "header", "schema": {"type": "string"}}
     one = validator(parameter)
     assert read(one, headers=[(b"x-who", "Zo\u00eb".encode())])[0].header == {"X-Who": "Zo\u00eb"}
@@ -113,7 +113,7 @@ def test_a_header_is_found_in_any_case_and_taken_once():
     assert read(validator({**parameter, "required": True}))[1] == [("header", "/X-Who", "is required")]
 
 
-def test_a_body_is_parsed_and_checked():
+def test_a_body_is_parsed_and_validated():
     one = validator(body={"type": "object", "required": ["a"]})
     assert one.validate_body(b' {"a": 1} ') == ({"a": 1}, [])
     for sent, message in [

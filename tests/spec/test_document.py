@@ -1,4 +1,4 @@
-"""The document by itself: it is valid, complete, and every example in it is what it is an example of."""
+"""The document is valid and complete, and its examples are valid."""
 
 import re
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def resolved(node: Any) -> Any:
 
 
 def samples(node: Any = DOCUMENT, pointer: str = "", *, names: bool = False) -> Iterator[Sample]:
-    """Every example and every default; `names` says that the keys of `node` are names, not keywords."""
+    """Yield all examples and defaults; `names` says that the keys of `node` are names, not keywords."""
     if isinstance(node, list):
         for index, child in enumerate(node):
             yield from samples(child, f"{pointer}/{index}")
@@ -76,7 +76,7 @@ def test_the_document_is_valid_openapi() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
 
 
-def test_it_describes_ten_operations() -> None:
+def test_the_document_has_ten_operations() -> None:
     assert len(OPERATIONS) == 10
     assert sum(verb != "parameters" for item in DOCUMENT["paths"].values() for verb in item) == 10
 
@@ -92,12 +92,12 @@ def test_an_operation_is_described(operation_id: str) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_an_operation_says_how_it_refuses(operation_id: str) -> None:
+def test_an_operation_declares_its_errors(operation_id: str) -> None:
     _, _, operation = OPERATIONS[operation_id]
-    refusals = {"400", "401", "404", "405", "429", "500"}
+    errors = {"400", "401", "404", "405", "429", "500"}
     if "requestBody" in operation:
-        refusals |= {"413", "415"}
-    assert operation["responses"].keys() == {"200"} | refusals
+        errors |= {"413", "415"}
+    assert operation["responses"].keys() == {"200"} | errors
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
@@ -108,7 +108,7 @@ def test_a_body_has_examples(operation_id: str) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_the_links_of_an_operation_lead_somewhere(operation_id: str) -> None:
+def test_the_links_of_an_operation_are_valid(operation_id: str) -> None:
     for link in map(resolved, OPERATIONS[operation_id][2]["responses"]["200"].get("links", {}).values()):
         target = link["operationId"]
         assert link["parameters"].keys() <= _parameters(target).keys()
@@ -167,7 +167,7 @@ def _dicts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _parts_of_items() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object schema that an item is made of."""
+    """Yield all object schemas that items consist of."""
     known: set[str] = set()
     waiting = ["Item"]
     while waiting:
@@ -207,15 +207,15 @@ def test_a_discriminator_names_every_branch() -> None:
                 assert resolved({"$ref": target})["properties"]["type"]["const"] == tag
 
 
-REFUSALS = {
+ERRORS = {
     name: response["content"]["application/json"] for name, response in DOCUMENT["components"]["responses"].items()
 }
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_a_refusal_has_one_status(name: str) -> None:
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_has_one_status(name: str) -> None:
     schema = validator(f"/components/responses/{name}/content/application~1json/schema")
-    for example in REFUSALS[name]["examples"].values():
+    for example in ERRORS[name]["examples"].values():
         body = example["value"]
         assert not schema.is_valid({"error": "Too many requests"})
         assert not schema.is_valid({**body, "error": None})
@@ -227,9 +227,9 @@ def test_a_refusal_has_one_status(name: str) -> None:
                 assert not schema.is_valid({"error": {key: error[key] for key in error.keys() - {field}}})
 
 
-def test_a_bad_request_tells_what_is_wrong() -> None:
+def test_a_bad_request_has_findings() -> None:
     schema = validator("/components/schemas/BadRequestError")
-    [error, *_] = [example["value"]["error"] for example in REFUSALS["BadRequest"]["examples"].values()]
+    [error, *_] = [example["value"]["error"] for example in ERRORS["BadRequest"]["examples"].values()]
     assert not schema.is_valid({"error": {**error, "findings": []}})
     assert not schema.is_valid({"error": {key: error[key] for key in error.keys() - {"findings"}}})
     assert not schema.is_valid(
@@ -238,5 +238,5 @@ def test_a_bad_request_tells_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(("name", "header"), [("Unauthorized", "WWW-Authenticate"), ("MethodNotAllowed", "Allow")])
-def test_a_refusal_has_its_header(name: str, header: str) -> None:
+def test_an_error_has_its_header(name: str, header: str) -> None:
     assert DOCUMENT["components"]["responses"][name]["headers"][header]["required"] is True

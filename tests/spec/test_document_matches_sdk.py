@@ -1,4 +1,4 @@
-"""The document against the models of the published SDK: every operation, parameter, field, type and default.
+"""Compare the document with the models of the published SDK: every operation, parameter, field, type and default.
 
 How the SDK's classes say what the API requires:
 
@@ -256,7 +256,7 @@ _SCALARS = {
 
 
 def _calls(method: Callable[..., Any]) -> dict[str, ast.Call]:
-    """The first call of each function in a method, by name, and the one assigned to `request`."""
+    """Return the first call of each function in a method, by name, and the one assigned to `request`."""
     calls: dict[str, ast.Call] = {}
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
         if isinstance(node, ast.Call):
@@ -268,7 +268,7 @@ def _calls(method: Callable[..., Any]) -> dict[str, ast.Call]:
 
 
 def _keywords(call: ast.Call) -> dict[str, Any]:
-    """The keyword arguments of a call that are written out."""
+    """Return the keyword arguments of a call with literal values."""
     found = {}
     for keyword in call.keywords:
         try:
@@ -290,7 +290,7 @@ def _is_optional(hint: Any) -> bool:
 
 
 def _default(hint: Any, info: FieldInfo) -> Any:
-    """The default that the API has; that of a constant is a convenience of the SDK."""
+    """Return the default of the API; that of a constant is a convenience of the SDK."""
     is_constant = get_origin(_bare(hint)) is Literal or any(
         get_origin(part) is Literal and len(get_args(part)) == 1 for part in get_args(_bare(hint))
     )
@@ -461,11 +461,11 @@ def document(bundled: dict[str, Any]) -> Document:
     return Document(bundled)
 
 
-def test_the_operations_are_those_of_the_sdk(sdk: Sdk, document: Document) -> None:
+def test_the_document_and_the_sdk_have_the_same_operations(sdk: Sdk, document: Document) -> None:
     assert sorted(document.operations) == sorted(sdk.operations)
 
 
-def test_the_document_says_what_the_sdk_says(sdk: Sdk, document: Document) -> None:
+def test_the_document_agrees_with_the_sdk(sdk: Sdk, document: Document) -> None:
     unexplained = [found for found in differences(sdk, document) if found[:2] not in DEVIATIONS]
     assert not unexplained, "\n".join(map(str, unexplained))
 
@@ -480,7 +480,7 @@ def test_every_renaming_is_needed(sdk: Sdk) -> None:
     assert sorted(RENAMED.keys() - used) == []
 
 
-def test_every_schema_of_requests_and_answers_is_compared(
+def test_all_schemas_of_requests_and_responses_are_compared(
     sdk: Sdk, document: Document, bundled: dict[str, Any]
 ) -> None:
     differences(sdk, document)
@@ -488,7 +488,7 @@ def test_every_schema_of_requests_and_answers_is_compared(
 
 
 def _schemas_in_use(bundled: dict[str, Any]) -> set[str]:
-    """The schemas of parameters, request bodies and successful answers. The SDK has no classes for the others."""
+    """Return the schemas of parameters, request bodies and successful responses; the SDK has classes for them only."""
     in_use: set[str] = set()
     waiting: list[Any] = []
     for item in bundled["paths"].values():
