@@ -151,7 +151,7 @@ def test_a_shipped_seed_is_loaded_by_name(fake):
     assert (status(MINE), status(YOURS)) == (200, 404)
     fake.send("POST", "/state", {"name": "support-thread"}, api_key=YOURS)
     assert (status(MINE), status(YOURS)) == (200, 200)
-    again = fake.control.request("POST", "/state", json={"name": "support-thread"}, params={"api_key": MINE})
+    again = fake.request_control("POST", "/state", json={"name": "support-thread"}, params={"api_key": MINE})
     (finding,) = again.json()["error"]["findings"]
     assert (again.status_code, finding["pointer"]) == (400, "/name")
     assert "conversations[0].id" in finding["message"]
