@@ -46,9 +46,9 @@ def _option(*names: str, prefix: str = "MOCKSERVER", **attributes: Any) -> Calla
     return click.option(*names, envvar=f"{prefix}_{flag}", show_envvar=True, **attributes)
 
 
-def _choice(name: str, literal: Any, default: str, *, help: str) -> Callable[[_Command], _Command]:  # noqa: A002
+def _choice(name: str, literal: Any, default: str, **attributes: Any) -> Callable[[_Command], _Command]:
     """Declare an option whose choices are those of a `Literal` type."""
-    return _option(name, type=click.Choice(get_args(literal)), default=default, show_default=True, help=help)
+    return _option(name, type=click.Choice(get_args(literal)), default=default, show_default=True, **attributes)
 
 
 _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY")

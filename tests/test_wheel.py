@@ -1,5 +1,6 @@
-"""The built wheel, installed away from the checkout."""
+"""The wheel, unpacked outside the checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """Run Python away from the checkout, with the wheel unpacked in front of everything else."""
+    """Unpack the wheel, and return its folder and a function that runs Python with it, away from the checkout."""
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
@@ -54,25 +55,23 @@ def installed(wheel, tmp_path_factory):
     return folder, run
 
 
-def test_an_installed_copy_serves_from_its_own_files(installed):
-    import json
-
+def test_an_installed_copy_uses_its_own_files(installed):
     folder, run = installed
     result = run("-c", USE)
     assert result.stderr == ""
-    told = json.loads(result.stdout)
-    assert told["package"].startswith(str(folder))
-    assert told["document"].startswith(str(folder))
-    assert told["ids"] == ["conv_support", "conv_account"]
+    output = json.loads(result.stdout)
+    assert output["package"].startswith(str(folder))
+    assert output["document"].startswith(str(folder))
+    assert output["ids"] == ["conv_support", "conv_account"]
 
 
-def test_the_installed_command_knows_the_document(installed):
+def test_the_installed_command_has_the_document(installed):
     _, run = installed
     result = run("-m", "mockserver", "spec", "--check")
     assert result.stdout.startswith("The document is valid: 10 operations")
 
 
-def test_the_wheel_holds_the_product_and_nothing_else(wheel):
+def test_the_wheel_contains_only_the_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
