@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PROSE  := README.md docs mockserver spec fixtures
 
 .PHONY: help setup serve test snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
@@ -20,10 +21,11 @@ setup: $(READY)  ## create .venv with all dependencies
 serve: $(READY)  ## run the fake on http://127.0.0.1:8080
 	@$(BIN)/mockserver serve $(ARGS)
 
-test: $(READY)  ## check style and types, run all tests, require the coverage
+test: $(READY)  ## check style, types and spelling, run all tests, require the coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell -D - -D tests/retired_terms.txt $(PROSE)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
 	$(BIN)/coverage combine --quiet

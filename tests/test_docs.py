@@ -13,7 +13,7 @@ from mockserver.contract.operations import Operations
 
 ROOT = Path(__file__).parent.parent
 CONTROL = (ROOT / "docs" / "control.md").read_text()
-STEER_IT = re.search(r"^## Steer it\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
+README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
 VARIABLES = [(r'"version":"[^"]*"', '"version":"..."'), (r'"duration": ?[0-9.e-]+', '"duration": ...')]
@@ -33,7 +33,7 @@ def mask_variables(text):
     return text.replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("page", [CONTROL, STEER_IT], ids=["docs/control.md", "README.md"])
+@pytest.mark.parametrize("page", [CONTROL, README], ids=["docs/control.md", "README.md"])
 def test_commands_print_the_output_shown(page):
     """The commands of a page run in order against a new server."""
     with (

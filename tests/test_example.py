@@ -1,4 +1,4 @@
-"""The project in `tests/example` passes its tests with the built wheel, away from the checkout."""
+"""The project in `tests/example`, tested with the built wheel as one who installs it would: away from the checkout."""
 
 import os
 import re
@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).parent.parent
 EXAMPLE = CHECKOUT / "tests" / "example"
 TESTS = (EXAMPLE / "tests" / "test_support_bot.py").read_text()
 
-REPORT_PATHS = """
+WHERE = """
 import mockserver
 
 def pytest_report_header(config):
@@ -33,33 +33,33 @@ def installed(tmp_path_factory):
     (wheel,) = (folder / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
-    (folder / "site" / "report_paths.py").write_text(REPORT_PATHS)
+    (folder / "site" / "where.py").write_text(WHERE)
     return folder / "site"
 
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_the_example_runs_against_the_wheel(installed, tmp_path, arguments):
     project = shutil.copytree(EXAMPLE, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
-    without = ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
+    quick = ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "report_paths", *without, *arguments],
+        [sys.executable, "-m", "pytest", "-p", "where", *quick, *arguments],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    paths = dict(re.findall(r"^(package|metadata|entry points): (.*)$", result.stdout, re.MULTILINE))
+    told = dict(re.findall(r"^(package|metadata|entry points): (.*)$", result.stdout, re.MULTILINE))
     assert re.search(r"=+ 9 passed in", result.stdout), result.stdout + result.stderr
-    assert paths == {
+    assert told == {
         "package": str(installed / "mockserver" / "__init__.py"),
         "metadata": str(installed),
         "entry points": "['mockserver.pytest_plugin']",
     }
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/pytest.md"])
-def test_the_documentation_quotes_the_example(name):
-    quoted = re.findall(r"^```py\n(.*?)^```$", (CHECKOUT / name).read_text(), re.DOTALL | re.MULTILINE)
-    assert quoted
-    assert [block for block in quoted if block not in TESTS] == []
+def test_the_documentation_shows_code_of_the_example():
+    page = (CHECKOUT / "docs" / "pytest.md").read_text()
+    shown = re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert shown
+    assert [block for block in shown if block not in TESTS] == []

@@ -1,4 +1,4 @@
-"""Examples in the README run as shown."""
+"""Every block of the README runs as shown."""
 
 import re
 import subprocess
@@ -31,11 +31,42 @@ def run(url, *command, text):
     return result.stdout
 
 
+def test_the_pytest_examples(tmp_path):
+    examples = [block for block in code_blocks("python") if "def test_" in block]
+    for number, block in enumerate(examples):
+        (tmp_path / f"test_{number}.py").write_text(block)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis", "-p", "no:cacheprovider", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert f"{sum(block.count('def test_') for block in examples)} passed" in result.stdout, result.stdout
+
+
+def test_the_failure_text(pytester):
+    pytester.makepyfile(
+        """
+        import openai
+        import pytest
+
+        @pytest.mark.mka1(strict=True)
+        def test_metadata_has_a_typo(mka1):
+            openai.OpenAI().post("/conversations", cast_to=object, body={"metadta": {"channel": "support"}})
+        """
+    )
+    (block,) = code_blocks("text")
+    result = pytester.runpytest_subprocess("-p", "no:schemathesis")
+    assert block in result.stdout.str()
+
+
 def test_the_python_examples(url):
-    sdk, openai, fixture = (run(url, sys.executable, "-c", text=block) for block in code_blocks("python"))
+    scripts = [block for block in code_blocks("python") if "def test_" not in block]
+    sdk, openai, without_pytest = (run(url, sys.executable, "-c", text=block) for block in scripts)
     assert re.fullmatch(r"\['conv_[0-9a-f]{32}'\]\nuser Summarize the latest support ticket\.\n", sdk)
     assert openai == "user Is it raining?\n"
-    assert fixture == "['message', 'message', 'function_call', 'function_call_output', 'message']\n"
+    assert without_pytest == "['message', 'message', 'function_call', 'function_call_output', 'message']\n"
 
 
 def test_the_curl_example(url):
@@ -56,7 +87,7 @@ def test_the_seed():
     create_app(Settings(seeds=(yaml.safe_load(block),)))
 
 
-def test_every_option_of_serve_is_documented():
+def test_every_flag_of_serve_is_described():
     result = subprocess.run(
         [sys.executable, "-m", "mockserver", "serve", "--help"], capture_output=True, text=True, check=True
     )

@@ -49,11 +49,16 @@ TEXTS = (
     "x" * 63,
 )
 NAMES = ("channel", "", "x" * 64, "x" * 65, "\U0001f600" * 64, "type", "a b", "a/b~c")
-OTHERS = (None, True, False, 0, -1, 1, 1.0, 1.5, 1e308, 2**53, "", "text", "1", [], [None], {}, {"type": "message"})
-NUMBERS = ("5", "+5", " 5", "05", "5.0", "1e1", "1_0", "\u0665", "", "x", "-0", "0", "1", "50", "51", "100", "101")
-NUMBERS += ("9" * 18, "9" * 30, "true", "NaN", "5 ", "0x5")
+OTHERS: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 1, 1.0, 1.5, 1e308, 2**53),
+    *("", "text", "1", [], [None], {}, {"type": "message"}),
+)
+NUMBERS = (
+    *("5", "+5", " 5", "05", "5.0", "1e1", "1_0", "\u0665", "", "x", "-0", "0", "1", "50", "51", "100", "101"),
+    *("9" * 18, "9" * 30, "true", "NaN", "5 ", "0x5"),
+)
 STATUSES = (201, 204, 302, 400, 401, 404, 405, 413, 415, 418, 429, 500, 503)
-CONTENT_TYPES = (
+CONTENT_TYPES: tuple[str, ...] = (
     "application/json; charset=utf-8",
     "Application/JSON",
     "application/json;q",
@@ -325,7 +330,8 @@ class Generator:
 
     def _apply_mutation(self, root: Any, path: tuple[str | int, ...], parts: list[Mapping[str, Any]]) -> Any:
         """Return `root` with the rarest mutation at `path`; not every mutation makes it invalid."""
-        owner, value = None, root
+        owner: Any = None
+        value = root
         for token in path:
             is_there = (
                 token in value if isinstance(value, dict) else isinstance(value, list) and token in range(len(value))

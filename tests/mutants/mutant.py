@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.mutants.proxy import Mutation, ProxyExchange
 
@@ -49,7 +49,7 @@ class Family:
         """Declare a mutant by a class with both hooks, or with state."""
         return lambda mutation: self._add(name, breaks, mutation, mutation)
 
-    def _add(self, name: str, breaks: tuple[str, ...], described: object, mutation: Callable[[], Mutation]):
+    def _add(self, name: str, breaks: tuple[str, ...], described: object, mutation: Callable[[], Mutation]) -> Any:
         description = inspect.getdoc(described) or ""
         self.mutants.append(Mutant(name, self.name, breaks, description, mutation))
         return described

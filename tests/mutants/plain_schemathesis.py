@@ -91,9 +91,18 @@ def _run(mutant: Mutant | None, workers: int, options: tuple[str, ...], seed: in
     with _serve_mutant(mutant) as (url, counter), TemporaryDirectory() as folder:
         report = Path(folder) / "report.ndjson"
         command = [
-            Path(sys.executable).with_name("schemathesis"),
+            str(Path(sys.executable).with_name("schemathesis")),
             *("run", f"{url}/openapi.json", "--url", url, "-H", f"Authorization: {KEY_ONE}"),
-            *("--seed", str(seed), "--workers", str(workers), "--report", "ndjson", "--report-ndjson-path", report),
+            *(
+                "--seed",
+                str(seed),
+                "--workers",
+                str(workers),
+                "--report",
+                "ndjson",
+                "--report-ndjson-path",
+                str(report),
+            ),
             *options,
         ]
         try:

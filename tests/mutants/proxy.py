@@ -15,7 +15,7 @@ from tests.support.asgi_client import call_app
 ROOT = "/api/v1/llm/conversations"
 
 Json = Any
-Change = Callable[[dict[str, Json]], None]
+Change = Callable[[dict[str, Json]], object]
 
 
 @dataclass
@@ -127,23 +127,42 @@ class ProxyExchange:
 
     request: Request
     app: ASGIApp = field(repr=False)
-    response: Response | None = None
+    _response: Response | None = None
+
+    @property
+    def has_response(self) -> bool:
+        return self._response is not None
+
+    @property
+    def response(self) -> Response:
+        """The response.
+
+        Raises:
+            RuntimeError: there is none yet.
+        """
+        if self._response is None:
+            raise RuntimeError("the exchange has no response yet")
+        return self._response
+
+    @response.setter
+    def response(self, response: Response) -> None:
+        self._response = response
 
     @property
     def operation(self) -> str:
         """The operation id without `conversations.`; empty if no operation matches."""
-        ids = self._ids
-        if ids is None or "" in ids or (len(ids) > 1 and ids[1] != "items"):
+        ids = self._segments
+        if not self._is_api_path or "" in ids or (len(ids) > 1 and ids[1] != "items"):
             return ""
         return _OPERATIONS.get((self.request.method, len(ids)), "")
 
     @property
     def conversation_id(self) -> str:
-        return unquote(self._ids[0])
+        return unquote(self._segments[0])
 
     @property
     def item_id(self) -> str:
-        return unquote(self._ids[2])
+        return unquote(self._segments[2])
 
     @property
     def caller(self) -> tuple[str | None, str | None]:
@@ -152,7 +171,7 @@ class ProxyExchange:
 
     @property
     def has_succeeded(self) -> bool:
-        return self.response is not None and self.response.status == 200
+        return self.has_response and self.response.status == 200
 
     @property
     def request_body(self) -> dict[str, Json]:
@@ -192,10 +211,14 @@ class ProxyExchange:
         return "/" + self.subpath.split("/")[1]
 
     @property
-    def _ids(self) -> list[str] | None:
-        """The percent-encoded segments of the path below the list of conversations."""
+    def _is_api_path(self) -> bool:
         path = self.request.path
-        return path[len(ROOT) :].split("/")[1:] if path == ROOT or path.startswith(f"{ROOT}/") else None
+        return path == ROOT or path.startswith(f"{ROOT}/")
+
+    @property
+    def _segments(self) -> list[str]:
+        """The percent-encoded segments of the path below the list of conversations."""
+        return self.request.path[len(ROOT) :].split("/")[1:] if self._is_api_path else []
 
     async def fetch(
         self,
@@ -227,7 +250,7 @@ class ProxyExchange:
         """Respond to an authorised caller with a valid error body."""
         if not await self.is_authorised():
             return
-        error = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
+        error: dict[str, Json] = {"message": message, "type": "invalid_request_error", "param": param, "code": status}
         if status == 400:
             error["findings"] = [{"in": where, "pointer": f"/{param or ''}", "code": "invalid", "message": message}]
         self.response = json_response(status, {"error": error})
@@ -279,7 +302,8 @@ class Mutation:
 
 
 class _Mutating(Protocol):
-    mutation: Callable[[], Mutation]
+    @property
+    def mutation(self) -> Callable[[], Mutation]: ...
 
 
 class MutatedApp:
@@ -303,7 +327,7 @@ class MutatedApp:
 
     async def _respond(self, exchange: ProxyExchange, scope: Scope) -> Response:
         await _run(self._mutation.request, exchange)
-        if exchange.response is None:
+        if not exchange.has_response:
             exchange.response = await call(self._app, exchange.request, scope)
             await _run(self._mutation.response, exchange)
         return exchange.response

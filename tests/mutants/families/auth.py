@@ -1,5 +1,7 @@
 """Requests accepted or rejected for the wrong key."""
 
+from collections.abc import Awaitable
+
 from tests.mutants.mutant import Family
 from tests.mutants.proxy import Mutation, ProxyExchange, json_response
 
@@ -12,16 +14,17 @@ class _LetsIn(Mutation):
     """Requests that lack a valid key are served with one that was valid before."""
 
     def __init__(self) -> None:
-        self._valid: str | None = None
+        self._valid = ""
         self._owners: dict[str, str] = {}
 
-    def request(self, exchange: ProxyExchange) -> None:
+    def request(self, exchange: ProxyExchange) -> Awaitable[None] | None:
         if self._valid and self._lets_in(exchange, exchange.request.header("authorization")):
             exchange.request.set_header("authorization", self._valid)
+        return None
 
     def response(self, exchange: ProxyExchange) -> None:
         if exchange.has_succeeded and not self._valid:
-            self._valid = exchange.request.header("authorization")
+            self._valid = exchange.request.header("authorization") or ""
 
     def _lets_in(self, exchange: ProxyExchange, key: str | None) -> bool:
         return False

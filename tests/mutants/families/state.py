@@ -86,7 +86,7 @@ async def removing_a_call_removes_its_output(exchange: ProxyExchange) -> None:
         return
     path = f"{exchange.conversation_path}/items"
     items = (await exchange.fetch("GET", path, query={"limit": 100})).json.get("data", ())
-    call = next((item for item in items if item["id"] == exchange.item_id), {}).get("call_id")
+    call = next((item.get("call_id") for item in items if item["id"] == exchange.item_id), None)
     for item in items:
         if call and item.get("call_id") == call and item["id"] != exchange.item_id:
             await exchange.fetch("DELETE", f"{path}/{item['id']}")
@@ -321,9 +321,8 @@ class CallsMadeTogetherShareAnId(Mutation):
         self._shared: dict[str, str] = {}
 
     def response(self, exchange: ProxyExchange) -> None:
-        sent = exchange.request_body.get("items")
         if exchange.operation == "items.create" and exchange.has_succeeded:
-            pairs = zip(sent, exchange.response_body["data"], strict=True)
+            pairs = zip(exchange.request_body["items"], exchange.response_body["data"], strict=True)
             calls = [kept["id"] for item, kept in pairs if item.get("type") == "function_call" and not item.get("id")]
             self._shared |= dict.fromkeys(calls[1:], calls[0] if calls else "")
         exchange.change_items(lambda item: item.update(id=self._shared.get(item["id"], item["id"])))

@@ -1,6 +1,7 @@
 """Callers that see or change what belongs to others."""
 
 from collections import defaultdict
+from collections.abc import Awaitable
 
 from tests.mutants.mutant import Family
 from tests.mutants.pages import fetch_all_entries, fetch_whole_list, respond_with_page
@@ -25,9 +26,10 @@ class _Unguarded(Mutation):
     def __init__(self) -> None:
         self._end_users: dict[str, str | None] = {}
 
-    def request(self, exchange: ProxyExchange) -> None:
+    def request(self, exchange: ProxyExchange) -> Awaitable[None] | None:
         if exchange.operation in self.operations and exchange.conversation_id in self._end_users:
             _act_for(exchange, self._end_users[exchange.conversation_id])
+        return None
 
     def response(self, exchange: ProxyExchange) -> None:
         if exchange.operation == "create" and exchange.has_succeeded:

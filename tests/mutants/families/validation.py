@@ -316,7 +316,8 @@ async def images_need_a_url(exchange: ProxyExchange) -> None:
     """A message with an image that is given by its file_id is rejected."""
 
     def has_file(item: dict) -> bool:
-        parts = item.get("content") if isinstance(item.get("content"), list) else ()
+        content = item.get("content")
+        parts = content if isinstance(content, list) else ()
         return any(
             isinstance(part, dict) and part.get("type") == "input_image" and "file_id" in part for part in parts
         )

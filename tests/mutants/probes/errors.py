@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.mutants.client import MutantClient, user_message
+from tests.mutants.client import KEY_ONE, MutantClient, user_message
 from tests.mutants.probe import Probe
 from tests.mutants.proxy import Response, json_request
 
 
 def _raw(api: MutantClient, body: bytes) -> Response:
-    headers = [(b"authorization", api.key.encode()), (b"content-type", b"application/json")]
+    headers = [(b"authorization", KEY_ONE.encode()), (b"content-type", b"application/json")]
     request = json_request("POST", "", headers=headers)
     request.body = body
     return api.send(request)

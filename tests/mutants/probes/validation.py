@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.mutants.client import MutantClient, user_message
+from tests.mutants.client import KEY_ONE, MutantClient, user_message
 from tests.mutants.probe import Probe
 from tests.mutants.proxy import json_request
 
@@ -47,12 +47,12 @@ def _telepathy(api: MutantClient) -> str:
 
 
 def _deleted_with_json_type(api: MutantClient) -> int:
-    headers = [(b"authorization", api.key.encode()), (b"content-type", b"application/json")]
+    headers = [(b"authorization", KEY_ONE.encode()), (b"content-type", b"application/json")]
     return api.send(json_request("DELETE", api.create(), headers=headers)).status
 
 
 def _included_twice(api: MutantClient) -> int:
-    request = json_request("GET", f"{api.create()}/items", headers=[(b"authorization", api.key.encode())])
+    request = json_request("GET", f"{api.create()}/items", headers=[(b"authorization", KEY_ONE.encode())])
     request.query = "include=a&include=b"
     return api.send(request).status
 
