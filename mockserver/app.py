@@ -21,7 +21,7 @@ from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
 from mockserver.settings import API_PATH, Settings
 from mockserver.state import State
-from mockserver.store.protocol import Store
+from mockserver.store.memory import MemoryStore
 
 _API_PREFIX = API_PATH + "/"
 
@@ -31,7 +31,7 @@ def create_app(
     *,
     clock: Clock | None = None,
     ids: IdSource | None = None,
-    store: Store | None = None,
+    store: MemoryStore | None = None,
 ) -> "Fake":
     """Create a fake with a state of its own, as an ASGI application.
 
@@ -55,7 +55,7 @@ class Fake:
         *,
         clock: Clock | None = None,
         ids: IdSource | None = None,
-        store: Store | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         self.contract = contract
         self.state = State(settings, contract.id_prefixes, clock=clock, ids=ids, store=store)

@@ -14,7 +14,6 @@ from mockserver.resources.items import ItemFactory
 from mockserver.resources.seeds import Seeder, ValidatedSeed
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
 from mockserver.store.memory import MemoryStore
-from mockserver.store.protocol import Store
 
 
 class State:
@@ -31,7 +30,7 @@ class State:
         *,
         clock: Clock | None = None,
         ids: IdSource | None = None,
-        store: Store | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         self.settings = settings
         self.store = store or MemoryStore()

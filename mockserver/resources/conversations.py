@@ -11,8 +11,8 @@ from mockserver.findings import Code, Finding
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import conversation_json, conversation_page_json, deleted_conversation_json
+from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Paging
-from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation
 
 _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
@@ -21,7 +21,7 @@ _BRACKETED = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 class ConversationsResource:
     """The handlers of conversations; each returns the JSON body of a 200."""
 
-    def __init__(self, store: Store, item_factory: ItemFactory, id_allocator: IdAllocator, clock: Clock) -> None:
+    def __init__(self, store: MemoryStore, item_factory: ItemFactory, id_allocator: IdAllocator, clock: Clock) -> None:
         self._store = store
         self._item_factory = item_factory
         self._clock = clock

@@ -7,13 +7,13 @@ from collections.abc import Container, Mapping
 
 from mockserver.context import Tenant
 from mockserver.determinism import IdSource
-from mockserver.store.protocol import Store
+from mockserver.store.memory import MemoryStore
 
 
 class IdAllocator:
     """Generates ids that are not in use. `prefixes` holds an id prefix for each item type and for `conversation`."""
 
-    def __init__(self, store: Store, source: IdSource, prefixes: Mapping[str, str]) -> None:
+    def __init__(self, store: MemoryStore, source: IdSource, prefixes: Mapping[str, str]) -> None:
         self._store = store
         self._source = source
         self._prefixes = prefixes

@@ -8,8 +8,8 @@ import orjson
 from mockserver.context import Context, Tenant
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.serialisation import conversation_json, item_json, item_page_json
+from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
-from mockserver.store.protocol import Store
 from mockserver.store.records import Item
 
 REFERENCE = "item_reference"
@@ -39,7 +39,7 @@ class ItemFactory:
 class ItemsResource:
     """The handlers of items; each returns the JSON body of a 200."""
 
-    def __init__(self, store: Store, item_factory: ItemFactory) -> None:
+    def __init__(self, store: MemoryStore, item_factory: ItemFactory) -> None:
         self._store = store
         self._item_factory = item_factory
 

@@ -18,7 +18,7 @@ from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import item_json
 from mockserver.settings import Seed
-from mockserver.store.protocol import Store
+from mockserver.store.memory import MemoryStore
 from mockserver.store.records import Conversation
 
 _LAST_SECOND_OF_YEAR_9999 = 253402300799
@@ -54,7 +54,7 @@ class Seeder:
 
     def __init__(
         self,
-        store: Store,
+        store: MemoryStore,
         item_factory: ItemFactory,
         id_allocator: IdAllocator,
         clock: Clock,

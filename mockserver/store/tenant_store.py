@@ -131,7 +131,7 @@ class TenantStore:
     # Writing conversations
 
     def create(self, record: Conversation, items: Sequence[Item], *, trust_references: bool = False) -> None:
-        """Add a conversation with its items; see `Store.create_conversation` and `Store.restore_conversation`."""
+        """Add a conversation with its items; see `MemoryStore.create_conversation`."""
         if record.id in self._conversations:
             raise ValueError(f"there is, or was, a conversation {record.id!r}")
         conversation = StoredConversation(record)
@@ -185,7 +185,7 @@ class TenantStore:
     # Writing items
 
     def add_items(self, conversation_id: str, items: Sequence[Item]) -> None:
-        """Append items to a live conversation; see `Store.add_items`."""
+        """Append items to a live conversation; see `MemoryStore.add_items`."""
         conversation = self.live_conversation(conversation_id)
         self._check_items(conversation, items)
         self._append_items(conversation, items)

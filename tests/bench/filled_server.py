@@ -12,7 +12,6 @@ from mockserver.resources.items import ItemFactory
 from mockserver.server import listen, serve
 from mockserver.settings import Settings
 from mockserver.store.memory import MemoryStore
-from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 LONG = "conv_long"
@@ -34,7 +33,7 @@ def message(item_factory: ItemFactory, number: int, text: str) -> Item:
     return item
 
 
-def fill(store: Store, item_factory: ItemFactory, conversations: int, messages: int) -> None:
+def fill(store: MemoryStore, item_factory: ItemFactory, conversations: int, messages: int) -> None:
     """Fill the store; in a thousand conversations one has `rare` metadata and another says `zebra`."""
     for number in range(conversations):
         metadata = {"topic": WORDS[number % 10]} | ({"rare": "yes"} if number % 1000 == 0 else {})

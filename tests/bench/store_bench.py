@@ -20,7 +20,6 @@ import orjson
 from mockserver.context import Tenant
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Paging
-from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 
 TENANT = Tenant("bench")
@@ -98,7 +97,7 @@ def conversation_id(number: int) -> str:
     return f"conv_{number:032x}"
 
 
-def build_store(count: int) -> Store:
+def build_store(count: int) -> MemoryStore:
     store = MemoryStore()
     for number in range(count):
         metadata = {"all": "yes"}

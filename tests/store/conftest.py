@@ -2,11 +2,10 @@ import pytest
 
 from mockserver.context import Tenant
 from mockserver.store.memory import MemoryStore
-from mockserver.store.protocol import Store
 
 
 @pytest.fixture
-def store() -> Store:
+def store() -> MemoryStore:
     return MemoryStore()
 
 

@@ -13,7 +13,6 @@ from mockserver.errors import ApiError
 from mockserver.resources import serialisation
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
-from mockserver.store.protocol import Store
 from mockserver.store.records import Conversation, Item
 from tests.stateful.model import Model, Rejection, Tenant
 
@@ -56,7 +55,7 @@ def build_item(body: dict[str, Any]) -> Item:
 class StoreAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.store: Store = MemoryStore()
+        self.store = MemoryStore()
         self.model = Model()
 
     def agree(self, expected: Callable[[], Any], actual: Callable[[], bytes]) -> None:
