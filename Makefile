@@ -4,15 +4,16 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := README.md docs mockserver spec fixtures
 
-.PHONY: help setup serve test snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary jsonschema --dest $(VENV)/sdists jsonschema==4.26.0
 	@touch $@
 
@@ -30,6 +31,13 @@ test: $(READY)  ## check style, types and spelling, run all tests, require the c
 	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+lock:  ## pin the newest allowed versions of all dependencies in constraints.txt
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet uv
+	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --group dev \
+		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+		--output-file constraints.txt pyproject.toml
 
 snapshots: $(READY)  ## rewrite the texts that tests compare with; read the diff before you commit it
 	$(BIN)/pytest -q --update-snapshots tests/contract/test_mistakes.py tests/contract/test_explanations.py
