@@ -13,6 +13,7 @@ from mockserver.conformance.pages import ids
 from mockserver.conformance.paths import PREFIX, conversation_path, item_path, items_path
 from mockserver.conformance.polling import Polling
 from mockserver.conformance.response import ApiResponse, Json
+from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.curl import KEY_PLACEHOLDER
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
@@ -21,6 +22,10 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 class NoResponse(Exception):
     """The connection failed, or the server sent something other than HTTP."""
+
+
+class Withheld(Exception):
+    """The request was not sent, because it could change data of other callers."""
 
 
 @dataclass
@@ -41,8 +46,8 @@ class ApiClient:
     """Client for one caller of the API: a key and, unless it is None, an end user.
 
     `second_key` belongs to another account; it is None where the target offers only one. Paths are relative to
-    `prefix` and are sent unchanged, `%2F` and `..` included. The `with_...` methods return clients that share one
-    record.
+    `prefix` and are sent unchanged, `%2F` and `..` included. `mark` is the metadata of conversations that
+    `create_id` creates without any. The `with_...` methods return clients that share one record.
     """
 
     base_url: str
@@ -50,6 +55,7 @@ class ApiClient:
     end_user: str | None = None
     second_key: str | None = None
     prefix: str = PREFIX
+    mark: Mapping[str, str] = field(default_factory=dict)
     http: httpx.Client = field(default_factory=http_client, repr=False)
     polling: Polling = field(default_factory=Polling, repr=False)
     _record: _Record = field(default_factory=_Record, repr=False)
@@ -97,6 +103,7 @@ class ApiClient:
 
         Raises:
             NoResponse: the connection failed, or the server sent something other than HTTP.
+            Withheld: the transport does not send it.
         """
         if json is not None:
             content = _encode_json(json)
@@ -122,7 +129,7 @@ class ApiClient:
             sent=content if isinstance(content, bytes) else b"",
             status=response.status_code,
             headers=response.headers,
-            body=_parse_body(response),
+            body=_parse_body(response.content),
         ))  # fmt: skip
 
     def get(self, path: str, params: Params = (), /, **parameters: str | int) -> ApiResponse:
@@ -149,7 +156,7 @@ class ApiClient:
 
     def create_id(self, *items: Json, **metadata: str) -> str:
         """Create a conversation and return its id."""
-        return str(self.create(*items, **metadata)["id"])
+        return str(self.create(*items, **(metadata or self.mark))["id"])
 
     def add_items(self, conversation: str, *items: Json) -> list[dict[str, Any]]:
         """Add items and return those of the response."""
@@ -230,11 +237,11 @@ def _encode_json(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _parse_body(response: httpx.Response) -> Json:
+def _parse_body(content: bytes) -> Json:
     try:
-        return response.json()
-    except ValueError:
-        return response.text
+        return parse_response(content)
+    except JsonError:
+        return content.decode("utf-8", "replace")
 
 
 def _redact(name: str, value: str) -> tuple[str, str]:

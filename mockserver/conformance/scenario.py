@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from mockserver.conformance.client import ApiClient, NoResponse
+from mockserver.conformance.client import ApiClient, NoResponse, Withheld
 from mockserver.conformance.expectations import ScenarioFailure
 from mockserver.conformance.response import ApiResponse
 from mockserver.settings import IdentityMode, UnknownFields
@@ -140,16 +140,21 @@ def run(scenario: Scenario, target: Target) -> Outcome:
         return Outcome(scenario, Result.NOT_CHECKABLE, scenario.needs.reason if scenario.needs else "")
     api = client.for_scenario()
     failure: ScenarioFailure | None = None
+    withheld = ""
     try:
         scenario.run(api)
     except ScenarioFailure as error:
         failure = error
     except (NoResponse, LookupError, TypeError, ValueError, AttributeError) as error:
         failure = ScenarioError(error)
+    except Withheld as error:
+        withheld = str(error)
     finally:
         responses = tuple(api.responses)
-        with suppress(NoResponse):
+        with suppress(NoResponse, Withheld):
             api.delete_created()
+    if withheld:
+        return Outcome(scenario, Result.NOT_CHECKABLE, withheld, responses=responses)
     if failure is None:
         return Outcome(scenario, Result.PASSED, responses=responses)
     return Outcome(scenario, Result.FAILED, str(failure), failure, tuple(api.behaviours), responses)

@@ -3,11 +3,12 @@
 from contextlib import suppress
 from typing import Any
 
-from mockserver.conformance.client import ApiClient, NoResponse
+from mockserver.conformance.client import ApiClient, NoResponse, Withheld
 from mockserver.conformance.paths import conversation_path, item_path, items_path
 from mockserver.conformance.samples import message
 from mockserver.contract.operations import Match
 from mockserver.errors import UsageError
+from mockserver.verify.cleanup import MARK
 from mockserver.verify.report.model import Deviation
 from mockserver.verify.reproduction import ExchangeLog
 
@@ -20,7 +21,7 @@ def check_access(client: ApiClient) -> None:
     """
     try:
         response = client.get("/conversations", limit=1)
-        is_unknown = response.status == 404 and client.post("/conversations", {}).status == 404
+        is_unknown = response.status == 404 and client.post("/conversations", {"metadata": client.mark}).status == 404
     except NoResponse as error:
         raise UsageError(f"{client.base_url} cannot be called: {error}") from error
     if response.status in (401, 403):
@@ -30,10 +31,13 @@ def check_access(client: ApiClient) -> None:
         raise UsageError(f"{response.url} answers 404; does the API have another --prefix?")
 
 
-def find_missing_operations(client: ApiClient, log: ExchangeLog) -> dict[str, Deviation]:
-    """Send a valid request to every operation; return a deviation for each that is missing, by operation."""
+def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[str, Deviation], bool]:
+    """Send a valid request to every operation.
+
+    Returns a deviation for each operation that is missing, and whether the target accepts the client's mark.
+    """
     with log.capture() as exchanges:
-        _call_all_operations(client)
+        accepts_mark = _call_all_operations(client)
     missing = {}
     for exchange in exchanges:
         match, response = exchange.match, exchange.response
@@ -54,11 +58,13 @@ def find_missing_operations(client: ApiClient, log: ExchangeLog) -> dict[str, De
                 phases=(exchange.phase,),
                 first_request=exchange.number,
             )
-    return missing
+    return missing, accepts_mark
 
 
-def _call_all_operations(client: ApiClient) -> None:
-    conversation = _field(_call(client, "POST", "/conversations", {}), "id") or "conv_none"
+def _call_all_operations(client: ApiClient) -> bool:
+    """Call every operation, and return whether the target creates a conversation with the client's mark."""
+    marked = _field(_call(client, "POST", "/conversations", {"metadata": client.mark}), "id")
+    conversation = marked or _field(_call(client, "POST", "/conversations", {}), "id") or f"conv_{client.mark[MARK]}"
     whole, items = conversation_path(conversation), items_path(conversation)
     added = _field(_call(client, "POST", items, {"items": [message("Hello"), message("Hello")]}), "data")
     ids = [_field(item, "id") or "item_none" for item in added] if isinstance(added, list) else []
@@ -74,10 +80,11 @@ def _call_all_operations(client: ApiClient) -> None:
         ("DELETE", whole, None),
     ):
         _call(client, method, path, body)
+    return marked is not None
 
 
 def _call(client: ApiClient, method: str, path: str, body: Any) -> Any:
-    with suppress(NoResponse):  # The phases report it.
+    with suppress(NoResponse, Withheld):  # The phases report it.
         return client.request(method, path, json=body).body
     return None
 

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from mockserver.conformance.catalogue import load_catalogue
@@ -16,7 +17,7 @@ from mockserver.contract.document import load_document
 from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
 from mockserver.verify.behaviours import BehaviourChecks, RemoteTarget
-from mockserver.verify.cleanup import Cleanup, CleanupResult, CreatedConversations
+from mockserver.verify.cleanup import MARK, Cleanup, CleanupResult, CreatedConversations
 from mockserver.verify.document import allow_unknown_values, has_responses_resource, relocate_document
 from mockserver.verify.fuzzing.checks import SHARED_CHECKS
 from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
@@ -35,7 +36,7 @@ from mockserver.verify.transport import CLEANUP, HttpxTransport, Stopped, Transp
 def verify(options: Options, progress: Progress) -> Report:
     """Verify a target.
 
-    SIGINT and SIGTERM end the phases, but not the cleanup. The report has what was found until then.
+    SIGINT, SIGTERM and SIGHUP end the phases, but not the cleanup. The report has what was found until then.
 
     Raises:
         UsageError: the target cannot be tested with these options.
@@ -45,10 +46,12 @@ def verify(options: Options, progress: Progress) -> Report:
     run = _connect(options)
     recorder = PhaseRecorder(run.transport, progress)
     with closing(run.client), interrupt_on_signals(run.transport):
-        with suppress(Stopped):  # The next request is rejected, too.
-            check_access(run.client)
         try:
-            missing = _find_missing(run)
+            with suppress(Stopped):  # The next request is rejected, too.
+                check_access(run.client)
+            missing, accepts_mark = _find_missing(run)
+            if not accepts_mark:
+                run = replace(run, client=replace(run.client, mark={}))
             checks = _create_checks(run, missing)
             _run_phases(run, checks, recorder)
         finally:
@@ -105,7 +108,11 @@ def _connect(options: Options) -> _Run:
         load_document(), options.root_url, options.prefix, responses=options.include_responses
     )
     contract = Contract.from_document(document)
-    log, created = ExchangeLog(options.origin), CreatedConversations()
+    run_id = uuid4().hex
+    log, created = (
+        ExchangeLog(options.origin),
+        CreatedConversations(run_id, urlsplit(options.root_url).path + options.prefix),
+    )
     keys = {KEY_PLACEHOLDER: options.api_key, SECOND_KEY_PLACEHOLDER: options.second_key}
     transport = Transport(
         contract.operations,
@@ -113,27 +120,29 @@ def _connect(options: Options) -> _Run:
         options.limits,
         created.reserved_requests,
         [log.add, created.track],
+        created.may_send,
     )
     client = ApiClient(
         options.root_url,
         KEY_PLACEHOLDER if options.api_key else None,
-        f"mockserver-verify-{uuid4().hex[:8]}",
+        f"mockserver-verify-{run_id[:8]}",
         SECOND_KEY_PLACEHOLDER if options.second_key else None,
         options.prefix,
+        {MARK: run_id},
         http_client(HttpxTransport(transport)),
     )
     return _Run(options, contract, transport, client, log, created, load_sdk())
 
 
-def _find_missing(run: _Run) -> dict[str, Deviation]:
-    """Return the deviations of missing operations, by operation."""
+def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
+    """Return the deviations of missing operations, by operation, and whether the target accepts the client's mark."""
     try:
         return find_missing_operations(run.client, run.log)
     except Stopped:
         pass  # The transport has the reason.
     except KeyboardInterrupt:
         run.transport.interrupt()
-    return {}
+    return {}, False
 
 
 def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
@@ -142,7 +151,9 @@ def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
     cases = {operation: deviation.case for operation, deviation in missing.items()}
     open_contract = Contract.from_document(allow_unknown_values(run.contract.document))
     end_users = (f"{run.client.end_user}-1", f"{run.client.end_user}-2")
-    settings = Settings(options.seed, options.max_examples, end_users, options.api_key is not None)
+    settings = Settings(
+        options.seed, options.max_examples, end_users, options.api_key is not None, run.created.run, run.client.mark
+    )
     return Checks(
         missing=missing,
         responses=ResponseChecks(operations, open_contract.operations, log, run.sdk, missing),
@@ -187,15 +198,22 @@ def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRec
 
 def _clean_up(run: _Run, progress: Progress) -> CleanupResult:
     run.transport.start_cleanup()
-    progress.begin(CLEANUP, None)
+    if not run.created.owners:
+        return CleanupResult((), ())
     try:
-        return Cleanup(run.client, run.created).run()
-    finally:
-        progress.end(CLEANUP)
+        progress.begin(CLEANUP, None)
+    finally:  # Also if the terminal is gone.
+        result = Cleanup(run.client, run.created).run()
+    progress.end(CLEANUP)
+    return result
 
 
 def _list_notes(run: _Run) -> list[str]:
     notes = []
+    if run.transport.withheld:
+        notes.append(
+            f"{run.transport.withheld} requests were not sent, because they could change data of other callers"
+        )
     if run.sdk is None:
         notes.append("meetkai-mka1 is not installed, so the SDK did not parse the responses")
     if run.options.include_responses and not has_responses_resource(run.contract.document):

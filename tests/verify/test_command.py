@@ -86,7 +86,7 @@ def test_a_baseline_accepts_a_known_violation(start_fake, select_scenarios, tmp_
     assert "ConversationListObject/object" in re.findall(r"^\d+\. (\S+)$", result.stdout, re.M)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_run_with_its_cleanup(start_fake, number: int) -> None:
     target = start_fake()
     process = subprocess.Popen(

@@ -281,7 +281,7 @@ def test_an_interrupted_run_cleans_up_and_reports(start_fake, phases, step) -> N
     assert report.requests > 10
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_within_a_create_request_leaves_nothing_behind(start_fake, number, times) -> None:
     class SignalsAtTheFifthCreate(ApiMiddleware):

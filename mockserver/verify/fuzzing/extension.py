@@ -19,7 +19,10 @@ from schemathesis.generation.meta import CaseMetadata, TestPhase, negated_parame
 from schemathesis.hooks import HookContext, unregister
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from mockserver.contract.json_text import JsonError, parse_response
+
 _UNCHANGED_INTERVAL = 8  # One case in so many keeps its generated ids, or those from an earlier response.
+_READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _TENANT_HEADERS = ("Authorization", "X-On-Behalf-Of")
 _TIMEOUT = 30
 
@@ -27,12 +30,17 @@ _TIMEOUT = 30
 class KnownIds:
     """The ids that exist on the target, by tenant, and their use in generated requests.
 
-    `keys` maps key placeholders to the keys that replace them.
+    `keys` maps key placeholders to the keys that replace them. `run` is part of every id that is made up, and `mark`
+    is the metadata of new conversations without any.
     """
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str], run: str, mark: Mapping[str, str]) -> None:
         self._keys = keys
+        self._run = run
+        self._mark = dict(mark)
+        self._created: set[str] = set()
         self._session = requests.Session()
+        self._session.trust_env = False
         self._tenants: dict[tuple[str, ...], _Tenant] = {}
         self._cases: Counter[str] = Counter()
         self._free_ids = (f"fuzz_{uuid4().hex[:8]}_{number}" for number in count(1))
@@ -50,12 +58,28 @@ class KnownIds:
             for placeholder, key in self._keys.items():
                 case.headers["Authorization"] = case.headers["Authorization"].replace(placeholder, key)
         meta = case.meta
-        if meta is None or meta.is_negative_at(ParameterLocation.HEADER):
-            return
-        self._cases[case.operation.label] += 1
-        if self._cases[case.operation.label] % _UNCHANGED_INTERVAL:
-            _insert_existing_ids(case, meta, self.tenant_of(case))
-        self._insert_free_ids(case, meta)
+        if meta is not None and not meta.is_negative_at(ParameterLocation.HEADER):
+            self._cases[case.operation.label] += 1
+            if self._cases[case.operation.label] % _UNCHANGED_INTERVAL:
+                _insert_existing_ids(case, meta, self.tenant_of(case))
+            self._insert_free_ids(case, meta)
+        if case.method.upper() not in _READING_METHODS:
+            self._replace_foreign_ids(case)
+
+    def _replace_foreign_ids(self, case: Case[Any]) -> None:
+        """Make up the ids that a write names and nobody created for this run: they may belong to somebody else."""
+        made_up = f"id_{self._run}"
+        body: Any = case.body
+        for name in ("conversation_id", "item_id"):
+            if name in case.path_parameters and case.path_parameters[name] not in self._created:
+                case.path_parameters[name] = made_up
+        if isinstance(body, dict) and isinstance(body.get("item_ids"), list):
+            body["item_ids"] = [
+                f"{made_up}_{index}" if isinstance(one, str) and one not in self._created else one
+                for index, one in enumerate(body["item_ids"])
+            ]
+        if isinstance(body, dict) and self._mark and not case.path_parameters:
+            body.setdefault("metadata", dict(self._mark))
 
     def learn(self, case: Case[Any], response: Response) -> None:
         """Note what a successful request created or deleted."""
@@ -83,7 +107,7 @@ class KnownIds:
     def tenant_of(self, case: Case[Any]) -> "_Tenant":
         key = tuple(case.headers.get(name, "") for name in _TENANT_HEADERS)
         if key not in self._tenants:
-            self._tenants[key] = _Tenant(self._session, case)
+            self._tenants[key] = _Tenant(self._session, case, self._created, {"metadata": self._mark})
         return self._tenants[key]
 
     def _insert_free_ids(self, case: Case[Any], meta: CaseMetadata) -> None:
@@ -128,10 +152,15 @@ def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant")
 
 
 class _Tenant:
-    """A key with an end user, and the conversations that exist there."""
+    """A key with an end user, and the conversations that exist there.
 
-    def __init__(self, session: requests.Session, case: Case[Any]) -> None:
+    `created` collects the ids of all conversations and items; `body` creates a conversation.
+    """
+
+    def __init__(self, session: requests.Session, case: Case[Any], created: set[str], body: dict[str, Any]) -> None:
         self._session = session
+        self._created = created
+        self._body = body
         self._headers = {name: case.headers[name] for name in _TENANT_HEADERS if name in case.headers}
         self._url = f"{case.operation.base_url}{case.operation.path.partition('/conversations')[0]}/conversations"
         self.conversations: dict[str, list[str]] = {}
@@ -140,7 +169,7 @@ class _Tenant:
     def conversation(self, *, new: bool = False) -> str:
         """Return a conversation that exists. With an invalid key there is none, and the case gets its 401."""
         if new or not self.conversations:
-            self.learn("POST", {}, self._post(self._url, {}))
+            self.learn("POST", {}, self._post(self._url, self._body))
         return next(reversed(self.conversations), "conv_none")
 
     def items(self, conversation: str | None) -> list[str]:
@@ -156,25 +185,29 @@ class _Tenant:
         """Note the effect of a successful request."""
         conversation: Any = path_parameters.get("conversation_id")
         item: Any = path_parameters.get("item_id")
-        added = [one["id"] for one in response.get("data", ()) if isinstance(one, dict) and "id" in one]
-        if method == "POST" and conversation is None and "id" in response:
+        data = response.get("data")
+        entries = data if isinstance(data, list) else []
+        added = [one["id"] for one in entries if isinstance(one, dict) and isinstance(one.get("id"), str)]
+        if method == "POST" and conversation is None and isinstance(response.get("id"), str):
             self.conversations[response["id"]] = []
+            self._created.add(response["id"])
         elif method == "POST" and added and conversation in self.conversations:
             self.conversations[conversation] += added
+            self._created.update(added)
         elif method == "DELETE" and item in self.conversations.get(conversation, ()):
             self.conversations[conversation].remove(item)
         elif method == "DELETE" and item is None:
             self.conversations.pop(conversation, None)
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = self._session.post(url, json=body, headers=self._headers, timeout=_TIMEOUT)
+        response = self._session.post(url, json=body, headers=self._headers, timeout=_TIMEOUT, allow_redirects=False)
         return _parse_object(response.content) if response.status_code == 200 else {}
 
 
 def _parse_object(content: bytes | None) -> dict[str, Any]:
     try:
-        value = json.loads(content or b"")
-    except ValueError:
+        value = parse_response(content or b"")
+    except JsonError:
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -239,9 +272,9 @@ class InvalidDataIsRejected:
 
 
 @contextmanager
-def registered_extension() -> Iterator[None]:
+def registered_extension(run: str, mark: Mapping[str, str]) -> Iterator[None]:
     """Register hooks and checks with a state of their own for one run, which leaves the key placeholders."""
-    known_ids = KnownIds({})
+    known_ids = KnownIds({}, run, mark)
     hooks = register(known_ids)
     try:
         yield

@@ -1,7 +1,7 @@
 """The phases of Schemathesis, run by its own engine."""
 
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.generation.case import Case
 from schemathesis.generation.meta import negated_parameters
 
+from mockserver.conformance.client import Withheld
 from mockserver.verify.document import remove_security
 from mockserver.verify.fuzzing.checks import RESPONSE_CHECKS, SHARED_CHECKS, STATEMENTS, list_disabled_checks
 from mockserver.verify.fuzzing.extension import InvalidDataIsRejected, registered_extension
@@ -39,6 +40,8 @@ class Settings:
     max_examples: int | None
     end_users: tuple[str, str]
     has_key: bool
+    run: str
+    mark: Mapping[str, str]
 
 
 class SchemathesisPhases:
@@ -76,9 +79,11 @@ class SchemathesisPhases:
         skipped = {one for one in self._operations.values() if only not in (None, one)} | set(self._missing)
         end_users = self._settings.end_users
         with (
-            registered_extension(),
+            registered_extension(self._settings.run, self._settings.mark),
             self._load_schema(phases, skipped) as schema,
-            send_requests_through(self._transport, lambda sent: sent if sent in end_users else end_users[0]),
+            send_requests_through(
+                self._transport, self._origin, lambda sent: sent if sent in end_users else end_users[0]
+            ),
         ):
             stream = from_schema(schema).execute()
             for event in stream:
@@ -95,7 +100,7 @@ class SchemathesisPhases:
     def _load_schema(self, phases: Sequence[Phase], skipped: Collection[str]) -> Iterator[Any]:
         with TemporaryDirectory() as folder:
             users = Path(folder, "users.yaml")
-            users.write_text(_render_users(self._settings))
+            users.write_text(_render_users(self._settings), "utf-8")
             config = _configure(phases, self._settings, users)
             schema: Any = schemathesis.openapi.from_dict(self._document, config=config)
             schema.config.update(base_url=self._origin)
@@ -118,7 +123,7 @@ class SchemathesisPhases:
             case events.NonFatalError() if self._transport.stop_reason is None:
                 if isinstance(event.value, requests.RequestException):
                     self._add_missing_response(event)
-                else:
+                elif not isinstance(event.value, Withheld):
                     recorder.fail(f"{event.label}: {event.info.title}: {event.info.message}")
             case events.FatalError():
                 raise event.exception
@@ -185,7 +190,7 @@ def _invalid_parameters(check: str, case: Case[Any] | None) -> str:
 
 
 def _load_config() -> dict[str, Any]:
-    return tomllib.loads((_FOLDER / "schemathesis.toml").read_text())
+    return tomllib.loads((_FOLDER / "schemathesis.toml").read_text("utf-8"))
 
 
 def _configure(phases: Sequence[Phase], settings: Settings, users: Path) -> SchemathesisConfig:
@@ -206,7 +211,7 @@ def _configure(phases: Sequence[Phase], settings: Settings, users: Path) -> Sche
 
 def _render_users(settings: Settings) -> str:
     """Return the shipped users as end users of this run."""
-    users = yaml.safe_load((_FOLDER / "users.yaml").read_text())
+    users = yaml.safe_load((_FOLDER / "users.yaml").read_text("utf-8"))
     for entry, end_user in zip(users["auth"], settings.end_users, strict=True):
         headers = {header["name"]: header for header in entry["fixedHeaders"]}
         headers["X-On-Behalf-Of"]["value"] = end_user

@@ -7,26 +7,38 @@ the phases run. For this reason, pyproject.toml limits the versions of both libr
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
+from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
-from mockserver.verify.transport import Transport, WireRequest, WireResponse
+from mockserver.conformance.client import Withheld
+from mockserver.verify.transport import Transport, UnreadableResponse, WireRequest, WireResponse, read_body
 
 _END_USER = "X-On-Behalf-Of"
 
 
 @contextmanager
-def send_requests_through(transport: Transport, choose_end_user: Callable[[str | None], str]) -> Iterator[None]:
-    """Send all requests of `requests` through the transport.
+def send_requests_through(
+    transport: Transport, origin: str, choose_end_user: Callable[[str | None], str]
+) -> Iterator[None]:
+    """Send all requests of `requests` through the transport, without the proxies and passwords of the environment.
 
-    `choose_end_user` maps the end user of a request to one of the run, so that nothing is done for anybody else.
+    Requests to another origin are withheld. `choose_end_user` maps the end user of a request to one of the run, so
+    that nothing is done for anybody else.
     """
-    original = HTTPAdapter.send
+    sessions: Any = requests.sessions
+    original, original_netrc = HTTPAdapter.send, sessions.get_netrc_auth
     used: set[HTTPAdapter] = set()
 
-    def send(adapter: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+    def send(adapter: HTTPAdapter, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        if f"{parts.scheme}://{parts.netloc}" != origin:
+            raise Withheld(f"{request.method} {parts.netloc} was not sent: it is not the target")
         request = request.copy()
         request.headers[_END_USER] = choose_end_user(_to_text(request.headers.get(_END_USER)))
         with_keys = request.copy()
@@ -34,28 +46,36 @@ def send_requests_through(transport: Transport, choose_end_user: Callable[[str |
             text = _to_text(value) or ""
             if (inserted := transport.insert_keys(text)) != text:
                 with_keys.headers[name] = inserted
-        responses: list[requests.Response] = []
 
-        def perform() -> WireResponse:
+        def perform(is_cancelled: Event) -> WireResponse:
             used.add(adapter)
-            response = original(adapter, with_keys, *args, **options)
-            responses.append(response)
-            content = response.content
+            response = original(adapter, with_keys, **{**options, "stream": True, "proxies": {}})
+            raw = response.raw
+            try:
+                body = read_body(
+                    raw.stream(decode_content=False), response.headers.get("content-encoding"), is_cancelled
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise UnreadableResponse(str(error)) from error
+            finally:
+                response.close()
             if response.status_code >= 500:  # Some servers close the connection after an error without saying so.
                 adapter.close()
-            return WireResponse(response.status_code, tuple(response.raw.headers.items()), content)
+            return WireResponse(response.status_code, tuple(raw.headers.items()), body)
 
-        wire_response = transport.send(_to_wire(request), perform)
-        response = responses[-1]
-        response.request = request
-        response._content = wire_response.body
-        return response
+        try:
+            wire_response = transport.send(_to_wire(request), perform)
+        except UnreadableResponse as error:
+            raise requests.ConnectionError(str(error)) from error
+        return _to_response(adapter, request, wire_response)
 
     HTTPAdapter.send = send  # type: ignore[method-assign, assignment]
+    sessions.get_netrc_auth = lambda *_, **__: None
     try:
         yield
     finally:
         HTTPAdapter.send = original  # type: ignore[method-assign]
+        sessions.get_netrc_auth = original_netrc
         for adapter in used:
             adapter.close()
 
@@ -64,6 +84,15 @@ def _to_wire(request: requests.PreparedRequest) -> WireRequest:
     headers = tuple((name, _to_text(value) or "") for name, value in request.headers.items())
     body = request.body.encode() if isinstance(request.body, str) else request.body
     return WireRequest(request.method or "", request.path_url, headers, body if isinstance(body, bytes) else b"")
+
+
+def _to_response(adapter: HTTPAdapter, request: requests.PreparedRequest, response: WireResponse) -> requests.Response:
+    """Return a response that is read and decoded already."""
+    headers = urllib3.HTTPHeaderDict(
+        pair for pair in response.headers if pair[0].lower() not in ("content-encoding", "transfer-encoding")
+    )
+    raw = urllib3.HTTPResponse(BytesIO(response.body), headers, response.status, 11, "HTTP/1.1", preload_content=False)
+    return adapter.build_response(request, raw)
 
 
 def _to_text(value: str | bytes | None) -> str | None:

@@ -29,6 +29,8 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     MAX_REQUESTS = "max_requests"
     MAX_TIME = "max_time"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    UNRESPONSIVE = "unresponsive"
     CASE_REPRODUCED = "case_reproduced"
 
 
