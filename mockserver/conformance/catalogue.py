@@ -28,11 +28,7 @@ class Behaviour:
 
 
 def load_catalogue(path: Path | None = None) -> list[Behaviour]:
-    """Return the behaviours of the shipped catalogue, or of the one at `path`, in its order.
-
-    Raises:
-        CatalogueError: an entry has a missing, unknown or malformed field, or the id of another entry.
-    """
+    """Return the behaviours of the shipped catalogue, or of the one at `path`, in its order."""
     path = path or data_path("spec/behaviours.yaml")
     entries = read_yaml(path)
     if not isinstance(entries, list):

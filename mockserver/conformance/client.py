@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 import httpx
 
+from mockserver.conformance.expectations import Polling
 from mockserver.conformance.names import unique_name
-from mockserver.conformance.pages import ids
-from mockserver.conformance.paths import PREFIX, conversation_path, item_path, items_path
-from mockserver.conformance.polling import Polling
-from mockserver.conformance.response import ApiResponse, Json
+from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.response import ApiResponse, Json, ids
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.curl import KEY_PLACEHOLDER
+from mockserver.settings import API_PATH
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -43,7 +43,7 @@ def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
 
 @dataclass(frozen=True)
 class ApiClient:
-    """Client for one caller of the API: a key and, unless it is None, an end user.
+    """A client for one caller of the API: a key and, unless it is None, an end user.
 
     `second_key` belongs to another account; it is None where the target offers only one. Paths are relative to
     `prefix` and are sent unchanged, `%2F` and `..` included. `mark` is the metadata of conversations that
@@ -54,7 +54,7 @@ class ApiClient:
     api_key: str | None
     end_user: str | None = None
     second_key: str | None = None
-    prefix: str = PREFIX
+    prefix: str = API_PATH
     mark: Mapping[str, str] = field(default_factory=dict)
     http: httpx.Client = field(default_factory=http_client, repr=False)
     polling: Polling = field(default_factory=Polling, repr=False)
@@ -151,8 +151,7 @@ class ApiClient:
         body: dict[str, Any] = {"items": list(items)} if items else {}
         if metadata:
             body["metadata"] = metadata
-        conversation: dict[str, Any] = self.post("/conversations", body).expect_ok()
-        return conversation
+        return self.post("/conversations", body).expect_ok()
 
     def create_id(self, *items: Json, **metadata: str) -> str:
         """Create a conversation and return its id."""
@@ -160,32 +159,26 @@ class ApiClient:
 
     def add_items(self, conversation: str, *items: Json) -> list[dict[str, Any]]:
         """Add items and return those of the response."""
-        page = self.post_items(conversation, *items).expect_ok()
-        added: list[dict[str, Any]] = page["data"]
+        added: list[dict[str, Any]] = self.post_items(conversation, *items).expect_ok()["data"]
         return added
 
     def retrieve(self, conversation: str) -> dict[str, Any]:
-        retrieved: dict[str, Any] = self.get(conversation_path(conversation)).expect_ok()
-        return retrieved
+        return self.get(conversation_path(conversation)).expect_ok()
 
     def retrieve_item(self, conversation: str, item: str) -> dict[str, Any]:
-        retrieved: dict[str, Any] = self.get(item_path(conversation, item)).expect_ok()
-        return retrieved
+        return self.get(item_path(conversation, item)).expect_ok()
 
     def update(self, conversation: str, **metadata: str) -> dict[str, Any]:
         """Send new metadata and return the conversation of the response."""
-        updated: dict[str, Any] = self.post(conversation_path(conversation), {"metadata": metadata}).expect_ok()
-        return updated
+        return self.post(conversation_path(conversation), {"metadata": metadata}).expect_ok()
 
     def list_conversations(self, **parameters: str | int) -> dict[str, Any]:
         """Return a page of conversations."""
-        page: dict[str, Any] = self.get("/conversations", **parameters).expect_ok()
-        return page
+        return self.get("/conversations", **parameters).expect_ok()
 
     def list_items(self, conversation: str, **parameters: str | int) -> dict[str, Any]:
         """Return a page of items."""
-        page: dict[str, Any] = self.get(items_path(conversation), **parameters).expect_ok()
-        return page
+        return self.get(items_path(conversation), **parameters).expect_ok()
 
     def conversation_ids(self, **parameters: str | int) -> list[str]:
         return ids(self.list_conversations(**parameters))

@@ -1,8 +1,14 @@
 """Checks of the scenarios: functions that raise, so that they also check under `python -O`."""
 
+import time
+from collections.abc import Callable, Iterable
+
+_PAUSES = (0.5, 1.0, 2.0)
+_MAX_FULL_WAITS = 2
+
 
 class ScenarioFailure(Exception):
-    """A difference between what a behaviour promises and what the target does."""
+    """A difference between the promised and the received behaviour."""
 
     def __init__(self, subject: str, expected: str, received: str) -> None:
         super().__init__(f"{subject}: expected {expected}, received {received}")
@@ -26,3 +32,33 @@ def require(condition: object, subject: str, expected: str, received: object) ->
 def require_text(value: object, subject: str) -> None:
     """Fail unless the value is a string that is not empty."""
     require(isinstance(value, str) and value, subject, "some text", value)
+
+
+class Polling:
+    """Checks of results that may come late, such as an entry in a search index.
+
+    If waiting has not helped in two full waits for a target, each further wait is only the first pause.
+    """
+
+    def __init__(self) -> None:
+        self._waits = 0
+        self._has_helped = False
+
+    def expect(self, find: Callable[[], list[str]], expected: Iterable[str], subject: str) -> None:
+        """Fail unless `find` returns the expected values in any order, at once or after a wait."""
+        wanted, found = sorted(expected), sorted(find())
+        if found == wanted:
+            return
+        for pause in self._next_pauses():
+            time.sleep(pause)
+            found = sorted(find())
+            if found == wanted:
+                self._has_helped = True
+                return
+        expect(found, wanted, subject)
+
+    def _next_pauses(self) -> tuple[float, ...]:
+        if self._has_helped:
+            return _PAUSES
+        self._waits += 1
+        return _PAUSES if self._waits <= _MAX_FULL_WAITS else _PAUSES[:1]

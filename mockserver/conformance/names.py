@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-# Within its kind, so that a hexadecimal id stays one.
+# Rotates each character within its kind, so that a hexadecimal id stays hexadecimal.
 _ROTATED = str.maketrans("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
                          "5678901234defabcstuvwxyzghijklmnopqrDEFABCSTUVWXYZGHIJKLMNOPQR")  # fmt: skip
 

@@ -2,10 +2,6 @@
 
 from urllib.parse import quote
 
-from mockserver.settings import API_PATH
-
-PREFIX = API_PATH
-
 
 def conversation_path(conversation: str) -> str:
     return f"/conversations/{quote(conversation, safe='')}"

@@ -1,6 +1,7 @@
-"""Responses with the requests that they answer."""
+"""Responses with their requests, and the entries of pages."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,7 +27,7 @@ class UnexpectedResponse(ScenarioFailure):
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """A response with its request. `body` is the parsed JSON, or the text where it is not JSON."""
+    """A response with its request. `body` is the parsed JSON, or the text if it is not JSON."""
 
     method: str
     url: str
@@ -36,11 +37,12 @@ class ApiResponse:
     headers: httpx.Headers
     body: Json
 
-    def expect_ok(self) -> Json:
-        """Return the body; fail unless the status is 200."""
+    def expect_ok(self) -> dict[str, Any]:
+        """Return the body, an object if the target is right; fail unless the status is 200."""
         if self.status != 200:
             self.fail("200", 200)
-        return self.body
+        body: dict[str, Any] = self.body
+        return body
 
     def expect_error(self, status: int | None = None, *, param: str | None = None) -> dict[str, Any]:
         """Return the `error` object, or an empty one where the body has none.
@@ -80,3 +82,26 @@ class ApiResponse:
     def curl(self) -> str:
         """Return a shell command that sends the request again; it takes the key from the variable MKA1_API_KEY."""
         return curl_command(self.method, self.url, self.sent_headers, self.sent, options=["-i"])
+
+
+def ids(page: Mapping[str, Any]) -> list[str]:
+    """Return the ids of a page in its order."""
+    return [entry["id"] for entry in page["data"]]
+
+
+def message_text(message: Mapping[str, Any]) -> str:
+    """Return the text of a message, whether its content is a string or a list of parts."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content)
+
+
+def texts(page: Mapping[str, Any]) -> list[str]:
+    """Return the texts of a page of messages in its order."""
+    return [message_text(message) for message in page["data"]]
+
+
+def sort_by_id(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of a page sorted by id, for comparisons that ignore their order."""
+    return sorted(page["data"], key=lambda entry: json.dumps(entry["id"]))

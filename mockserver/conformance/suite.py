@@ -17,15 +17,6 @@ from mockserver.conformance.scenarios import (
 
 def all_scenarios() -> list[Scenario]:
     """Return the scenarios in the order of the report."""
-    return [
-        *conversations.scenario,
-        *metadata.scenario,
-        *conversation_lists.scenario,
-        *search.scenario,
-        *items.scenario,
-        *item_kinds.scenario,
-        *item_lists.scenario,
-        *tenancy.scenario,
-        *gateway.scenario,
-        *errors.scenario,
-    ]
+    conversation_themes = (conversations, metadata, conversation_lists, search)
+    themes = (*conversation_themes, items, item_kinds, item_lists, tenancy, gateway, errors)
+    return [scenario for theme in themes for scenario in theme.scenario]

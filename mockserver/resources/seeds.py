@@ -161,7 +161,7 @@ class Seeder:
 
 
 class _InvalidValue(Exception):
-    """A value that the store cannot take; `pointer` is relative to the conversation."""
+    """A value that the store does not accept; `pointer` is relative to the conversation."""
 
     def __init__(self, pointer: str, reason: str) -> None:
         super().__init__(pointer, reason)

@@ -30,7 +30,7 @@ UNIQUE_IDS = "conversations.create.ids-are-unique"
 
 @dataclass(frozen=True, slots=True)
 class RemoteTarget:
-    """The target of scenarios that are run against somebody's server: its settings cannot be chosen."""
+    """A running server as the target of scenarios; its settings cannot be chosen."""
 
     client: ApiClient
     may_act_for_account: bool
@@ -52,14 +52,14 @@ class RemoteTarget:
 
 @dataclass(frozen=True, slots=True)
 class _ScenarioRun:
-    """The outcome of a scenario, with what a deviation needs to be reproduced."""
+    """The outcome of a scenario, with the reproduction of its failure."""
 
     outcome: Outcome
     operation: str | None = None
     reproduction: tuple[str, ...] = ()
     request_number: int = 0
     blocked_by: str = ""
-    """The case of a missing operation, without which the outcome says nothing."""
+    """The case of a missing operation that makes the outcome meaningless."""
 
     def result(self, behaviour: Behaviour) -> tuple[Result, Reason | None]:
         """Return the result for one behaviour, with the reason if it could not be checked."""
@@ -107,7 +107,7 @@ class BehaviourChecks:
         called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
         culprit = self._find_culprit(outcome) or (called[-1] if called else None)
         has_failed = outcome.result is Result.FAILED
-        # A scenario that passed may have taken the refusal of a missing operation for the expected one.
+        # In a scenario that passed, the expected error may have been that of a missing operation.
         needed = called if not has_failed else [culprit] if culprit else []
         blocked_by = next((self._missing[one] for one in needed if one in self._missing), "")
         if blocked_by or not has_failed:
@@ -188,9 +188,9 @@ class BehaviourChecks:
 
 
 def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
-    """Return what identifies the cause of a failure that is not about the behaviour itself.
+    """Return a key for the cause of a failure that is not about the behaviour itself.
 
-    That is a response of an unreadable form, a server error, or the rejection of a request that should succeed.
+    Such a cause is an unreadable response, a server error, or the rejection of a request that should succeed.
     """
     failure, operation = scenario_run.outcome.failure, scenario_run.operation
     if isinstance(failure, ScenarioError):
@@ -206,7 +206,7 @@ def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
 
 
 def _identify_error(response: ApiResponse) -> tuple[object, ...]:
-    """Return what equal errors share: the type, and the parameter that the error or else the request names."""
+    """Return the type of an error, and the parameters that the error or else the request names."""
     error = response.body.get("error") if isinstance(response.body, dict) else None
     details = error if isinstance(error, dict) else {}
     if details.get("param"):

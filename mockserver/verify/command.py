@@ -1,4 +1,4 @@
-"""The `verify` command: its arguments, and what it prints and writes."""
+"""The `verify` command: its arguments and its output."""
 
 import os
 import secrets
@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from mockserver.conformance.paths import PREFIX
 from mockserver.errors import UsageError
-from mockserver.settings import Rate, parse_rate
+from mockserver.settings import API_PATH, Rate, parse_rate
 from mockserver.verify.baseline import load_baseline
 from mockserver.verify.options import Options
 from mockserver.verify.report.console import Progress, print_report, print_reproduction
@@ -35,7 +34,7 @@ class Arguments:
     api_key_env: str = "MKA1_API_KEY"
     second_api_key_env: str = "MKA1_SECOND_API_KEY"
     no_api_key: bool = False
-    prefix: str = PREFIX
+    prefix: str = API_PATH
     rate_limit: str | None = None
     max_requests: int | None = None
     max_time: float | None = None

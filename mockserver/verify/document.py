@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mockserver.conformance.paths import PREFIX
 from mockserver.contract.document import is_literal, is_map
+from mockserver.settings import API_PATH
 
 RESPONSES_TAG = "Responses"
 
@@ -21,7 +21,7 @@ def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, r
             if responses or not isinstance(node, dict) or RESPONSES_TAG not in node.get("tags", ())
         }
         if any(isinstance(node, dict) and "responses" in node for node in kept.values()):
-            paths[prefix + path.removeprefix(PREFIX)] = kept
+            paths[prefix + path.removeprefix(API_PATH)] = kept
     return {**document, "paths": paths, "servers": [{"url": base_url}]}
 
 
@@ -46,8 +46,8 @@ def remove_security(document: dict[str, Any]) -> dict[str, Any]:
 def allow_unknown_values(node: Any, *, names: bool = False) -> Any:
     """Return a copy that accepts unknown values wherever it says `x-speakeasy-unknown-values: allow`.
 
-    There, an enum accepts any value of its type, and a union any object with an unknown discriminator. `names` tells
-    that the keys of `node` are names of properties or schemas, not keywords.
+    There, an enum accepts any value of its type, and a union any object with an unknown discriminator. With `names`,
+    the keys of `node` are names of properties or schemas, not keywords.
     """
     if isinstance(node, list):
         return [allow_unknown_values(child) for child in node]

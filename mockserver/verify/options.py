@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from mockserver.conformance.paths import PREFIX
+from mockserver.settings import API_PATH
 from mockserver.verify.baseline import BaselineEntry
 from mockserver.verify.report.model import PHASES, Phase
 from mockserver.verify.transport import Limits
@@ -19,7 +19,7 @@ class Options:
     base_url: str
     api_key: str | None = field(repr=False)
     second_key: str | None = field(default=None, repr=False)
-    prefix: str = PREFIX
+    prefix: str = API_PATH
     phases: tuple[Phase, ...] = PHASES
     limits: Limits = field(default_factory=Limits)
     seed: int = 1

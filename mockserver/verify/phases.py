@@ -1,4 +1,4 @@
-"""How the phases of a run went."""
+"""The course of the phases of a run."""
 
 import time
 import traceback
@@ -21,7 +21,7 @@ class Progress(Protocol):
 
 
 class PhaseRecorder:
-    """The course of the phases: when each starts and ends, and why it did not finish."""
+    """A record of when each phase starts and ends, and why it did not finish."""
 
     def __init__(self, transport: Transport, progress: Progress) -> None:
         self._transport = transport

@@ -3,8 +3,7 @@
 import pytest
 
 from mockserver.conformance import polling
-from mockserver.conformance.expectations import ScenarioFailure
-from mockserver.conformance.polling import Polling
+from mockserver.conformance.expectations import Polling, ScenarioFailure
 
 
 @pytest.fixture

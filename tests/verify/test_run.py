@@ -9,11 +9,10 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from mockserver.conformance.paths import PREFIX
 from mockserver.conformance.scenarios import conversation_lists, conversations, metadata, tenancy
 from mockserver.conformance.suite import all_scenarios
 from mockserver.errors import UsageError
-from mockserver.settings import parse_rate
+from mockserver.settings import API_PATH, parse_rate
 from mockserver.verify import run as run_module
 from mockserver.verify import transport as transport_module
 from mockserver.verify.options import Options
@@ -150,7 +149,7 @@ def test_conversations_of_other_callers_are_left_alone(start_fake, select_scenar
     select_scenarios(tenancy)
     target = start_fake(SharedByEndUsers)
     headers = {"Authorization": f"Bearer {KEYS[0]}", "X-On-Behalf-Of": "somebody-else"}
-    foreign = httpx.post(f"{target.url}{PREFIX}/conversations", json={}, headers=headers).json()["id"]
+    foreign = httpx.post(f"{target.url}{API_PATH}/conversations", json={}, headers=headers).json()["id"]
     report = target.verify()
     assert "tenancy.end-users-are-apart" in cases(report)
     assert target.remaining_conversations() == [foreign]
@@ -288,7 +287,7 @@ def test_a_signal_within_a_create_request_leaves_nothing_behind(start_fake, numb
         created = 0
 
         def change_message(self, scope: Scope, message: Message) -> Message:
-            if (scope["method"], scope["path"]) == ("POST", f"{PREFIX}/conversations") and "status" in message:
+            if (scope["method"], scope["path"]) == ("POST", f"{API_PATH}/conversations") and "status" in message:
                 self.created += 1
                 for _ in range(times if self.created == 5 else 0):
                     os.kill(os.getpid(), number)

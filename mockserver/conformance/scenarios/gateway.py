@@ -3,9 +3,8 @@
 from mockserver.conformance.client import ApiClient, Headers
 from mockserver.conformance.expectations import ScenarioFailure, expect, require
 from mockserver.conformance.names import unique_name, unknown_id_like
-from mockserver.conformance.pages import ids
 from mockserver.conformance.paths import conversation_path, item_path, items_path
-from mockserver.conformance.response import ApiResponse
+from mockserver.conformance.response import ApiResponse, ids
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import FakeSettings, OwnKey, Scenarios
 

@@ -3,8 +3,8 @@
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import ScenarioFailure, expect, require
 from mockserver.conformance.names import unique_name, unknown_id_like
-from mockserver.conformance.pages import ids, message_text, texts
 from mockserver.conformance.paths import item_path, items_path
+from mockserver.conformance.response import ids, message_text, texts
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import FakeSettings, Scenarios
 from mockserver.conformance.scenarios.item_kinds import expect_unique_ids

@@ -256,7 +256,7 @@ def _longest_words(rows: Sequence[Sequence[Text]]) -> list[int]:
 
 
 class Progress:
-    """The progress of a run: bars on a terminal, else a line for the begin and one for the end of each phase.
+    """The progress of a run: bars on a terminal, else a line at the start and one at the end of each phase.
 
     `rate` describes the rate limit. The terminal is restored when the `with` block ends.
     """
@@ -293,7 +293,7 @@ class Progress:
             self._bars.stop()
 
     def begin(self, phase: str, total: int | None = None) -> None:
-        """Begin a phase of `total` steps; None if the number is unknown."""
+        """Start a phase of `total` steps; None if the number is unknown."""
         task = None
         if self._bars is not None:
             task = self._bars.add_task(phase, total=total, requests="", label=self._rate.strip())
@@ -302,7 +302,7 @@ class Progress:
         self._started[phase] = (time.monotonic(), task)
 
     def advance(self, requests: int, label: str) -> None:
-        """Begin the next step of the current phase, after `requests` requests in all."""
+        """Show the next step of the current phase, after `requests` requests in all."""
         _, task = next(reversed(self._started.values()), (0.0, None))
         if self._bars is None or task is None:
             return
@@ -315,7 +315,7 @@ class Progress:
         )
 
     def end(self, phase: str) -> None:
-        """End a phase, if it was begun."""
+        """End a phase, if it has started."""
         started, task = self._started.pop(phase, (None, None))
         if started is None:
             return

@@ -1,4 +1,4 @@
-"""The findings of a verification run as immutable values. Every form of the report is made from them."""
+"""The results of a verification run as immutable values, from which every form of the report is made."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
@@ -49,7 +49,7 @@ class UncheckedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code, and what it refers to: the error of a crash, the case that blocks, the words of the scenario."""
+    """A code with its detail: the error of a crash, the case that blocks, or the text of the scenario."""
 
     code: StopReason | UncheckedReason
     detail: str = ""
@@ -63,16 +63,15 @@ class Deviation:
     """The stable name: the id of a behaviour, or operation and place such as `conversations.list/418`."""
     verdict: Verdict
     statement: str
-    """The broken rule, as a sentence."""
+    """The broken statement of the contract, as a sentence."""
     source: str
-    """Where the rule is written down."""
+    """Where the statement is written down."""
     expected: str
     received: str
     suspect: Suspect
     reason: str
     """Why the suspect is probably at fault."""
     operations: tuple[str, ...] = ()
-    """The operations that showed it."""
     place: str | None = None
     """Where in the response, such as `body /data/0/id`."""
     fields: tuple[str, ...] = ()
@@ -80,11 +79,9 @@ class Deviation:
     reproduction: tuple[str, ...] = ()
     """Shell commands that reproduce it, with $MKA1_API_KEY for the key; the last one shows it."""
     phases: tuple[str, ...] = ()
-    """The phases that met it, in their order."""
     first_request: int = 0
     """The number of the first request that showed it, within the first of its phases."""
     count: int = 1
-    """How often it occurred."""
     blocks: tuple[str, ...] = ()
     """Behaviours that could not be checked because of it."""
     evidence: str | None = None
@@ -142,7 +139,6 @@ class Cell:
 
     verdict: Verdict
     responses: int = 0
-    """The number of validated responses."""
     reason: Reason | None = None
     cases: tuple[str, ...] = ()
 
