@@ -69,11 +69,7 @@ class State:
         self._load_seeds(account)
 
     def seed(self, seed: Seed, key: str | None = None) -> None:
-        """Add a whole seed to the store, or nothing of it.
-
-        Raises:
-            SeedError: the seed cannot be used.
-        """
+        """Add a whole seed to the store; SeedError, and nothing added, if it cannot be used."""
         account = self._account(key)
         self._seeder.load(self._read_seed(seed, account), default=account)
 
@@ -82,11 +78,7 @@ class State:
         return self._seeder.snapshot(self._account(key))
 
     def restore(self, snapshot: Seed, key: str | None = None) -> None:
-        """Replace the contents of the store by a snapshot or another seed.
-
-        Raises:
-            SeedError: the seed cannot be used; the store is unchanged.
-        """
+        """Replace the contents of the store by a seed; SeedError, and nothing replaced, if it cannot be used."""
         account = self._account(key)
         seed = self._read_seed(snapshot, account)
         detached = self.store.detach(account)

@@ -81,9 +81,6 @@ def metadata_filter(context: Context) -> list[tuple[str, str]]:
 
     These are `metadata` with a JSON object, `metadata[key]=value`, and `key=value` with any undeclared name, as the
     MKA1 SDK sends them (`style: form, explode: true` on an object).
-
-    Raises:
-        InvalidRequest: `metadata` is not a JSON object of strings.
     """
     pairs = [
         (bracketed[1] if (bracketed := _BRACKETED.fullmatch(name)) else name, value)

@@ -71,11 +71,7 @@ class Seeder:
         return control_contract().schemas.at("/components/schemas/Seed")
 
     def read(self, seed: Seed) -> ValidatedSeed:
-        """Read a seed, given as a shipped name, a path or a mapping, and validate it.
-
-        Raises:
-            SeedError: the seed cannot be read, or does not match its schema.
-        """
+        """Read and validate a seed, given as a shipped name, a path or a mapping."""
         name, data = _read(seed)
         findings = self._schema.validate_strictly(data, "request", "body")
         if findings:
@@ -83,11 +79,7 @@ class Seeder:
         return ValidatedSeed(name, data.get("conversations", ()))
 
     def check_owner(self, seed: ValidatedSeed, account: str) -> None:
-        """Check that all of a seed belongs to `account`.
-
-        Raises:
-            SeedError: a conversation belongs to another account.
-        """
+        """Raise SeedError if a conversation of the seed belongs to another account."""
         for index, conversation in enumerate(seed.conversations):
             if self._tenant(conversation, account).account != account:
                 reason = "belongs to another account than the API key's"
@@ -97,10 +89,7 @@ class Seeder:
         """Add a whole seed to the store, or nothing of it.
 
         With `only`, skip the conversations of other accounts. `default` is the account of conversations that name
-        no owner.
-
-        Raises:
-            SeedError: an id is already in use, or a time is out of range.
+        no owner. SeedError if an id is already in use, or a time is out of range.
         """
         loaded: list[tuple[Tenant, str]] = []
         for index, conversation in enumerate(seed.conversations):

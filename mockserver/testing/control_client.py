@@ -43,7 +43,7 @@ def in_process_client(app: ASGIApp, server: RunningServer) -> ControlClient:
 
 
 def http_client(url: str, api_key: str) -> ControlClient:
-    """Return a client of the server at `url`, for what belongs to one API key."""
+    """Return a client of the server at `url`, for the data of one API key."""
 
     def control(method: str, route: str, body: Any = None, /, **query: Any) -> Any:
         content = _serialise_body(body)

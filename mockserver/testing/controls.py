@@ -50,11 +50,7 @@ class FaultControls:
         self._control = control
 
     def add(self, operation: str | None = None, **fault: Unpack[FaultFields]) -> dict[str, Any]:
-        """Plan a fault by its fields, and return it as planned.
-
-        Raises:
-            UsageError: a field is wrong, or there is no such operation.
-        """
+        """Plan a fault by its fields, and return it as planned."""
         given = {name: value for name, value in fault.items() if value is not None or name == "times"}
         planned: dict[str, Any] = self._control(
             "POST", "/faults", given | ({} if operation is None else {"operation": operation})
@@ -167,18 +163,18 @@ class ClockControls:
 
 
 class StateControls:
-    """Snapshots of what is stored; a snapshot is a seed, also for `mka1.seed` and `mockserver serve --seed`."""
+    """Snapshots of the stored data; a snapshot is a seed, also for `mka1.seed` and `mockserver serve --seed`."""
 
     def __init__(self, control: ControlClient) -> None:
         self._control = control
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what is stored."""
+        """Return the stored data."""
         snapshot: dict[str, Any] = self._control("GET", "/state")
         return snapshot
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Replace what is stored by a snapshot, as a whole or not at all."""
+        """Replace the stored data by a snapshot, as a whole or not at all."""
         self._control("PUT", "/state", dict(snapshot))
 
 

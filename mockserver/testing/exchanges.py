@@ -16,8 +16,8 @@ class Exchange:
     """One request that reached the fake, and its response; bodies are parsed.
 
     `operation` is None if no operation matches the request. `status` is 0 if the client got no response. `key` is the
-    fingerprint of the API key. `findings` are mistakes in the request or the response; `notes` are deviations that the
-    fake accepted, such as an unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the
+    fingerprint of the API key. `findings` are mistakes in the request or the response; `notes` are findings that
+    do no harm, such as an unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the
     planned fault that made the response, or None. `started_at` is in Unix seconds by the fake's clock, `duration` in
     seconds.
     """

@@ -32,11 +32,7 @@ class HttpResponse(NamedTuple):
 def send_request(
     url: str, method: str, content: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    """Send a request with a JSON body, if any.
-
-    Raises:
-        UsageError: there is no response.
-    """
+    """Send a request with a JSON body, if any; UsageError if there is no response."""
     content_type = {"Content-Type": "application/json"} if content else {}
     request = Request(url, content or None, {**content_type, **(headers or {})}, method=method)  # noqa: S310 - http only
     try:

@@ -32,11 +32,7 @@ class MarkerOptions(NamedTuple):
 
     @classmethod
     def parse(cls, keywords: Mapping[str, Any]) -> "MarkerOptions":
-        """Parse the keywords of a marker.
-
-        Raises:
-            UsageError: a keyword is unknown or has a wrong value.
-        """
+        """Parse the keywords of a marker; UsageError if one is unknown or has a wrong value."""
         for name in keywords:
             if name not in KEYWORDS:
                 near = difflib.get_close_matches(name, KEYWORDS, 1)
@@ -54,7 +50,7 @@ class MarkerOptions(NamedTuple):
 
     @property
     def setting_names(self) -> list[str]:
-        """The keywords that only a new fake can follow."""
+        """The keywords that only a fake of its own can apply."""
         return [name for name in self.names if name in SETTING_KEYWORDS]
 
     def apply_to(self, api: Mka1) -> None:

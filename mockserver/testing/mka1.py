@@ -75,13 +75,10 @@ class Mka1:
         return StateControls(self._control("state"))
 
     def seed(self, seed: str | Path | Mapping[str, Any]) -> None:
-        """Add a seed to what is stored.
+        """Add a seed to the stored data.
 
         The seed is the name of a shipped one, a YAML or JSON file (relative to the test file or to the current
         directory), or a mapping.
-
-        Raises:
-            UsageError: the seed cannot be used; the message names the place.
         """
         control = self._control("seed")
         name = "(given as a mapping)" if isinstance(seed, Mapping) else str(seed)

@@ -1,13 +1,13 @@
 """The exchanges of a test, with assertions about them."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from mockserver.errors import UsageError
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.testing.control_client import ControlClient
-from mockserver.testing.differences import find_differences, format_json
 from mockserver.testing.exchanges import Exchange, count, list_exchanges
 from mockserver.testing.tracebacks import is_test_error
 
@@ -48,11 +48,7 @@ class Requests(Sequence[Exchange]):
         key: str | None = None,
         end_user: str | None = None,
     ) -> "Requests":
-        """Return the exchanges so far that match; `key` is an API key or its fingerprint.
-
-        Raises:
-            UsageError: there is no such operation.
-        """
+        """Return the exchanges so far that match; `key` is an API key or its fingerprint."""
         if operation is not None:
             self._check_operation(operation)
         return Requests(
@@ -69,22 +65,14 @@ class Requests(Sequence[Exchange]):
 
     @property
     def last(self) -> Exchange:
-        """The newest exchange.
-
-        Raises:
-            AssertionError: there is none.
-        """
+        """The newest exchange; AssertionError if there is none."""
         exchanges = self._load()
         if not exchanges:
             raise AssertionError(f"expected a request, there was none{self._list_unfiltered()}")
         return exchanges[-1]
 
     def one(self) -> Exchange:
-        """Return the only exchange.
-
-        Raises:
-            AssertionError: there are several, or none.
-        """
+        """Return the only exchange; AssertionError if there are several, or none."""
         exchanges = self._load()
         if len(exchanges) != 1:
             listing = f":{list_exchanges(exchanges)}" if exchanges else self._list_unfiltered()
@@ -99,11 +87,7 @@ class Requests(Sequence[Exchange]):
         """Assert that the operation was called: at least once, or exactly `times` times.
 
         With `body`, a call counts only if its body has at least these fields with these values, at any depth; lists
-        must have the same length.
-
-        Raises:
-            AssertionError: it was not; the message shows how the nearest calls differ.
-            UsageError: there is no such operation.
+        must have the same length. The failure shows how the nearest calls differ.
         """
         self._check_operation(operation)
         exchanges = self._load()
@@ -116,7 +100,7 @@ class Requests(Sequence[Exchange]):
         with_body = "" if body is None else " with this body"
         lines = [f"expected {expected} of {operation}{with_body}, there {_were(matching)}"]
         if body is not None:
-            lines.append(f"  {format_json(body, 1000)}")
+            lines.append(f"  {_format_json(body, 1000)}")
             near_misses = sorted((pair for pair in compared if pair[1]), key=lambda pair: len(pair[1]))
             for call, differences in near_misses[:_MOST_NEAR_MISSES]:
                 lines += [f"  near: {call}", *(f"    {line}" for line in differences[:_MOST_DIFFERENCES])]
@@ -145,3 +129,36 @@ class Requests(Sequence[Exchange]):
 
 def _were(number: int) -> str:
     return "was none" if number == 0 else "was 1" if number == 1 else f"were {number}"
+
+
+def find_differences(expected: Any, actual: Any, path: str = "") -> list[str]:
+    """Return a line for each place where `actual` differs; it may have fields that `expected` does not name."""
+    place = path or "the body"
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        lines = []
+        for name, value in expected.items():
+            inner = f"{path}.{name}" if path else str(name)
+            if name in actual:
+                lines += find_differences(value, actual[name], inner)
+            else:
+                lines.append(f"{inner}: expected {_format_json(value)}, is missing")
+        return lines
+    if isinstance(expected, list | tuple) and isinstance(actual, list):
+        if len(expected) != len(actual):
+            return [f"{place}: expected {count(len(expected), 'entry', 'entries')}, received {len(actual)}"]
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [line for index, (one, other) in pairs for line in find_differences(one, other, f"{path}[{index}]")]
+    if expected == actual and not _is_bool_for_number(expected, actual):
+        return []
+    return [f"{place}: expected {_format_json(expected)}, received {_format_json(actual)}"]
+
+
+def _is_bool_for_number(expected: Any, actual: Any) -> bool:
+    """Return whether the two are equal in Python only, as True and 1 are."""
+    are_numbers = isinstance(expected, int | float) and isinstance(actual, int | float)
+    return are_numbers and isinstance(expected, bool) != isinstance(actual, bool)
+
+
+def _format_json(value: Any, limit: int = 120) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from mockserver.control import CONTROL_PATH
@@ -14,36 +12,13 @@ from mockserver.testing.control_client import CONTROL_TOKEN_VARIABLE, control_he
 from mockserver.testing.fakes import LocalFake, RemoteFake
 from mockserver.testing.gateway import RealGateway
 from mockserver.testing.http_client import HttpResponse, send_request
-from mockserver.testing.marker import MarkerOptions
-from mockserver.testing.mka1 import Mka1, unique_name
+from mockserver.testing.mka1 import unique_name
 from mockserver.testing.tracebacks import is_test_error
-from mockserver.testing.violations import Reproduction, Violation
 
 __tracebackhide__ = is_test_error
 
-
-class Mka1Server(Protocol):
-    """A server that tests run against."""
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def reproduction(self) -> Reproduction:
-        """Where the requests of a test can be sent again."""
-        ...
-
-    def start_test(self, options: MarkerOptions, folder: Path) -> Mka1:
-        """Return the API for one test; `folder` is that of the test file.
-
-        Raises:
-            UsageError: an option has a wrong value.
-        """
-        ...
-
-    def finish_test(self, api: Mka1) -> list[Violation]:
-        """Delete the data of a test, and return what could not be deleted."""
-        ...
+Mka1Server = LocalFake | RemoteFake | RealGateway
+"""A server that tests run against. It starts and finishes each test, and deletes the data of the test."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mockserver.testing.mka1 import Mka1
 
 
 class Reproduction(NamedTuple):
-    """Where a request can be sent again: a server, its API key, and the command that starts it, if it has to be."""
+    """The server that reproduces a request: its URL, its API key, and the command that starts it, if needed."""
 
     url: str
     api_key: str | None = None

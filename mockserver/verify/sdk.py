@@ -23,11 +23,7 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
 
 
 class PublishedSdk:
-    """`meetkai-mka1`, fed with recorded responses.
-
-    Raises:
-        ImportError: it is not installed.
-    """
+    """The parser of `meetkai-mka1`, applied to recorded responses."""
 
     def __init__(self) -> None:
         from meetkai_mka1 import SDK

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mockserver.conformance import polling
+from mockserver.conformance import expectations
 from mockserver.conformance.expectations import Polling, ScenarioFailure
 
 
 @pytest.fixture
 def slept(monkeypatch):
     pauses = []
-    monkeypatch.setattr(polling.time, "sleep", pauses.append)
+    monkeypatch.setattr(expectations.time, "sleep", pauses.append)
     return pauses
 
 

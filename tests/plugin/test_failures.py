@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.testing.differences import find_differences
+from mockserver.testing.requests import find_differences
 
 VIOLATIONS = """
 import mockserver.resources.conversations as conversations

@@ -32,10 +32,8 @@ _MAX_MESSAGE = 300
 def write_reports(report: Report, directory: Path, command: ReproduceCommand) -> list[Path]:
     """Write all files into the directory, which is created if it is missing, and return their paths.
 
-    Each file is replaced as a whole: a reader sees this run's file or an earlier one.
-
-    Raises:
-        UsageError: the directory is not writable.
+    Each file is replaced as a whole: a reader sees this run's file or an earlier one. UsageError if the directory is
+    not writable.
     """
     contents = {
         "report.html": render_html(report, command).encode(),
@@ -47,11 +45,7 @@ def write_reports(report: Report, directory: Path, command: ReproduceCommand) ->
 
 
 def create_directory(directory: Path) -> None:
-    """Create the directory for reports, and test that it is writable.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """Create the directory for reports; UsageError if it is not writable."""
     with _convert_os_errors(directory):
         _replace_file(directory / ".writable", b"").unlink()
 
