@@ -10,8 +10,8 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from mockserver.conformance.paths import PREFIX
 from mockserver.conformance.scenarios import conversations, metadata, tenancy
+from mockserver.settings import API_PATH
 from mockserver.verify import run as run_module
 from mockserver.verify.cleanup import CreatedConversations
 from mockserver.verify.transport import Limits, WireRequest
@@ -19,7 +19,7 @@ from tests.support.asgi_client import call_app
 from tests.support.middleware import ApiMiddleware
 from tests.verify.conftest import KEYS, NoProgress, VerifiedFake
 
-COLLECTION = f"{PREFIX}/conversations"
+COLLECTION = f"{API_PATH}/conversations"
 
 
 class SharedByEndUsers(ApiMiddleware):
