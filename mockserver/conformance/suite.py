@@ -6,6 +6,7 @@ from mockserver.conformance.scenarios import (
     conversations,
     errors,
     gateway,
+    isolation,
     item_kinds,
     item_lists,
     items,
@@ -18,5 +19,5 @@ from mockserver.conformance.scenarios import (
 def all_scenarios() -> list[Scenario]:
     """Return the scenarios in the order of the report."""
     conversation_themes = (conversations, metadata, conversation_lists, search)
-    themes = (*conversation_themes, items, item_kinds, item_lists, tenancy, gateway, errors)
+    themes = (*conversation_themes, items, item_kinds, item_lists, isolation, tenancy, gateway, errors)
     return [scenario for theme in themes for scenario in theme.scenario]

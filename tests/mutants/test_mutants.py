@@ -21,6 +21,7 @@ from tests.mutants.probes.auth import KEYS
 from tests.mutants.probes.errors import REFUSALS
 from tests.mutants.probes.filters import FILTERED
 from tests.mutants.probes.headers import NAMES
+from tests.mutants.probes.isolation import ISOLATED
 from tests.mutants.probes.paging import PAGES
 from tests.mutants.probes.shape import SHAPES
 from tests.mutants.probes.state import STATES
@@ -30,7 +31,9 @@ from tests.mutants.proxy import MutatedApp, NoResponse, Request, call, json_requ
 from tests.mutants.registry import FAMILIES, MUTANTS, behaviour_statuses, is_assumed_only
 from tests.mutants.serve import listing
 
-PROBES: dict[str, Probe] = SHAPES | PAGES | STATES | TENANCIES | VALIDATIONS | FILTERED | REFUSALS | KEYS | NAMES
+PROBES: dict[str, Probe] = (
+    SHAPES | PAGES | STATES | ISOLATED | TENANCIES | VALIDATIONS | FILTERED | REFUSALS | KEYS | NAMES
+)
 
 
 @pytest.fixture(scope="module")
