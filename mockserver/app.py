@@ -77,7 +77,7 @@ class Fake:
         engine = self.contract.engine(settings.engine)
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
-        rate_limit = [Middleware(RateLimit, state.rate_counters, state.clock)] if state.rate_counters else []
+        rate_limit = [Middleware(RateLimit, state.rate_counters)] if state.rate_counters else []
         layers = [
             Middleware(JournalWriter, state.journal, state.clock),
             Middleware(ResponseGuard, operations, engine=engine),

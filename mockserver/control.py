@@ -67,7 +67,10 @@ class Control:
             operation=query.get("operation"), status=query.get("status"), key=_fingerprint(context)
         )
         newest = entries[-query["limit"] :]
-        return {"data": [entry.as_dict() for entry in newest], "dropped": self._state.journal.dropped}
+        return {
+            "data": [entry.as_dict() for entry in newest],
+            "dropped": self._state.journal.dropped(_fingerprint(context)),
+        }
 
     def clear_requests(self, context: Context) -> Any:
         self._state.journal.clear(_fingerprint(context))
@@ -132,7 +135,7 @@ class Control:
                 "operations": [name for name in self._operations if name not in counted["operations"]],
                 "items": [name for name in self._item_types if name not in counted["items"]],
             },
-            "dropped": journal.dropped,
+            "dropped": journal.dropped(_fingerprint(context)),
         }
 
     def _apply_seed(self, context: Context, apply: Callable[[Seed, str | None], None]) -> Any:

@@ -33,12 +33,13 @@ class State:
         store: MemoryStore | None = None,
     ) -> None:
         self.settings = settings
+        self._accounts = settings.accounts()
         self.store = store or MemoryStore()
         self.journal = Journal()
         self.faults = FaultPlan()
         self.clock = clock or AdjustableClock()
         self.ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
-        self.rate_counters = [RateCounter(rate) for rate in settings.rates()]
+        self.rate_counters = [RateCounter(rate, self.clock) for rate in settings.rates()]
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
@@ -48,9 +49,8 @@ class State:
 
     def account_of(self, key: str | None) -> str:
         """Return the account of an API key; the default key is the first listed one."""
-        accounts = self.settings.accounts()
-        key = key if key is not None else next(iter(accounts), DEFAULT_API_KEY)
-        return accounts.get(key) or default_account(key)
+        key = key if key is not None else next(iter(self._accounts), DEFAULT_API_KEY)
+        return self._accounts.get(key) or default_account(key)
 
     def reset(self, key: str | None = None) -> None:
         """Restore the initial state, including the seeds of the settings."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -327,7 +326,6 @@ def _read_content(schemas: Schemas, pointer: str) -> dict[str, Schema]:
     return content
 
 
-@lru_cache(maxsize=256)
 def media_type_essence(media_type: str) -> str:
     """Return a media type without its parameters, in lower case."""
     return media_type.partition(";")[0].strip().lower()

@@ -1,7 +1,6 @@
 """Validate a request against its operation."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -141,7 +140,6 @@ def drop_fields(body: Any, fields: Iterable[Finding]) -> None:
         del owner[unescape_token(name)]
 
 
-@lru_cache(maxsize=1000)
 def decode_header(value: bytes) -> str:
     """Decode a header's value. RFC 9110 leaves bytes beyond ASCII open; clients send UTF-8 or Latin-1."""
     try:

@@ -11,6 +11,9 @@ from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.errors import Unauthorized
 
+_MAX_CACHED = 256
+"""Bytes of the longest header whose caller is cached, so that the cache stays small."""
+
 
 class Caller(NamedTuple):
     """The fingerprint of an API key, which identifies the key without revealing it, and the tenant of the key."""
@@ -34,7 +37,10 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            context.key, context.tenant = self._authenticate_cached(tuple(context.headers.get_all(b"authorization")))
+            headers = tuple(context.headers.get_all(b"authorization"))
+            is_short = len(headers) == 1 and len(headers[0]) <= _MAX_CACHED
+            authenticate = self._authenticate_cached if is_short else self._authenticate
+            context.key, context.tenant = authenticate(headers)
         except Unauthorized as error:
             return send_error(send, error)
         return self._app(scope, receive, send)

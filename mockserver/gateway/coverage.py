@@ -15,11 +15,12 @@ def count_coverage(entries: Iterable[JournalEntry]) -> dict[str, Any]:
         if entry.operation:
             operations.setdefault(entry.operation, Counter())[str(entry.status)] += 1
             if entry.status == 200:
-                items.update(_item_types(parse_body(entry.request)))
+                items.update(entry.item_types or list_item_types(parse_body(entry.request)))
     return {"operations": {name: dict(counts) for name, counts in operations.items()}, "items": dict(items)}
 
 
-def _item_types(body: Any) -> Iterator[str]:
+def list_item_types(body: Any) -> Iterator[str]:
+    """Return the types of the items in a request body."""
     items = body.get("items") if isinstance(body, dict) else None
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict):

@@ -10,6 +10,9 @@ from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.contract.requests import decode_header
 from mockserver.settings import IdentityMode
 
+_MAX_CACHED = 256
+"""Bytes of the longest header whose end user is cached, so that the cache stays small."""
+
 
 class Identity:
     """A layer that adds the end user, if the request names one, to the tenant."""
@@ -23,7 +26,8 @@ class Identity:
         context: Context = scope[CONTEXT]
         # A repeated header is left to the request guard, which rejects it.
         header = context.headers.get(b"x-on-behalf-of", b"")
-        context.tenant, context.identity = self._resolve_cached(context.caller.account, header)
+        resolve = self._resolve_cached if len(header) <= _MAX_CACHED else self._resolve
+        context.tenant, context.identity = resolve(context.caller.account, header)
         return self._app(scope, receive, send)
 
     def _resolve(self, account: str, header: bytes) -> tuple[Tenant, str]:

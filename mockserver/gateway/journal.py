@@ -1,7 +1,8 @@
 """A bounded record of the last exchanges with the API."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from sys import getsizeof
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,10 +17,10 @@ class JournalEntry(NamedTuple):
     """One request and its response.
 
     `operation` is empty if no operation matched. `path` and `query` are as sent; `request` and `response` are the
-    bodies, which may be cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes`
-    are findings that the fake let pass. `started_at` is in Unix seconds by the clock of the fake, `duration` in
-    seconds. A `status` of 0 means that the client got no response. `size` is the number of bytes of all fields whose
-    length varies.
+    bodies; `fault` is a JSON object or empty. All of these may be cut. `item_types` are those in a request body that
+    was cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes` are findings that
+    the fake let pass. `started_at` is in Unix seconds by the clock of the fake, `duration` in seconds. A `status` of 0
+    means that the client got no response. `size` is the number of bytes of all fields whose length varies.
     """
 
     operation: str
@@ -33,15 +34,16 @@ class JournalEntry(NamedTuple):
     end_user: str | None
     findings: Sequence[Finding]
     notes: Sequence[Finding]
-    fault: dict[str, Any] | None
+    fault: bytes
     started_at: float
     duration: float
+    item_types: Sequence[str]
     size: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry in the form of the control API."""
         data = self._asdict()
-        del data["size"]
+        del data["size"], data["item_types"]
         return data | {
             "operation": self.operation or None,
             "path": self.path.decode("latin-1"),
@@ -49,20 +51,21 @@ class JournalEntry(NamedTuple):
             "request": parse_body(self.request),
             "response": parse_body(self.response),
             "key": self.key or None,
+            "fault": _parse_fault(self.fault),
             "findings": [{"side": finding.side, **finding.as_dict()} for finding in self.findings],
             "notes": [{"side": finding.side, **finding.as_dict()} for finding in self.notes],
         }
 
 
 class Journal:
-    """The newest entries, within limits on their number and size; `dropped` counts the entries removed for room."""
+    """The newest entries, within limits on their number and size."""
 
     def __init__(self, max_entries: int = _MAX_ENTRIES, max_bytes: int = _MAX_BYTES) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._entries: deque[JournalEntry] = deque()
         self._bytes = 0
-        self.dropped = 0
+        self._dropped: Counter[str] = Counter()
 
     def add(self, entry: JournalEntry) -> None:
         """Add an entry, and drop the oldest ones until the limits hold."""
@@ -70,8 +73,13 @@ class Journal:
         entries.append(entry)
         self._bytes += entry.size
         while len(entries) > self._max_entries or self._bytes > self._max_bytes:
-            self._bytes -= entries.popleft().size
-            self.dropped += 1
+            oldest = entries.popleft()
+            self._bytes -= oldest.size
+            self._dropped[oldest.key] += 1
+
+    def dropped(self, key: str | None = None) -> int:
+        """Return the number of entries removed for room, of all keys or of one."""
+        return self._dropped.total() if key is None else self._dropped[key]
 
     def entries(
         self, *, operation: str | None = None, status: int | None = None, key: str | None = None
@@ -91,7 +99,14 @@ class Journal:
         self._entries = deque(kept)
         self._bytes = sum(entry.size for entry in kept)
         if key is None:
-            self.dropped = 0
+            self._dropped.clear()
+        else:
+            self._dropped.pop(key, None)
+
+
+def size_of_findings(findings: Iterable[Finding]) -> int:
+    """Return the memory that findings take, in bytes."""
+    return sum(getsizeof(finding) + sum(map(getsizeof, finding)) for finding in findings)
 
 
 def parse_body(body: bytes) -> Any:
@@ -102,3 +117,8 @@ def parse_body(body: bytes) -> Any:
         return orjson.loads(body)
     except ValueError:
         return body.decode("utf-8", "replace")
+
+
+def _parse_fault(fault: bytes) -> Any:
+    parsed = parse_body(fault)
+    return parsed if parsed is None or isinstance(parsed, dict) else {"cut": parsed}

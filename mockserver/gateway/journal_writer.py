@@ -2,14 +2,19 @@
 
 import time
 from functools import partial
+from sys import getsizeof
 
+import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.determinism import AdjustableClock, Clock
-from mockserver.gateway.journal import Journal, JournalEntry
+from mockserver.gateway.coverage import list_item_types
+from mockserver.gateway.journal import Journal, JournalEntry, size_of_findings
 
 _MAX_BODY = 64 * 1024
+_MAX_TARGET = 8 * 1024
+_MAX_END_USER = 256
 
 
 class JournalWriter:
@@ -38,9 +43,23 @@ class JournalWriter:
         context.record = scope[RECORD] = None  # Break the reference cycle, which would keep the request in memory.
         duration = time.perf_counter() - started
         account, end_user = context.tenant or ("", None)
-        path, query = scope["raw_path"], scope["query_string"]
+        path, query = scope["raw_path"][:_MAX_TARGET], scope["query_string"][:_MAX_TARGET]
         # Copy the response: bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
         request, response = context.content[:_MAX_BODY], b"%b" % context.response_content[:_MAX_BODY]
+        size = len(path) + len(query) + len(request) + len(response)
+        fault = b""
+        item_types: tuple[str, ...] = ()
+        if context.fault is not None:
+            fault = orjson.dumps(context.fault)[:_MAX_BODY]
+            size += len(fault)
+        if end_user is not None:
+            end_user = end_user[:_MAX_END_USER]
+            size += getsizeof(end_user)
+        if context.findings or context.notes:
+            size += size_of_findings(context.findings) + size_of_findings(context.notes)
+        if len(context.content) > _MAX_BODY:
+            item_types = tuple(list_item_types(context.body))
+            size += sum(map(getsizeof, item_types))
         fields = (
             context.operation_id,
             scope["method"],
@@ -53,9 +72,10 @@ class JournalWriter:
             end_user,
             context.findings,
             context.notes,
-            context.fault,
+            fault,
             self._before(duration, account),
             duration,
-            len(path) + len(query) + len(request) + len(response),
+            item_types,
+            size,
         )
         self._journal.add(JournalEntry._make(fields))  # Much faster than a call with so many arguments.

@@ -8,6 +8,7 @@ from typing import Any
 from mockserver.curl import KEY_PLACEHOLDER, curl_command
 
 _LONGEST_BODY = 64 * 1024  # The journal cuts longer ones.
+_LONGEST_TARGET = 8 * 1024
 _MOST_LISTED = 20
 
 
@@ -55,9 +56,10 @@ class Exchange:
 
     @property
     def is_reproducible(self) -> bool:
-        """Whether `curl` sends the same request: the journal keeps neither long bodies nor other headers."""
+        """Whether `curl` sends the same request: the journal keeps neither long parts nor other headers."""
         depends_on_headers = self.status == 415 or any(finding["in"] == "header" for finding in self.findings)
-        return not depends_on_headers and len(self._body) < _LONGEST_BODY
+        is_cut = len(self._body) >= _LONGEST_BODY or max(len(self.path), len(self.query)) >= _LONGEST_TARGET
+        return not depends_on_headers and not is_cut
 
     @property
     def _target(self) -> str:

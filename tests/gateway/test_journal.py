@@ -1,6 +1,7 @@
 """The journal, as the control API shows it, and its limits."""
 
 import json
+from collections import Counter
 
 import httpx
 import pytest
@@ -230,17 +231,18 @@ def test_coverage_counts_responses_and_accepted_items(api):
 # Limits
 
 
-def test_dropped_entries_are_counted(api):
-    for _ in range(70):
-        api.get(f"/conversations?x={'y' * 1024 * 1024}")
-    listed = api.root.get("/_mock/requests", params={"limit": 1}).json()
-    coverage = api.root.get("/_mock/coverage").json()
-    assert listed["dropped"] == coverage["dropped"] == 70 - coverage["operations"]["conversations.list"]["200"] > 0
+def test_dropped_entries_are_counted_for_each_key(app, api, monkeypatch):
+    monkeypatch.setattr(app.state.journal, "_max_entries", 5)
+    for key in (KEY, KEY, OTHER, KEY, KEY, KEY, KEY):
+        api.get("/conversations", headers={"Authorization": f"Bearer {key}"})
+    for query, dropped in (({}, 2), ({"api_key": KEY}, 2), ({"api_key": OTHER}, 0)):
+        assert api.root.get("/_mock/requests", params=query).json()["dropped"] == dropped
+        assert api.root.get("/_mock/coverage", params=query).json()["dropped"] == dropped
 
 
 def build_entry(request=b"", response=b"", key=""):
     size = len(request) + len(response)
-    return JournalEntry("op", "GET", b"", b"", request, 200, response, key, None, (), (), None, 0.0, 0.0, size)
+    return JournalEntry("op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", 0.0, 0.0, (), size)
 
 
 @settings(max_examples=300, deadline=None)
@@ -257,20 +259,20 @@ def build_entry(request=b"", response=b"", key=""):
 )
 def test_the_newest_entries_within_the_limits_are_kept(steps, max_entries, max_bytes):
     journal = Journal(max_entries, max_bytes)
-    model, dropped = [], 0
+    model, dropped = [], Counter()
     for step, key, size in steps:
         if step == "add":
             entry = build_entry(b"x" * (size // 2), b"y" * (size - size // 2), key)
             journal.add(entry)
             model.append(entry)
             while len(model) > max_entries or sum(entry.size for entry in model) > max_bytes:
-                del model[0]
-                dropped += 1
+                dropped[model.pop(0).key] += 1
         else:
             journal.clear(key)
             model = [] if key is None else [entry for entry in model if entry.key != key]
-            dropped = 0 if key is None else dropped
-        assert (journal.entries(), journal.dropped) == (model, dropped)
+            dropped = Counter() if key is None else dropped - Counter({key: dropped[key]})
+        assert (journal.entries(), journal.dropped()) == (model, dropped.total())
+        assert [journal.dropped(key) for key in "abc"] == [dropped[key] for key in "abc"]
 
 
 JSON = st.recursive(

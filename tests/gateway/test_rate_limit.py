@@ -57,7 +57,9 @@ def test_a_request_with_a_wrong_key_or_path_does_not_count(make_client):
 
 
 def test_expired_windows_are_removed():
-    counter = RateCounter(Rate(1, 1))
+    clock = AdjustableClock()
+    counter = RateCounter(Rate(1, 1), clock)
     for number in range(25_000):
-        counter.count(str(number), number / 1000)
+        clock.freeze(number / 1000)
+        counter.count(str(number), "account")
     assert len(counter) < 11_002

@@ -1,6 +1,8 @@
 """The plan: which faults fire for which requests."""
 
+import heapq
 import random
+from operator import attrgetter
 from typing import Any
 
 from mockserver.gateway.faults.model import Fault
@@ -9,16 +11,15 @@ from mockserver.gateway.faults.model import Fault
 class PlannedFault:
     """A fault in the plan. `seen` counts the requests that it matched, `fired` those that it affected."""
 
+    __slots__ = ("_random", "fault", "fired", "id", "seen")
+
     def __init__(self, fault_id: int, fault: Fault) -> None:
         self.id = fault_id
         self.fault = fault
         self.seen = 0
         self.fired = 0
-        self._random = random.Random(fault.seed)  # noqa: S311 - not for secrets
-
-    def matches(self, operation: str, key: str) -> bool:
-        """Return whether the fault applies to the operation and the key."""
-        return self.fault.operation in (None, operation) and self.fault.key in (None, key)
+        # A generator takes 2.5 KB, so only a fault that needs one has one.
+        self._random = random.Random(fault.seed) if fault.probability < 1 else None  # noqa: S311 - not for secrets
 
     def try_fire(self) -> bool:
         """Count a matching request, and return whether the fault fires for it."""
@@ -27,7 +28,7 @@ class PlannedFault:
         turn = self.seen - fault.after
         if turn < 1 or turn % fault.every != 0 or (fault.times is not None and self.fired >= fault.times):
             return False
-        if fault.probability < 1 and self._random.random() >= fault.probability:
+        if self._random is not None and self._random.random() >= fault.probability:
             return False
         self.fired += 1
         return True
@@ -41,7 +42,9 @@ class FaultPlan:
     """The planned faults, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._planned: list[PlannedFault] = []
+        self._planned: dict[int, PlannedFault] = {}
+        self._by_target: dict[tuple[str | None, str | None], dict[int, PlannedFault]] = {}
+        """By operation and key, so that a request costs nothing for the faults of others."""
         self._last_id = 0
 
     def __len__(self) -> int:
@@ -50,33 +53,47 @@ class FaultPlan:
     def add(self, fault: Fault) -> PlannedFault:
         """Plan a fault."""
         self._last_id += 1
-        planned = PlannedFault(self._last_id, fault)
-        self._planned.append(planned)
+        planned = self._planned[self._last_id] = PlannedFault(self._last_id, fault)
+        self._by_target.setdefault((fault.operation, fault.key), {})[planned.id] = planned
         return planned
 
     def list_faults(self, key: str | None = None) -> list[PlannedFault]:
         """Return all planned faults, or those for one key."""
-        return [planned for planned in self._planned if key is None or planned.fault.key == key]
+        return [planned for planned in self._planned.values() if key is None or planned.fault.key == key]
 
     def remove(self, fault_id: int, key: str | None = None) -> bool:
         """Remove the fault with this id, and this key if given; return whether there was one."""
-        removed = [planned for planned in self.list_faults(key) if planned.id == fault_id]
-        self._planned = [planned for planned in self._planned if planned not in removed]
-        return bool(removed)
+        planned = self._planned.get(fault_id)
+        if planned is None or key not in (None, planned.fault.key):
+            return False
+        self._remove(planned)
+        return True
 
     def clear(self, key: str | None = None) -> None:
         """Remove all planned faults, or those for one key."""
-        self._planned = [] if key is None else [planned for planned in self._planned if planned.fault.key != key]
         if key is None:
+            self._planned.clear()
+            self._by_target.clear()
             self._last_id = 0
+        else:
+            for planned in self.list_faults(key):
+                self._remove(planned)
 
     def fire(self, operation: str, key: str) -> list[Fault]:
         """Return the faults that fire for a request: all delays, and the first fault that alters the response."""
+        targets = ((operation, key), (operation, None), (None, key), (None, None))
+        matching = [self._by_target[target].values() for target in targets if target in self._by_target]
         fired: list[Fault] = []
         is_altered = False
-        for planned in self._planned:
+        for planned in heapq.merge(*matching, key=attrgetter("id")):
             alters_response = planned.fault.alters_response
-            if planned.matches(operation, key) and not (alters_response and is_altered) and planned.try_fire():
+            if not (alters_response and is_altered) and planned.try_fire():
                 fired.append(planned.fault)
                 is_altered = is_altered or alters_response
         return fired
+
+    def _remove(self, planned: PlannedFault) -> None:
+        target = (planned.fault.operation, planned.fault.key)
+        del self._planned[planned.id], self._by_target[target][planned.id]
+        if not self._by_target[target]:
+            del self._by_target[target]
