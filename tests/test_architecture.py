@@ -9,7 +9,7 @@ import mockserver
 
 # Each floor is a list of steps, from the lowest to the highest. Packages on the same step do not import each other.
 FLOORS = [
-    [["curl", "determinism", "findings", "retry_after"], ["errors"], ["settings"]],
+    [["curl", "determinism", "findings", "retry_after"], ["errors"], ["secrets", "settings"]],
     [["asgi"], ["context"], ["contract", "store"]],
     [["gateway", "resources"]],
     [["state"], ["control"], ["routes", "uvicorn_server"], ["app", "server"]],

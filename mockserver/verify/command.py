@@ -1,6 +1,7 @@
 """The `verify` command: its arguments and its output."""
 
 import os
+import re
 import secrets
 import shlex
 from dataclasses import dataclass, fields
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
+import httpx
 from rich.console import Console
 
 from mockserver.errors import UsageError
+from mockserver.secrets import validate_key
 from mockserver.settings import API_PATH, Rate, parse_rate
 from mockserver.verify.baseline import load_baseline
 from mockserver.verify.options import Options
@@ -22,6 +25,8 @@ from mockserver.verify.transport import Limits
 
 _DEFAULT_RATE = "60/m"
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+_PATH = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:/-]|%[0-9A-Fa-f]{2})*")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _REPEATED_FLAGS = ("prefix", "api_key_env", "second_api_key_env", "rate_limit", "max_examples")
 
 
@@ -76,16 +81,15 @@ def verify(arguments: Arguments) -> int:
 
 
 def _build_options(arguments: Arguments) -> Options:
-    parts = urlsplit(arguments.base_url)
-    if parts.scheme not in ("http", "https") or parts.hostname is None:
-        raise UsageError(f"BASE_URL must be such as https://gateway.example.com, not {arguments.base_url!r}")
-    rate = _parse_rate_limit(arguments.rate_limit, parts.hostname)
+    rate = _parse_rate_limit(arguments.rate_limit, _validate_url(arguments.base_url))
     prefix = arguments.prefix.strip("/")
+    if not _PATH.fullmatch(prefix):
+        raise UsageError("--prefix must be a path such as /api/v1/llm, percent-encoded and without a query")
     has_key = not arguments.no_api_key
     return Options(
         base_url=arguments.base_url,
         api_key=_read_key(arguments.api_key_env) if has_key else None,
-        second_key=os.environ.get(arguments.second_api_key_env) or None if has_key else None,
+        second_key=_read_second_key(arguments.second_api_key_env) if has_key else None,
         prefix=f"/{prefix}" if prefix else "",
         phases=_parse_phases(arguments.phases),
         limits=Limits(rate, arguments.max_requests, arguments.max_time),
@@ -111,13 +115,36 @@ def _render_command(arguments: Arguments, case: str, phase: str, seed: int) -> s
     return shlex.join(words)
 
 
+def _validate_url(url: str) -> str:
+    """Return the host of a base URL.
+
+    Raises:
+        UsageError: it is not one. A URL that may contain a password is not shown.
+    """
+    if set(url) & set("@?#"):
+        raise UsageError("BASE_URL must have no user name, no password, no query and no fragment")
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in ("http", "https") and parts.port != 0 and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        is_valid = False
+    if not is_valid or parts.hostname is None or not _PATH.fullmatch(parts.path) or not url.isascii():
+        raise UsageError(f"BASE_URL must be such as https://gateway.example.com, not {url!r}")
+    return parts.hostname
+
+
 def _read_key(variable: str) -> str:
     key = os.environ.get(variable)
     if not key:
-        raise UsageError(
-            f"set {variable} to an API key, name another variable with --api-key-env, or use --no-api-key"
-        )
-    return key
+        # A name in an unusual form may be the key itself.
+        name = variable if _VARIABLE.fullmatch(variable) else "the variable that --api-key-env names"
+        raise UsageError(f"set {name} to an API key, name another variable with --api-key-env, or use --no-api-key")
+    return validate_key(key, variable)
+
+
+def _read_second_key(variable: str) -> str | None:
+    key = os.environ.get(variable)
+    return validate_key(key, variable) if key else None
 
 
 def _parse_phases(text: str) -> tuple[Phase, ...]:

@@ -1,5 +1,6 @@
 """A verification run: preflight, phases, cleanup, verdicts, report."""
 
+import json
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -48,7 +49,10 @@ def verify(options: Options, progress: Progress) -> Report:
     with closing(run.client), interrupt_on_signals(run.transport):
         try:
             with suppress(Stopped):  # The next request is rejected, too.
-                check_access(run.client)
+                try:
+                    check_access(run.client)
+                except UsageError as error:
+                    raise UsageError(run.transport.masker.mask(str(error))) from None
             missing, accepts_mark = _find_missing(run)
             if not accepts_mark:
                 run = replace(run, client=replace(run.client, mark={}))
@@ -71,7 +75,7 @@ def verify(options: Options, progress: Progress) -> Report:
     )
     operations = run.contract.operations.values()
     report = judge(report, checks, options.baseline, operations, run.created.reused_ids)
-    return report.masked(run.transport.mask_keys)
+    return report.masked(run.transport.masker.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def _connect(options: Options) -> _Run:
         created.reserved_requests,
         [log.add, created.track],
         created.may_send,
+        f"mockserver-verify mockserver verify {options.base_url} {load_catalogue()} {json.dumps(document)}",
     )
     client = ApiClient(
         options.root_url,

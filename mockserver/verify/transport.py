@@ -16,6 +16,7 @@ from mockserver.conformance.client import Withheld
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.contract.operations import Match, Operations
 from mockserver.retry_after import parse_retry_after
+from mockserver.secrets import KeyMasker
 from mockserver.settings import Rate
 from mockserver.verify.report.model import StopReason
 
@@ -32,7 +33,6 @@ _MAX_LATE_SECONDS = 3.0  # For a request that was aborted by the user, from the 
 _MAX_BODY = 4 * 1024 * 1024  # Bytes, encoded and decoded.
 _MAX_FAILURES = 5  # Requests in a row that time out, or are still answered with 429 after the last retry.
 _POLL_INTERVAL = 0.1  # Seconds between looks for an interrupt: a signal handler cannot wake a thread that sleeps.
-_MIN_KEY_LENGTH = 8
 _RESERVED_REQUESTS = 3  # The request itself, and the two that delete the conversation it may create and verify that.
 
 
@@ -134,7 +134,8 @@ class Transport:
 
     `keys` maps placeholders to the real keys. `reserve` returns the number of requests that the cleanup will need;
     they are held back from `limits`. Requests that `may_send` rejects are withheld. Every observer gets every
-    exchange, also one without a response.
+    exchange, also one without a response. `masker` removes the keys from responses, because a target may echo them;
+    what occurs in `public` stays.
     """
 
     def __init__(
@@ -145,9 +146,11 @@ class Transport:
         reserve: Callable[[], int] = lambda: 0,
         observers: Iterable[Observer] = (),
         may_send: Callable[[WireRequest], bool] = lambda request: True,
+        public: str = "",
     ) -> None:
         self._operations = operations
         self._keys = keys
+        self.masker = KeyMasker(keys, public)
         self._limits = limits
         self._reserve = reserve
         self._interval = limits.rate.seconds / limits.rate.limit if limits.rate else 0.0
@@ -197,16 +200,6 @@ class Transport:
         """Replace the placeholders by the keys."""
         for placeholder, key in self._keys.items():
             text = text.replace(placeholder, key)
-        return text
-
-    def mask_keys(self, text: str) -> str:
-        """Replace the keys by their placeholders, because a target may echo them.
-
-        A key that is too short to be told from an ordinary word stays.
-        """
-        for placeholder, key in self._keys.items():
-            if len(key) >= _MIN_KEY_LENGTH:
-                text = text.replace(key, placeholder)
         return text
 
     # -- Send ----------------------------------------------------------------------------------------------
@@ -261,6 +254,12 @@ class Transport:
         self._observe(exchange)
         return outcome.result()
 
+    def _mask(self, response: WireResponse) -> WireResponse:
+        """Return the response without keys, before any part of it is cut off, parsed or quoted."""
+        mask = self.masker.mask
+        headers = tuple((mask(name), mask(value)) for name, value in response.headers)
+        return WireResponse(response.status, headers, self.masker.mask_bytes(response.body))
+
     def _observe(self, exchange: WireExchange) -> None:
         for observer in self.observers:
             observer(exchange)
@@ -276,7 +275,7 @@ class Transport:
 
         def work() -> None:
             try:
-                outcome.set_result(perform(is_cancelled))
+                outcome.set_result(self._mask(perform(is_cancelled)))
             except BaseException as error:  # noqa: BLE001 - raised in the other thread
                 outcome.set_exception(error)
 
