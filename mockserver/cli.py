@@ -51,7 +51,7 @@ def _choice(name: str, literal: Any, default: str, **attributes: Any) -> Callabl
     return _option(name, type=click.Choice(get_args(literal)), default=default, show_default=True, **attributes)
 
 
-_verify_option = partial(_option, prefix="MOCKSERVER_VERIFY")
+_verify_option = partial(_option, prefix="MOCKSERVER_VERIFY", show_default=True)
 
 
 @main.command()
@@ -142,26 +142,18 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
 @main.command()
 @click.argument("base_url")
 @_verify_option(
-    "--api-key-env",
-    metavar="NAME",
-    default="MKA1_API_KEY",
-    show_default=True,
-    help="Environment variable that holds the API key.",
+    "--api-key-env", metavar="NAME", default="MKA1_API_KEY", help="Environment variable that holds the API key."
 )
 @_verify_option(
     "--second-api-key-env",
     metavar="NAME",
     default="MKA1_SECOND_API_KEY",
-    show_default=True,
     help="Environment variable that holds an API key of another account, if there is one.",
 )
 @_verify_option("--no-api-key", is_flag=True, help="Send no key, for a target that needs none.")
-@_verify_option("--prefix", default=API_PATH, show_default=True, help="Path of the API on the target.")
+@_verify_option("--prefix", default=API_PATH, help="Path of the API on the target.")
 @_verify_option(
-    "--phases",
-    default="behaviours,examples,coverage,fuzzing,stateful",
-    show_default=True,
-    help="Phases to run, separated by commas.",
+    "--phases", default="behaviours,examples,coverage,fuzzing,stateful", help="Phases to run, separated by commas."
 )
 @_verify_option(
     "--rate-limit",

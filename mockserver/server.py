@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -35,16 +34,11 @@ class RunningServer:
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Run `function` in the server's thread, between two steps of its event loop, and return the result."""
-        result: Future[Result] = Future()
 
-        def run() -> None:
-            try:
-                result.set_result(function())
-            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                result.set_exception(error)
+        async def run() -> Result:
+            return function()
 
-        self._loop.call_soon_threadsafe(run)
-        return result.result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
 
 @contextmanager
@@ -80,11 +74,7 @@ def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind a socket to an address; port 0 selects a free port.
-
-    Raises:
-        UsageError: the address is not available.
-    """
+    """Bind a socket to an address; port 0 selects a free port. UsageError if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -1,8 +1,8 @@
 """HTTP client of the scenarios. It sends requests exactly as they are written."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from json import dumps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -106,7 +106,7 @@ class ApiClient:
             Withheld: the transport does not send it.
         """
         if json is not None:
-            content = _encode_json(json)
+            content = dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
         query = urlencode(list(params.items()) if isinstance(params, Mapping) else list(params))
         url = f"{self.base_url}{self.prefix}{path}{'?' + query if query else ''}"
         given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
@@ -224,10 +224,6 @@ class ApiClient:
         if creates and isinstance(response.body, dict) and isinstance(response.body.get("id"), str):
             self._record.created.append((self, response.body["id"]))
         return response
-
-
-def _encode_json(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _parse_body(content: bytes) -> Json:

@@ -24,11 +24,7 @@ class BaselineEntry:
 
 
 def load_baseline(path: Path) -> list[BaselineEntry]:
-    """Read a YAML list of entries with `case`, `reason`, `evidence` and `expires` (such as 2027-03-31).
-
-    Raises:
-        UsageError: the file cannot be read, or an entry is malformed; the message names the entry.
-    """
+    """Read a YAML list of entries with `case`, `reason`, `evidence` and `expires` (such as 2027-03-31)."""
     try:
         content = read_yaml(path)
     except DocumentError as error:

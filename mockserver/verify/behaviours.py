@@ -92,11 +92,7 @@ class BehaviourChecks:
         return set(self._runs)
 
     def run(self, scenario: Scenario) -> None:
-        """Run a scenario.
-
-        Raises:
-            Stopped: the run ended within the scenario, which does not count.
-        """
+        """Run a scenario. If the run is stopped within it, the scenario does not count."""
         with self._log.capture() as exchanges:
             outcome = run(scenario, self._target)
         scenario_run = self._assess(outcome, exchanges[: len(outcome.responses)])

@@ -1,6 +1,6 @@
 """Ten mistakes, and what four tools say about each: `make compare-explanations` writes docs/explanations.md.
 
-Prism answers on a port of its own; without npx its column says so.
+Prism runs on a port of its own; without npx, its row says so.
 """
 
 import argparse
@@ -137,9 +137,9 @@ def best_jsonschema(mistake: Mistake) -> list[str]:
 
 @contextlib.contextmanager
 def prism() -> Iterator[Callable[[Mistake], list[str]]]:
-    """Prism answers with the document's own example; what it found is in a header."""
+    """Prism returns an example of the document; its findings are in a header."""
     if shutil.which("npx") is None:
-        yield lambda mistake: ["(not asked: npx is not there)"]
+        yield lambda mistake: ["(not run: npx is not installed)"]
         return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -154,7 +154,7 @@ def prism() -> Iterator[Callable[[Mistake], list[str]]]:
             base_url = f"http://127.0.0.1:{port}"
             _wait_for(base_url)
             with httpx.Client(base_url=base_url, headers={"Authorization": "Bearer key"}) as client:
-                yield lambda mistake: _asked(client, mistake)
+                yield lambda mistake: _send_to_prism(client, mistake)
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # npx does not pass it on.
             process.wait(10)
@@ -169,52 +169,57 @@ def _wait_for(url: str) -> None:
     raise TimeoutError("Prism did not start")
 
 
-def _asked(client: httpx.Client, mistake: Mistake) -> list[str]:
+def _send_to_prism(client: httpx.Client, mistake: Mistake) -> list[str]:
     operation = OPERATIONS[mistake.operation]
     body = {"json": mistake.body} if operation.body_content else {}
-    answer = client.request(operation.method, operation.path.format(**PATHS), params=list(mistake.query), **body)
+    response = client.request(operation.method, operation.path.format(**PATHS), params=list(mistake.query), **body)
     # A long list is cut in the middle of its text, so that it is not read as JSON.
     return [
-        match[1] for match in re.finditer(r'"message":"((?:[^"\\]|\\.)*)"', answer.headers.get("sl-violations", ""))
+        match[1] for match in re.finditer(r'"message":"((?:[^"\\]|\\.)*)"', response.headers.get("sl-violations", ""))
     ]
 
 
 def page() -> str:
     lines = [
-        "# What a refusal says",
+        "# Error messages, compared",
         "",
-        "Ten mistakes, and what four tools say about each: this fake; openapi-core, the text of its errors and of",
-        "their causes; jsonschema, all its errors and the one that `best_match` picks; and Prism, the messages in its",
-        "`sl-violations` header, which it cuts at about fifty (the body it answers with is an example out of the",
-        "document). Each was given the same document and the same request; jsonschema, which knows no parameters, was",
-        f"given the value for the last two. Texts of more than {LONGEST} characters are cut; how long they were is",
-        "told.",
+        "The messages of four tools for ten mistakes:",
+        "",
+        "- this fake;",
+        "- openapi-core: the text of its errors and of their causes;",
+        "- jsonschema: all errors, and the one that `best_match` selects. It knows no parameters, so it validates the",
+        "  value in the last two cases;",
+        "- Prism: the messages in its header `sl-violations`, which it cuts at about fifty.",
+        "",
+        "Each tool gets the same document and the same request. Longer texts are cut after "
+        f"{LONGEST} characters, and their",
+        "length is added.",
         "",
         "This page is the output of `make compare-explanations`.",
     ]
-    with prism() as asked_prism:
+    with prism() as run_prism:
         tools: list[tuple[str, Callable[[Mistake], list[str]]]] = [
             ("mockserver", ours),
             ("openapi-core", openapi_core),
             ("jsonschema", plain_jsonschema),
             ("jsonschema, `best_match`", best_jsonschema),
-            ("Prism", asked_prism),
+            ("Prism", run_prism),
         ]
         for number, mistake in enumerate(MISTAKES, 1):
             sent = "?" + "&".join(map("=".join, mistake.query)) if mistake.query else json.dumps(mistake.body)
             lines += ["", f"## {number}. {mistake.what[0].upper()}{mistake.what[1:]}", ""]
-            lines += [f"`{_cut(sent)}`", "", "| | findings | what is said |", "|---|---:|---|"]
+            lines += [f"`{_cut(sent)}`", "", "| | findings | messages |", "|---|---:|---|"]
             for name, tool in tools:
-                said = tool(mistake)
-                lines.append(f"| {name} | {len(said)} | {_quoted(said)} |")
+                messages = tool(mistake)
+                lines.append(f"| {name} | {len(messages)} | {_quote(messages)} |")
     return "\n".join(lines) + "\n"
 
 
-def _quoted(said: list[str]) -> str:
-    if not said:
+def _quote(messages: list[str]) -> str:
+    if not messages:
         return "nothing"
-    shown = "<br>".join(f"`{_cut(text)}`" for text in said[:2])
-    return f"{shown}<br>and {len(said) - 2} more" if len(said) > 2 else shown
+    shown = "<br>".join(f"`{_cut(text)}`" for text in messages[:2])
+    return f"{shown}<br>and {len(messages) - 2} more" if len(messages) > 2 else shown
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from mockserver.errors import UsageError
 from mockserver.verify.report.html import render_html
-from mockserver.verify.report.model import PHASES, Deviation, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.report.model import PHASES, Phase, PhaseRow, Report, Verdict
 from mockserver.verify.report.text import (
     ReproduceCommand,
     baseline_text,
@@ -133,7 +133,7 @@ class _PhaseSuite:
         self._reported.update(cases)
         verdicts = [verdict, *(deviation.verdict for deviation in deviations)]
         failing = next((one for one in verdicts if self._report.fails(one)), None)
-        message = "; ".join(map(_short_text, deviations)) or remark
+        message = "; ".join(f"{one.statement} Received: {one.received}" for one in deviations) or remark
         text = "\n\n".join(full_text(one, self._command) for one in deviations) or make_printable(remark, lines=True)
         test = _test(f"{self._phase}.{group}", name)
         if failing is not None:
@@ -187,7 +187,3 @@ def _result(
     result = kind(shown, type_)
     result.text = make_printable(message, lines=True) if text is None else text
     return result
-
-
-def _short_text(deviation: Deviation) -> str:
-    return f"{deviation.statement} Received: {deviation.received}"
