@@ -24,6 +24,7 @@ from mockserver.state import State
 from mockserver.store.memory import MemoryStore
 
 _API_PREFIX = API_PATH + "/"
+_MAX_VALUES = 50_000  # So many are validated in about 50 ms, during which the server does nothing else.
 
 
 def create_app(
@@ -90,6 +91,7 @@ class Fake:
                 engine=engine,
                 unknown_fields=settings.unknown_fields,
                 max_body=settings.max_body,
+                max_values=_MAX_VALUES,
             ),
             Middleware(FaultLayer, state.faults, _fault_schema),
         ]

@@ -12,7 +12,8 @@ _Keyword = Literal[
     "propertyNames", "required", "type", "uniqueItems",
 ]  # fmt: skip
 _Text = Literal[
-    "duplicate_name", "invalid_encoding", "invalid_json", "lone_surrogate", "nested_too_deeply", "number_too_large"
+    "duplicate_name", "invalid_encoding", "invalid_json", "lone_surrogate", "nested_too_deeply", "number_too_large",
+    "too_many_values",
 ]
 _Http = Literal[
     "duplicate_parameter", "undeclared_status", "unexpected_body", "unexpected_content_type",
@@ -25,6 +26,12 @@ _Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "re
 Code = _Keyword | _Value | _Text | _Http | _State | _Failure
 """All codes: the keyword of JSON Schema that a value breaks, else a name for the kind of mistake."""
 CODES: frozenset[str] = frozenset(code for group in get_args(Code) for code in get_args(group))
+
+
+MAX_FINDINGS = 20
+"""The number of findings about one body or parameter that are reported."""
+_MAX_TOKEN = 200
+_MAX_POINTER = 2000
 
 
 class Finding(NamedTuple):
@@ -47,8 +54,13 @@ class Finding(NamedTuple):
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
-    """Return the JSON pointer (RFC 6901) of a path of names and indices."""
-    return "".join(f"/{escape_token(str(token))}" for token in path)
+    """Return the JSON pointer (RFC 6901) of a path of names and indices; a very long one is cut."""
+    pointer = "".join(f"/{escape_token(_cut(str(token), _MAX_TOKEN))}" for token in path)
+    return _cut(pointer, _MAX_POINTER)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[:limit] + "..."
 
 
 def escape_token(token: str) -> str:

@@ -28,8 +28,8 @@ class RequestValidator(Protocol):
         """Return the parsed body, and a finding for each mistake."""
         ...
 
-    def find_unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]:
-        """Return a finding for each field of a valid body that the document does not declare."""
+    def remove_unknown_fields(self, body: Any, media_type: str = ...) -> list[Finding]:
+        """Remove the fields of a valid body that the document does not declare; return findings for the first."""
         ...
 
 

@@ -1,18 +1,21 @@
-"""Explain the errors of the validator: one finding for each mistake, in the branch of a union that was meant."""
+"""Explain why a value is invalid: one finding for each mistake, in the branch of a union that was meant.
 
-import re
+The explanation descends from a schema to those of its parts that reject the value, and stops at the last finding that
+is reported. The validator could list all errors, but it lists every mistake in every branch of every union, with
+copies of the value: this takes seconds and gigabytes for a body of some kilobytes.
+"""
+
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple, cast
-from urllib.parse import unquote
 
-from jsonschema_rs import ValidationError, ValidationErrorKind
-
+from mockserver.contract.descent import SchemaTree
 from mockserver.contract.spelling import closest_match, suggest
-from mockserver.contract.tree import JSON_TYPES, DocumentTree
-from mockserver.findings import CODES, Code, Finding, Location, Side, describe, json_pointer
+from mockserver.contract.tree import JSON_TYPES
+from mockserver.findings import MAX_FINDINGS, Code, Finding, Location, Side, describe, json_pointer
 
-_MAX_FINDINGS = 20
 _MAX_LISTED = 10
+_MAX_STEPS = 100_000
 _SIZES = {
     "minItems": ("at least", "item"),
     "maxItems": ("at most", "item"),
@@ -27,26 +30,29 @@ _BOUNDS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
 }
+_ASSERTIONS = frozenset(
+    {"type", "const", "enum", "pattern", "format", "multipleOf", "uniqueItems", *_SIZES, *_BOUNDS}
+)
 _ARTICLES = {"integer": "an", "array": "an", "object": "an", "null": ""}
 
-Kind = ValidationErrorKind
+Path = list[str | int]
 
 
 def explain(
-    tree: DocumentTree, value: Any, errors: Iterable[ValidationError], side: Side, location: Location, at: str
+    tree: SchemaTree, pointer: str, value: Any, side: Side, location: Location, at: str
 ) -> list[Finding]:
-    """Return a finding for each mistake that the validator's errors about `value` are due to."""
-    explainer = _Explainer(tree, value)
-    mistakes = [mistake for error in errors for mistake in explainer.explain(error)]
+    """Return a finding for each mistake for which the schema at `pointer` rejects `value`, up to a limit."""
+    # More mistakes than findings, because some are dropped here.
+    mistakes = _collect(_Explainer(tree).explain(pointer, value, []), 3 * MAX_FINDINGS)
     # A value of the wrong type is not one of the listed values either: one mistake, explained by the list.
     listed = {mistake.pointer for mistake in mistakes if mistake.keyword in ("enum", "const")}
     findings: dict[tuple[str, str], Finding] = {}
-    for pointer, keyword, message, schema_pointer, is_null in mistakes:
-        if keyword != "type" or pointer not in listed:
+    for place, keyword, message, schema_pointer, is_null, _ in mistakes:
+        if keyword != "type" or place not in listed:
             code: Code = "null_not_allowed" if is_null else keyword
-            finding = Finding(side, location, at + pointer, code, message, schema_pointer)
-            findings.setdefault((pointer, message), finding)
-    return list(findings.values())[:_MAX_FINDINGS]
+            finding = Finding(side, location, at + place, code, message, schema_pointer)
+            findings.setdefault((place, message), finding)
+    return list(findings.values())[:MAX_FINDINGS]
 
 
 class _Mistake(NamedTuple):
@@ -56,78 +62,150 @@ class _Mistake(NamedTuple):
     schema_pointer: str
     is_null: bool = False
     """Whether the value is null where null is not allowed."""
+    depth: int = 0
+    """The length of the path to the value that breaks the keyword."""
+
+
+class _TooLarge(Exception):
+    """The value is too large to be explained."""
+
+
+def _collect(mistakes: Iterator[_Mistake], limit: int) -> list[_Mistake]:
+    """Return the first mistakes; one about the whole value if it takes too long to find any."""
+    found: list[_Mistake] = []
+    try:
+        for mistake in islice(mistakes, limit):
+            found.append(mistake)  # noqa: PERF402 - what was found before the exception counts
+    except _TooLarge:
+        return found or [_Mistake("", "schema", "is invalid, and too large to say where", "")]
+    return found
 
 
 class _Explainer:
-    """Turns the validator's errors about one value into mistakes."""
+    """Finds the mistakes in one value."""
 
-    def __init__(self, tree: DocumentTree, value: Any) -> None:
+    def __init__(self, tree: SchemaTree) -> None:
         self._tree = tree
-        self._value = value
+        self._steps = 0
 
-    def explain(self, error: ValidationError) -> Iterator[_Mistake]:
-        """Yield the mistakes behind one error."""
-        kind = error.kind
-        if isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
-            yield from self._explain_union(error, kind.context)
+    def explain(self, pointer: str, value: Any, path: Path) -> Iterator[_Mistake]:
+        """Yield the mistakes for which a schema rejects a value: at least one.
+
+        Raises:
+            _TooLarge: the explanation takes too long.
+        """
+        self._steps += 1 + (len(value) if isinstance(value, dict | list) else 0)
+        if self._steps > _MAX_STEPS:
+            raise _TooLarge
+        schema = self._tree.node(pointer)
+        mistake = None
+        for mistake in self._broken_keywords(pointer, schema, value, path):
+            yield mistake
+        if mistake is None:
+            yield _Mistake(json_pointer(path), "schema", "is rejected by its schema", pointer, depth=len(path))
+
+    def _broken_keywords(self, pointer: str, schema: Any, value: Any, path: Path) -> Iterator[_Mistake]:
+        if not isinstance(schema, dict):
             return
-        keyword = _keyword(kind)
-        is_null = error.instance is None and keyword in ("type", "enum", "const")
-        for path, message in self._messages(error):
-            yield _Mistake(json_pointer(path), keyword, message, _schema_pointer(error), is_null)
+        yield from self._broken_assertions(pointer, schema, value, path)
+        if isinstance(value, dict):
+            yield from self._misnamed_fields(pointer, schema, value, path)
+        for part in self._tree.included(pointer, schema, value):
+            if not self._tree.is_valid_at(part)(value):
+                yield from self.explain(part, value, path)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                yield from self._broken_union(f"{pointer}/{keyword}", schema, value, path)
+        for part, members in self._tree.members(pointer, schema, value):
+            if self._tree.node(part) is False:
+                continue  # They are misnamed fields.
+            is_valid = self._tree.is_valid_at(part)
+            for name, member in members:
+                if not is_valid(member):
+                    yield from self.explain(part, member, [*path, name])
 
-    def _messages(self, error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
-        kind = error.kind
-        path, value = self._locate(error)
-        match kind:
-            case Kind.Required():
-                yield [*path, kind.property], "is required" + self._misspelled(kind.property, value, error)
-            case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
-                known = self._declared_fields(error) - value.keys()
-                for name in kind.unexpected:
-                    yield [*path, name], f"is not a known field{suggest(name, known)}"
-            case Kind.PropertyNames():
-                for name in _names_that_break(kind.error, value):
-                    yield [*path, name], f"the name {_value_message(kind.error.kind, name)}"
-            case _:
-                yield path, _value_message(kind, value)
+    def _broken_assertions(
+        self, pointer: str, schema: Mapping[str, Any], value: Any, path: Path
+    ) -> Iterator[_Mistake]:
+        place, depth = json_pointer(path), len(path)
+        for keyword, expected in schema.items():
+            if keyword in _ASSERTIONS and self._tree.breaks_keyword(pointer, keyword, value):
+                is_null = value is None and keyword in ("type", "enum", "const")
+                message = _value_message(keyword, expected, value)
+                yield _Mistake(place, cast(Code, keyword), message, f"{pointer}/{keyword}", is_null, depth)
+        if "not" in schema and self._tree.is_valid_at(f"{pointer}/not")(value):
+            yield _Mistake(place, "not", "breaks the keyword `not` of its schema", f"{pointer}/not", depth=depth)
+        if "contains" in schema and isinstance(value, list):
+            count = sum(map(self._tree.is_valid_at(f"{pointer}/contains"), value))
+            least, most = schema.get("minContains", 1), schema.get("maxContains", len(value))
+            if not least <= count <= most:
+                message = "breaks the keyword `contains` of its schema"
+                yield _Mistake(place, "contains", message, f"{pointer}/contains", depth=depth)
 
-    def _locate(self, error: ValidationError) -> tuple[list[str | int], Any]:
-        """Return the path to the value that an error is about, and that value."""
-        candidates = _resolve_path(self._value, error.instance_path)
-        exact = (one for one in candidates if len(candidates) == 1 or one[1] == error.instance)
-        return next(exact, candidates[0])
+    def _misnamed_fields(
+        self, pointer: str, schema: Mapping[str, Any], value: Mapping[str, Any], path: Path
+    ) -> Iterator[_Mistake]:
+        required = list(schema.get("required", ()))
+        required += [
+            name for given, names in schema.get("dependentRequired", {}).items() if given in value for name in names
+        ]
+        declared = self._tree.declared_fields(schema)
+        for name in required:
+            if name not in value:
+                found = closest_match(name, (field for field in value if field not in declared))
+                hint = f" (found '{found}'; did you mean '{name}'?)" if found else ""
+                yield self._mistake([*path, name], "required", "is required" + hint, f"{pointer}/required", len(path))
+        if schema.get("additionalProperties") is False:
+            known = [name for name in declared if name not in value]
+            for unknown, _ in self._tree.additional_members(schema, value):
+                message = f"is not a known field{suggest(unknown, known)}"
+                place = f"{pointer}/additionalProperties"
+                yield self._mistake([*path, unknown], "unknown_field", message, place, len(path))
+        if "propertyNames" in schema:
+            place = f"{pointer}/propertyNames"
+            is_valid = self._tree.is_valid_at(place)
+            for field in value:
+                if not is_valid(field):
+                    reason = next(self.explain(place, field, [])).message
+                    yield self._mistake([*path, field], "propertyNames", f"the name {reason}", place, len(path))
 
-    def _misspelled(self, name: str, value: Mapping[str, Any], error: ValidationError) -> str:
-        """Return a hint at the undeclared field that was probably meant to be `name`."""
-        declared = self._declared_fields(error)
-        found = closest_match(name, [field for field in value if field not in declared])
-        return f" (found '{found}'; did you mean '{name}'?)" if found else ""
+    @staticmethod
+    def _mistake(path: Path, keyword: Code, message: str, schema_pointer: str, depth: int) -> _Mistake:
+        return _Mistake(json_pointer(path), keyword, message, schema_pointer, depth=depth)
 
-    def _declared_fields(self, error: ValidationError) -> set[str]:
-        """Return the fields that the schema with the broken keyword declares."""
-        return self._tree.declared_fields(self._tree.node(_schema_pointer(error).rpartition("/")[0]))
-
-    def _explain_union(self, error: ValidationError, context: list[list[ValidationError]]) -> Iterator[_Mistake]:
+    def _broken_union(
+        self, pointer: str, schema: Mapping[str, Any], value: Any, path: Path
+    ) -> Iterator[_Mistake]:
         """Yield the mistakes in the branch that was meant: chosen by its tag, else the one nearest to valid."""
-        pointer = _schema_pointer(error)
         branches = self._tree.node(pointer)
-        path, value = self._locate(error)
-        meant = [index for index in range(len(branches)) if not _is_wrong_type(context[index], error.instance_path)]
+        valid = sum(self._tree.is_valid_at(f"{pointer}/{index}")(value) for index in range(len(branches)))
+        if valid > 1 and pointer.endswith("/oneOf"):
+            message = "must match exactly one schema of `oneOf`, matches several"
+            yield self._mistake(path, "oneOf", message, pointer, len(path))
+        if valid:
+            return
+        meant = [index for index, branch in enumerate(branches) if self._accepts_type(branch, value)]
         if not meant:
             types = frozenset().union(*(self._tree.json_types(branch) for branch in branches))
-            yield _Mistake(json_pointer(path), "type", _type_message(types, value), pointer, value is None)
+            message = _type_message(types, value)
+            yield _Mistake(json_pointer(path), "type", message, pointer, value is None, len(path))
             return
         if isinstance(value, dict):
-            owner = self._tree.node(pointer.rpartition("/")[0])
-            union = _TaggedUnion(self._tree, branches, owner.get("discriminator", {}), meant)
+            union = _TaggedUnion(self._tree, branches, schema.get("discriminator", {}), meant)
             meant = union.matching(value)
             if not meant:
                 yield union.tag_mistake(path, value, pointer)
                 return
-        nearest = min(meant, key=lambda index: (_distance(context[index]), index))
-        for inner in context[nearest]:
-            yield from self.explain(inner)
+        if len(meant) == 1:
+            yield from self.explain(f"{pointer}/{meant[0]}", value, path)
+            return
+        explained = [_collect(self.explain(f"{pointer}/{index}", value, path), MAX_FINDINGS) for index in meant]
+        yield from min(explained, key=_distance)
+
+    def _accepts_type(self, branch: Any, value: Any) -> bool:
+        return not any(
+            "type" in part and not _has_type(value, part["type"]) for part in self._tree.flatten(branch)
+        )
 
 
 class _TaggedUnion:
@@ -137,7 +215,7 @@ class _TaggedUnion:
     """
 
     def __init__(
-        self, tree: DocumentTree, branches: list[Any], discriminator: Mapping[str, Any], meant: list[int]
+        self, tree: SchemaTree, branches: list[Any], discriminator: Mapping[str, Any], meant: list[int]
     ) -> None:
         self._tree = tree
         self._branches = branches
@@ -156,14 +234,15 @@ class _TaggedUnion:
             return [index for index in self._meant if value[tag] in self._values[index]]
         return [index for index in self._meant if self._can_be_untagged(self._branches[index], tag, value)]
 
-    def tag_mistake(self, path: list[str | int], value: Mapping[str, Any], schema_pointer: str) -> _Mistake:
+    def tag_mistake(self, path: Path, value: Mapping[str, Any], schema_pointer: str) -> _Mistake:
         """Return the mistake of an object whose tag no branch has."""
         tag = cast(str, self.tag)
         pointer = json_pointer([*path, tag])
         if tag in value:
             message = _enum_message(value[tag], self.options)
-            return _Mistake(pointer, "enum", message, schema_pointer, value[tag] is None)
-        return _Mistake(pointer, "required", f"is required: {_one_of(map(describe, self.options))}", schema_pointer)
+            return _Mistake(pointer, "enum", message, schema_pointer, value[tag] is None, len(path))
+        message = f"is required: {_one_of(map(describe, self.options))}"
+        return _Mistake(pointer, "required", message, schema_pointer, depth=len(path))
 
     def _find_tag(self) -> str | None:
         """Return the property whose constant tells most branches apart."""
@@ -199,39 +278,28 @@ class _TaggedUnion:
         return not requires_tag and not self._tree.declared_fields(branch).isdisjoint(value)
 
 
-def _keyword(kind: Any) -> Code:
-    if isinstance(kind, Kind.AdditionalProperties | Kind.UnevaluatedProperties):
-        return "unknown_field"
-    return cast(Code, kind.name) if kind.name in CODES else "schema"
-
-
-def _value_message(kind: Any, value: Any) -> str:
+def _value_message(keyword: str, expected: Any, value: Any) -> str:
     """Return the message about a value that breaks a keyword by itself."""
-    name: str = kind.name
-    if name in _SIZES:
-        words, noun = _SIZES[name]
-        return f"must have {words} {kind.limit} {noun}{'' if kind.limit == 1 else 's'}, has {len(value)}"
-    if name in _BOUNDS:
-        return f"must be {_BOUNDS[name]} {kind.limit}, not {describe(value)}"
-    match kind:
-        case Kind.Type():
-            return _type_message(kind.types, value)
-        case Kind.Constant():
-            return f"must be {describe(kind.expected_value)}, not {describe(value)}"
-        case Kind.Enum():
-            return _enum_message(value, kind.options)
-        case Kind.MultipleOf():
-            return f"must be a multiple of {kind.multiple_of}, not {describe(value)}"
-        case Kind.Pattern():
-            return f"must match {kind.pattern}, not {describe(value)}"
-        case Kind.Format():
-            return f"must be a {kind.format}, not {describe(value)}"
-        case Kind.OneOfMultipleValid():
-            return "must match exactly one schema of `oneOf`, matches several"
-        case Kind.UniqueItems():
-            return "must not contain the same item twice"
+    if keyword in _SIZES:
+        words, noun = _SIZES[keyword]
+        return f"must have {words} {expected} {noun}{'' if expected == 1 else 's'}, has {len(value)}"
+    if keyword in _BOUNDS:
+        return f"must be {_BOUNDS[keyword]} {expected}, not {describe(value)}"
+    match keyword:
+        case "type":
+            return _type_message([expected] if isinstance(expected, str) else expected, value)
+        case "const":
+            return f"must be {describe(expected)}, not {describe(value)}"
+        case "enum":
+            return _enum_message(value, expected)
+        case "multipleOf":
+            return f"must be a multiple of {expected}, not {describe(value)}"
+        case "pattern":
+            return f"must match {expected}, not {describe(value)}"
+        case "format":
+            return f"must be a {expected}, not {describe(value)}"
         case _:
-            return f"breaks the keyword `{name}` of its schema"
+            return "must not contain the same item twice"
 
 
 def _type_message(types: Iterable[str], value: Any) -> str:
@@ -253,40 +321,28 @@ def _one_of(options: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _names_that_break(error: ValidationError, value: Mapping[str, Any]) -> list[str]:
-    """Return all names that break `propertyNames`; the validator's error has only the first."""
-    if isinstance(error.kind, Kind.MaxLength):
-        limit = error.kind.limit
-        return [name for name in value if len(name) > limit]
-    return [name for name in value if name == error.instance]
+def _has_type(value: Any, types: str | list[str]) -> bool:
+    return any(_is_of_type(value, name) for name in ([types] if isinstance(types, str) else types))
 
 
-def _resolve_path(value: Any, path: list[str | int]) -> list[tuple[list[str | int], Any]]:
-    """Return the places that a path of the validator can mean, with the values there.
-
-    The validator gives a name that reads as a number as that number: 7 can be the names `7`, `07` and `+7`.
-    """
-    places: list[tuple[list[str | int], Any]] = [([], value)]
-    for token in path:
-        places = [([*place, name], node[name]) for place, node in places for name in _matching_names(node, token)]
-    return places
-
-
-def _matching_names(value: Any, token: str | int) -> Iterable[Any]:
-    if isinstance(value, dict) and isinstance(token, int):
-        return [name for name in value if re.fullmatch(rf"\+?0*{token}", name)]
-    return [token]
-
-
-def _schema_pointer(error: ValidationError) -> str:
-    location = error.absolute_keyword_location or ""
-    return unquote(location.partition("#")[2])
+def _is_of_type(value: Any, name: str) -> bool:
+    match value:
+        case None:
+            return name == "null"
+        case bool():
+            return name == "boolean"
+        case str():
+            return name == "string"
+        case int():
+            return name in ("integer", "number")
+        case float():
+            return name == "number" or (name == "integer" and value.is_integer())
+        case list():
+            return name == "array"
+        case _:
+            return name == "object"
 
 
-def _is_wrong_type(errors: list[ValidationError], path: list[str | int]) -> bool:
-    return any(isinstance(error.kind, Kind.Type) and error.instance_path == path for error in errors)
-
-
-def _distance(errors: list[ValidationError]) -> float:
+def _distance(mistakes: list[_Mistake]) -> float:
     """Return how far a value is from a branch: the fewer and the deeper its mistakes, the nearer."""
-    return sum(1 / (1 + len(error.instance_path)) for error in errors)
+    return sum(1 / (1 + mistake.depth) for mistake in mistakes)

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.asgi import Headers, send_error
 from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.contract.engine import CompiledEngine, Engine, RequestValidator
+from mockserver.contract.json_text import has_more_values
 from mockserver.contract.operations import Operation, Operations
-from mockserver.contract.requests import drop_fields
 from mockserver.errors import (
     ApiError,
     BodyTooLarge,
@@ -137,7 +137,8 @@ class RequestGuard:
     """Accepts only valid requests, and leaves them parsed in the context.
 
     Body fields that the document does not declare are dropped and noted in the context; with
-    `unknown_fields="reject"` they make a request invalid. So does a body of more than `max_body` bytes.
+    `unknown_fields="reject"` they make a request invalid. So does a body of more than `max_body` bytes, or of
+    more than `max_values` JSON values: the time to validate a body depends on both.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class RequestGuard:
         engine: Engine | None = None,
         unknown_fields: UnknownFields = "note",
         max_body: int,
+        max_values: int | None = None,
     ) -> None:
         engine = engine or CompiledEngine()
         self._app = app
@@ -155,6 +157,7 @@ class RequestGuard:
         self._body_content = {operation.id: operation.body_content for operation in operations.values()}
         self._unknown_fields = unknown_fields
         self._max_body = max_body
+        self._max_values = max_values
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context: Context = scope[CONTEXT]
@@ -176,15 +179,18 @@ class RequestGuard:
         parameters, findings = validator.validate_parameters(context.raw_path, query_string, context.headers.get_all)
         context.path, context.query, context.header, context.undeclared_query = parameters
         if self._body_content[context.operation_id]:
-            context.body, body_findings = validator.validate_body(content, media_type)
-            findings += body_findings
+            if self._max_values is not None and has_more_values(content, self._max_values):
+                message = f"has more than {self._max_values:,} values"
+                findings.append(Finding("request", "body", "", "too_many_values", message))
+            else:
+                context.body, body_findings = validator.validate_body(content, media_type)
+                findings += body_findings
         if not findings and context.body is not None:
-            unknown = validator.find_unknown_fields(context.body, media_type)
+            unknown = validator.remove_unknown_fields(context.body, media_type)
             if unknown and self._unknown_fields == "reject":
                 findings = unknown
             elif unknown:
                 context.notes += tuple(unknown)
-                drop_fields(context.body, unknown)
         if findings:
             context.findings += tuple(findings)
             raise InvalidRequest(findings)

@@ -8,7 +8,9 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
 from math import isinf
+from operator import getitem
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
@@ -27,7 +29,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from mockserver.contract.json_text import MAX_DEPTH
 from mockserver.contract.operations import Operation, is_json
 from mockserver.contract.requests import Parameters, decode_header
-from mockserver.findings import CODES, Code, Finding, Location, Side, describe, json_pointer
+from mockserver.findings import CODES, MAX_FINDINGS, Code, Finding, Location, Side, describe, json_pointer
 
 
 class ReferenceEngine:
@@ -126,16 +128,19 @@ class ReferenceRequestValidator:
         except (OpenAPIError, TypeError) as error:  # It fails on a tag that is an array or object.
             return None, list(_findings_of(error, "request", "body", [], "required", "is required"))
 
-    def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
-        """Return a finding for each field of a valid body that the document does not declare."""
+    def remove_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
+        """Remove the fields of a valid body that the document does not declare; return findings for the first."""
         content = self._place.operation / "requestBody" / "content" / media_type
         if "schema" not in content:
             return []
         factory = self._validator.schema_validators_factory
         validator = factory.create(self._validator.spec, content / "schema").validator
+        unknown = list(_find_unknown([validator], body, []))
+        for *path, name in unknown:
+            del reduce(getitem, path, body)[name]
         return [
             Finding("request", "body", json_pointer(path), "unknown_field", "is not a known field")
-            for path in _find_unknown([validator], body, [])
+            for path in unknown[:MAX_FINDINGS]
         ]
 
 

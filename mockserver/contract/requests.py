@@ -1,13 +1,13 @@
 """Validate a request against its operation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from mockserver.contract import json_text
 from mockserver.contract.operations import Operation, Parameter, media_type_essence
 from mockserver.contract.parameters import read_object, read_parameter
-from mockserver.findings import Finding, unescape_token
+from mockserver.findings import Finding
 
 
 class Parameters(NamedTuple):
@@ -75,9 +75,9 @@ class CompiledRequestValidator:
             return value, []
         return value, schema.validate(value, "request", "body")
 
-    def find_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
-        """Return a finding for each field of a valid body that the document does not declare."""
-        return self._schemas[media_type].find_unknown_fields(body, "request", "body")
+    def remove_unknown_fields(self, body: Any, media_type: str = "application/json") -> list[Finding]:
+        """Remove the fields of a valid body that the document does not declare; return findings for the first."""
+        return self._schemas[media_type].remove_unknown_fields(body, "request", "body")
 
     def _read_path(self, raw: Mapping[str, str], findings: list[Finding]) -> dict[str, Any]:
         values = {}
@@ -128,16 +128,6 @@ class CompiledRequestValidator:
         elif spread is not None and spread.required:
             findings.append(spread.finding("required", "is required"))
         return values, undeclared
-
-
-def drop_fields(body: Any, fields: Iterable[Finding]) -> None:
-    """Remove unknown fields from a body, in place."""
-    for finding in fields:
-        *path, name = finding.pointer.split("/")[1:]
-        owner = body
-        for token in path:
-            owner = owner[int(token)] if isinstance(owner, list) else owner[unescape_token(token)]
-        del owner[unescape_token(name)]
 
 
 def decode_header(value: bytes) -> str:

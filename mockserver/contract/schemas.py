@@ -2,29 +2,32 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from jsonschema_rs import Draft202012Validator, ReferencingError, Registry, ValidationError, meta
 
+from mockserver.contract.descent import SchemaTree
 from mockserver.contract.document import DocumentError
 from mockserver.contract.explanations import explain
-from mockserver.contract.tree import DocumentTree
-from mockserver.contract.unknown_fields import close_objects, find_unknown_fields
-from mockserver.findings import Finding, Location, Side, escape_token, json_pointer
+from mockserver.contract.unknown_fields import UnknownField, UnknownFieldFinder, close_objects
+from mockserver.findings import MAX_FINDINGS, Finding, Location, Side, escape_token, json_pointer
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Schemas(DocumentTree):
+class Schemas(SchemaTree):
     """All schemas of one document, each compiled on first use."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         super().__init__(document)
         self._registry = Registry([(_DOCUMENT, document)])
         self._compiled: dict[str, Schema] = {}
+        self._keywords: dict[tuple[str, str], Callable[[Any], bool]] = {}
+        self._patterns: dict[str, Callable[[Any], bool]] = {}
         for name, schema in document.get("components", {}).get("schemas", {}).items():
             _check_schema(f"/components/schemas/{escape_token(name)}", schema)
 
@@ -38,6 +41,28 @@ class Schemas(DocumentTree):
             _check_schema(pointer, self.node(pointer))
             self._compiled[pointer] = Schema(self, pointer, self._compile(_DOCUMENT, pointer, self._registry))
         return self._compiled[pointer]
+
+    def is_valid_at(self, pointer: str) -> Callable[[Any], bool]:
+        """Return the function that validates values with a schema."""
+        return self.at(pointer).is_valid
+
+    def breaks_keyword(self, pointer: str, keyword: str, value: Any) -> bool:
+        """Whether a value breaks one keyword of a schema; the keyword must not contain schemas."""
+        at = pointer, keyword
+        if at not in self._keywords:
+            self._keywords[at] = Draft202012Validator({keyword: self.node(pointer)[keyword]}).is_valid
+        return not self._keywords[at](value)
+
+    def matches_pattern(self, pattern: str, name: str) -> bool:
+        """Whether a name matches a regular expression of a document."""
+        if pattern not in self._patterns:
+            self._patterns[pattern] = Draft202012Validator({"pattern": pattern}).is_valid
+        return self._patterns[pattern](name)
+
+    @cached_property
+    def unknown_field_finder(self) -> UnknownFieldFinder:
+        """The finder of fields that no schema declares."""
+        return UnknownFieldFinder(self, lambda pointer: self.at(pointer).is_valid_without_unknown_fields)
 
     def closed_validator(self, pointer: str) -> Draft202012Validator:
         """Compile the schema at a JSON pointer so that it rejects fields that are not declared."""
@@ -124,16 +149,13 @@ class Schema:
         return frozenset().union(*types) if types else frozenset({"string"})
 
     def validate(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
-        """Return a finding for each mistake in `value`, in the branch of a union that was meant.
+        """Return a finding for each of the first mistakes in `value`, in the branch of a union that was meant.
 
         `at` is put before every pointer.
         """
-        try:
-            errors = list(self._validator.iter_errors(value))
-        except ValueError:  # The validator returns no value of more than 255 levels.
-            message = "is invalid, and nested too deeply to say where"
-            return [Finding(side, location, at, "nested_too_deeply", message)]
-        return explain(self._schemas, value, errors, side, location, at)
+        if self.is_valid(value):
+            return []
+        return explain(self._schemas, self.pointer, value, side, location, at)
 
     def validate_strictly(self, value: Any, side: Side, location: Location, at: str = "") -> list[Finding]:
         """Return a finding for each mistake in `value`; fields that are not declared are mistakes, too."""
@@ -142,9 +164,20 @@ class Schema:
             for finding in self.find_unknown_fields(value, side, location)
         ]
 
-    def find_unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
-        """Return a finding for each field of a valid `value` that no applied schema declares."""
-        if self.is_valid_without_unknown_fields(value):
-            return []
-        annotations = self._validator.evaluate(value).annotations()
-        return find_unknown_fields(self._schemas, annotations, value, side, location)
+    def find_unknown_fields(
+        self, value: Any, side: Side, location: Location, limit: int = MAX_FINDINGS
+    ) -> list[Finding]:
+        """Return a finding for each of the first fields of a valid `value` that no applied schema declares."""
+        return [field.finding(self._schemas, side, location) for field in islice(self._unknown_fields(value), limit)]
+
+    def remove_unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
+        """Remove all fields of a valid `value` that no applied schema declares; return findings for the first."""
+        findings: list[Finding] = []
+        for field in self._unknown_fields(value):
+            if len(findings) < MAX_FINDINGS:
+                findings.append(field.finding(self._schemas, side, location))
+            del field.owner[field.name]
+        return findings
+
+    def _unknown_fields(self, value: Any) -> Iterator[UnknownField]:
+        return self._schemas.unknown_field_finder.find([self.pointer], value, [])

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from mockserver.contract.document import DocumentError
 from mockserver.findings import unescape_token
 
 JSON_TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+
+
+def reference_target(reference: str) -> str:
+    """Return the JSON pointer that a reference within a document leads to."""
+    return unquote(reference.removeprefix("#"))
 
 
 class DocumentTree:
@@ -34,7 +40,7 @@ class DocumentTree:
         """Return the pointer of a node, or of the node that it refers to."""
         node = self.node(pointer)
         while "$ref" in node:
-            pointer = node["$ref"].removeprefix("#")
+            pointer = reference_target(node["$ref"])
             node = self.node(pointer)
         return pointer
 
@@ -44,7 +50,7 @@ class DocumentTree:
             return
         yield schema
         if "$ref" in schema:
-            yield from self.flatten(self.node(schema["$ref"].removeprefix("#")))
+            yield from self.flatten(self.node(reference_target(schema["$ref"])))
         for part in schema.get("allOf", ()):
             yield from self.flatten(part)
 

@@ -1,56 +1,77 @@
 """Find the fields of a valid value that no schema declares."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+from mockserver.contract.descent import SchemaTree
 from mockserver.contract.spelling import suggest
-from mockserver.contract.tree import DocumentTree
 from mockserver.findings import Finding, Location, Side, json_pointer
 
 _DECLARING = frozenset({"properties", "patternProperties", "additionalProperties", "unevaluatedProperties"})
 
 
-def find_unknown_fields(
-    tree: DocumentTree, annotations: Iterable[Mapping[str, Any]], value: Any, side: Side, location: Location
-) -> list[Finding]:
-    """Return a finding for each field of a valid `value` that no applied schema declares.
+class UnknownField(NamedTuple):
+    """A field that no applied schema declares; `path` leads to its `owner`."""
 
-    `annotations` are those of the validator for `properties` and its kin (JSON Schema 2020-12 core, section 7.7), so
-    that composed schemas need no rules of their own.
+    path: list[str | int]
+    owner: dict[str, Any]
+    name: str
+    schemas: list[str]
+    """The schemas that apply to the owner."""
+
+    def finding(self, tree: SchemaTree, side: Side, location: Location) -> Finding:
+        """Return the finding about the field."""
+        declared = {name for pointer in self.schemas for name in tree.declared_fields(tree.node(pointer))}
+        hint = suggest(self.name, [name for name in declared if name not in self.owner])
+        pointer = json_pointer([*self.path, self.name])
+        return Finding(side, location, pointer, "unknown_field", f"is not a known field{hint}")
+
+
+class UnknownFieldFinder:
+    """Finds unknown fields. `accepts_closed` returns the function that validates with a schema whose objects are
+    closed: a value that it accepts has no unknown field.
     """
-    declared: dict[str, set[str]] = {}
-    known: dict[str, set[str]] = {}
-    for annotation in annotations:
-        schema_location, at = annotation["absoluteKeywordLocation"] or "", annotation["instanceLocation"]
-        keyword = schema_location.rpartition("/")[2]
-        names = annotation["annotations"]
-        if keyword in _DECLARING and isinstance(names, list):
-            declared.setdefault(at, set()).update(map(str, names))
-        if keyword == "properties":
-            known.setdefault(at, set()).update(tree.node(unquote(schema_location.partition("#")[2])))
-    findings = []
-    for path, owner, name in _undeclared_fields(value, [], declared):
-        hint = suggest(name, known.get(json_pointer(path), set()) - owner.keys())
-        pointer = json_pointer([*path, name])
-        findings.append(Finding(side, location, pointer, "unknown_field", f"is not a known field{hint}"))
-    return findings
 
+    def __init__(self, tree: SchemaTree, accepts_closed: Callable[[str], Callable[[Any], bool]]) -> None:
+        self._tree = tree
+        self._accepts_closed = accepts_closed
 
-def _undeclared_fields(
-    value: Any, path: list[str | int], declared: Mapping[str, set[str]]
-) -> Iterator[tuple[list[str | int], Mapping[str, Any], str]]:
-    """Yield the path of the object, the object and the name of the field."""
-    if isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _undeclared_fields(child, [*path, index], declared)
-    elif isinstance(value, dict):
-        names = declared.get(json_pointer(path))
-        for name, child in value.items():
-            if names is not None and name not in names:
-                yield path, value, name
-            else:
-                yield from _undeclared_fields(child, [*path, name], declared)
+    def find(self, pointers: list[str], value: Any, path: list[str | int]) -> Iterator[UnknownField]:
+        """Yield the unknown fields of a value that is valid for the schemas at `pointers`."""
+        if not isinstance(value, dict | list) or all(self._accepts_closed(pointer)(value) for pointer in pointers):
+            return
+        applied = [part for pointer in pointers for part in self._applied(pointer, value)]
+        nodes = [(pointer, node) for pointer in applied if isinstance(node := self._tree.node(pointer), dict)]
+        parts: dict[str | int, list[str]] = {}
+        for pointer, schema in nodes:
+            for part, members in self._tree.members(pointer, schema, value):
+                for name, _ in members:
+                    parts.setdefault(name, []).append(part)
+        if isinstance(value, list):
+            for index, pointers_of_part in parts.items():
+                yield from self.find(pointers_of_part, value[int(index)], [*path, index])
+            return
+        is_declared = any(not _DECLARING.isdisjoint(schema) for _, schema in nodes)
+        is_declared = is_declared and not any("unevaluatedProperties" in schema for _, schema in nodes)
+        for field, child in list(value.items()):  # A copy, because the caller may remove the field.
+            if field in parts:
+                yield from self.find(parts[field], child, [*path, field])
+            elif is_declared:
+                yield UnknownField(path, value, field, applied)
+
+    def _applied(self, pointer: str, value: Any) -> Iterator[str]:
+        """Yield a schema and all schemas that it applies to the same value."""
+        yield pointer
+        schema = self._tree.node(pointer)
+        if not isinstance(schema, dict):
+            return
+        for part in self._tree.included(pointer, schema, value):
+            yield from self._applied(part, value)
+        for union in ("anyOf", "oneOf"):
+            for index in range(len(schema.get(union, ()))):
+                branch = f"{pointer}/{union}/{index}"
+                if self._tree.is_valid_at(branch)(value):
+                    yield from self._applied(branch, value)
 
 
 def close_objects(node: Any, *, names: bool = False, composed: bool = False) -> Any:

@@ -22,6 +22,7 @@ NULL_FIELDS = "null for absent fields"
 _INDEX = re.compile(r"/\d+(?=/|$)")
 _COMPONENT = re.compile(r"/components/schemas/([^/]+)")
 _SHARED_RESPONSE = "/components/responses/"
+_MAX_UNKNOWN_FIELDS = 1000
 _MAX_MISSING_FIELDS = 2  # With more, the object is of another kind.
 
 
@@ -148,7 +149,7 @@ class _Subject:
         schema = declared.content.get(media_type) if declared else None
         if schema is None:
             return ()
-        return schema.find_unknown_fields(orjson.loads(self.response.body), "response", "body")
+        return schema.find_unknown_fields(orjson.loads(self.response.body), "response", "body", _MAX_UNKNOWN_FIELDS)
 
     # -- Deviations ----------------------------------------------------------------------------------------
 

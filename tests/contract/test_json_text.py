@@ -47,7 +47,7 @@ def test_any_json_value_is_parsed_like_the_standard_library(value, ascii_only):
         (b'{"a": 18446744073709551616}', "/a", "is out of range: 18446744073709551616"),
         (b'{"a": -9223372036854775809}', "/a", "is out of range: -9223372036854775809"),
         (b'{"a": ' + b"9" * 400 + b"}", "/a", "is out of range: a huge integer"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "", "contains a number that is out of range"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "/a", "is out of range: a huge integer"),
         (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), "", "is nested deeper than 200 levels"),
         (b"[" * 100_000, "", "is nested deeper than 200 levels"),
         (b'{"a":' * 100_000, "", "is nested deeper than 200 levels"),

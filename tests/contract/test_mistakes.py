@@ -163,11 +163,11 @@ def validate_query(operation, query):
     return CompiledRequestValidator(OPERATIONS[operation]).validate_parameters(path, query, lambda name: [])[1]
 
 
-def find_unknown_fields(operation, body):
+def remove_unknown_fields(operation, body):
     validator = CompiledRequestValidator(OPERATIONS[operation])
     value, findings = validator.validate_body(json.dumps(body).encode())
     assert findings == []
-    return validator.find_unknown_fields(value)
+    return validator.remove_unknown_fields(value)
 
 
 def places(findings):
@@ -181,7 +181,7 @@ def test_invalid_body(operation, body, pointer, code):
 
 @pytest.mark.parametrize(("operation", "body", "pointer"), UNKNOWN_FIELDS)
 def test_unknown_field(operation, body, pointer):
-    assert places(find_unknown_fields(operation, body)) == [("body", pointer, "unknown_field")]
+    assert places(remove_unknown_fields(operation, body)) == [("body", pointer, "unknown_field")]
 
 
 @pytest.mark.parametrize(("text", "pointer", "code"), TEXTS)
@@ -205,7 +205,7 @@ def test_messages(check_snapshot):
         for operation, body, *_ in BODIES
     ]
     cases += [
-        (operation, json.dumps(body), find_unknown_fields(operation, body)) for operation, body, _ in UNKNOWN_FIELDS
+        (operation, json.dumps(body), remove_unknown_fields(operation, body)) for operation, body, _ in UNKNOWN_FIELDS
     ]
     cases += [(ADD, ascii(text), validate_body(ADD, text)) for text, *_ in TEXTS]
     cases += [(operation, ascii(query), validate_query(operation, query)) for operation, query, *_ in QUERIES]

@@ -171,7 +171,7 @@ def validate(engine: Engine, case: Request | Response) -> Verdict:
             values["body"], found = validator.validate_body(case.content, media_type or "application/json")
             findings = findings + found
             if not findings:
-                unknown = validator.find_unknown_fields(values["body"], media_type or "application/json")
+                unknown = validator.remove_unknown_fields(values["body"], media_type or "application/json")
                 values["unknown"] = sorted({finding.pointer for finding in unknown})
     return Verdict(findings, values)
 
