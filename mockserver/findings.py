@@ -13,8 +13,8 @@ _Keyword = Literal[
 ]  # fmt: skip
 _Text = Literal[
     "duplicate_name", "invalid_encoding", "invalid_json", "lone_surrogate", "nested_too_deeply", "number_too_large",
-    "too_many_values",
-]
+    "too_long", "too_many_values",
+]  # fmt: skip
 _Http = Literal[
     "duplicate_parameter", "undeclared_status", "unexpected_body", "unexpected_content_type",
     "unknown_parameter",

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from mockserver.contract.tree import DocumentTree, reference_target
@@ -28,17 +29,30 @@ class SchemaTree(DocumentTree, ABC):
 
     def included(self, pointer: str, schema: Mapping[str, Any], value: Any) -> Iterator[str]:
         """Yield the schemas that a schema applies to the same value, except for the branches of its unions."""
+        yield from self.always_included(pointer, schema)
+        for part, applies in self.sometimes_included(pointer, schema):
+            if applies(value):
+                yield part
+
+    def always_included(self, pointer: str, schema: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the schemas that a schema applies to every value."""
         if "$ref" in schema:
             yield reference_target(schema["$ref"])
         for index in range(len(schema.get("allOf", ()))):
             yield f"{pointer}/allOf/{index}"
+
+    def sometimes_included(
+        self, pointer: str, schema: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Callable[[Any], bool]]]:
+        """Yield the schemas that a schema applies to some values, each with the condition."""
         if "if" in schema:
-            outcome = "then" if self.is_valid_at(f"{pointer}/if")(value) else "else"
-            if outcome in schema:
-                yield f"{pointer}/{outcome}"
+            is_valid = self.is_valid_at(f"{pointer}/if")
+            if "then" in schema:
+                yield f"{pointer}/then", is_valid
+            if "else" in schema:
+                yield f"{pointer}/else", lambda value: not is_valid(value)
         for name in schema.get("dependentSchemas", ()):
-            if isinstance(value, dict) and name in value:
-                yield f"{pointer}/dependentSchemas/{escape_token(name)}"
+            yield f"{pointer}/dependentSchemas/{escape_token(name)}", partial(_has_field, name)
 
     def members(self, pointer: str, schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, Members]]:
         """Yield the schemas that a schema applies to parts of a value, each with these parts."""
@@ -65,3 +79,7 @@ class SchemaTree(DocumentTree, ABC):
         for name, part in value.items():
             if name not in properties and not any(self.matches_pattern(pattern, name) for pattern in patterns):
                 yield name, part
+
+
+def _has_field(name: str, value: Any) -> bool:
+    return isinstance(value, dict) and name in value

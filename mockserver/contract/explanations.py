@@ -30,17 +30,13 @@ _BOUNDS = {
     "exclusiveMinimum": "more than",
     "exclusiveMaximum": "less than",
 }
-_ASSERTIONS = frozenset(
-    {"type", "const", "enum", "pattern", "format", "multipleOf", "uniqueItems", *_SIZES, *_BOUNDS}
-)
+_ASSERTIONS = frozenset({"type", "const", "enum", "pattern", "format", "multipleOf", "uniqueItems", *_SIZES, *_BOUNDS})
 _ARTICLES = {"integer": "an", "array": "an", "object": "an", "null": ""}
 
 Path = list[str | int]
 
 
-def explain(
-    tree: SchemaTree, pointer: str, value: Any, side: Side, location: Location, at: str
-) -> list[Finding]:
+def explain(tree: SchemaTree, pointer: str, value: Any, side: Side, location: Location, at: str) -> list[Finding]:
     """Return a finding for each mistake for which the schema at `pointer` rejects `value`, up to a limit."""
     # More mistakes than findings, because some are dropped here.
     mistakes = _collect(_Explainer(tree).explain(pointer, value, []), 3 * MAX_FINDINGS)
@@ -75,7 +71,7 @@ def _collect(mistakes: Iterator[_Mistake], limit: int) -> list[_Mistake]:
     found: list[_Mistake] = []
     try:
         for mistake in islice(mistakes, limit):
-            found.append(mistake)  # noqa: PERF402 - what was found before the exception counts
+            found.append(mistake)
     except _TooLarge:
         return found or [_Mistake("", "schema", "is invalid, and too large to say where", "")]
     return found
@@ -173,9 +169,7 @@ class _Explainer:
     def _mistake(path: Path, keyword: Code, message: str, schema_pointer: str, depth: int) -> _Mistake:
         return _Mistake(json_pointer(path), keyword, message, schema_pointer, depth=depth)
 
-    def _broken_union(
-        self, pointer: str, schema: Mapping[str, Any], value: Any, path: Path
-    ) -> Iterator[_Mistake]:
+    def _broken_union(self, pointer: str, schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[_Mistake]:
         """Yield the mistakes in the branch that was meant: chosen by its tag, else the one nearest to valid."""
         branches = self._tree.node(pointer)
         valid = sum(self._tree.is_valid_at(f"{pointer}/{index}")(value) for index in range(len(branches)))
@@ -203,9 +197,7 @@ class _Explainer:
         yield from min(explained, key=_distance)
 
     def _accepts_type(self, branch: Any, value: Any) -> bool:
-        return not any(
-            "type" in part and not _has_type(value, part["type"]) for part in self._tree.flatten(branch)
-        )
+        return not any("type" in part and not _has_type(value, part["type"]) for part in self._tree.flatten(branch))
 
 
 class _TaggedUnion:

@@ -25,6 +25,8 @@ from mockserver.settings import UnknownFields
 
 _log = logging.getLogger("mockserver")
 _MAX_DRAINED = 64 * 1024 * 1024
+_MAX_TARGET = 64 * 1024
+_MAX_PAIRS = 1000
 
 
 class ResponseGuard:
@@ -167,6 +169,7 @@ class RequestGuard:
                 if content is None:
                     return
                 context.content = content
+            _check_length(scope)
             self._validate(context, scope["query_string"], context.content)
         except ApiError as error:
             await send_error(send, error)
@@ -202,6 +205,22 @@ class RequestGuard:
         if media_type is None:
             raise UnsupportedMediaType(content_type, list(self._body_content[context.operation_id]))
         return media_type
+
+
+def _check_length(scope: Scope) -> None:
+    """Check that the path and the query can be validated in a short time.
+
+    Raises:
+        InvalidRequest: they are too long.
+    """
+    query = scope["query_string"]
+    if len(scope["raw_path"]) > _MAX_TARGET:
+        raise InvalidRequest([Finding("request", "path", "", "too_long", f"is longer than {_MAX_TARGET:,} bytes")])
+    if len(query) > _MAX_TARGET:
+        raise InvalidRequest([Finding("request", "query", "", "too_long", f"is longer than {_MAX_TARGET:,} bytes")])
+    if query.count(b"&") >= _MAX_PAIRS:
+        message = f"has more than {_MAX_PAIRS:,} parameters"
+        raise InvalidRequest([Finding("request", "query", "", "too_many_values", message)])
 
 
 async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes | None:

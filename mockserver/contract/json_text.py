@@ -89,7 +89,9 @@ def _diagnose(text: bytes, reason: str) -> JsonError:
     if decoded.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
         return JsonError("", "invalid_json", "is not valid JSON: starts with a byte order mark")
     try:
-        value = json.loads(decoded, object_pairs_hook=_build_object, parse_constant=_NotANumber, parse_int=_read_integer)
+        value = json.loads(
+            decoded, object_pairs_hook=_build_object, parse_constant=_NotANumber, parse_int=_read_integer
+        )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         return JsonError("", "invalid_json", f"is not valid JSON: {error.msg} ({place})")
@@ -135,8 +137,8 @@ def _find_mistakes(value: Any, path: list[str | int]) -> Iterator[tuple[list[str
         case _:
             if isinstance(value, dict) and not all(map(_has_no_surrogate, value)):
                 yield path, "lone_surrogate", "contains a name with a lone surrogate"
-            for name, child in value.items() if isinstance(value, dict) else enumerate(value):
-                path.append(name)
+            for token, child in value.items() if isinstance(value, dict) else enumerate(value):
+                path.append(token)
                 yield from _find_mistakes(child, path)
                 path.pop()
 

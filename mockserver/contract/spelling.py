@@ -5,15 +5,16 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-_MAX_LENGTH = 100
-_MAX_CANDIDATES = 200
+_MAX_LENGTH = 50
+_MAX_CANDIDATES = 50
 
 
 def closest_match(name: Any, candidates: Iterable[str]) -> str | None:
     """Return the candidate that is spelled most like `name`, if one is close."""
     if not isinstance(name, str) or len(name) > _MAX_LENGTH:
         return None
-    folded = {candidate.casefold(): candidate for candidate in islice(candidates, _MAX_CANDIDATES)}
+    short = (candidate for candidate in islice(candidates, _MAX_CANDIDATES) if len(candidate) <= _MAX_LENGTH)
+    folded = {candidate.casefold(): candidate for candidate in short}
     matches = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
     return folded[matches[0]] if matches else None
 

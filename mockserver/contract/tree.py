@@ -20,6 +20,7 @@ class DocumentTree:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
+        self._nodes: dict[str, Any] = {}
 
     def node(self, pointer: str) -> Any:
         """Return the node at a JSON pointer.
@@ -27,6 +28,11 @@ class DocumentTree:
         Raises:
             DocumentError: there is no such node.
         """
+        if pointer not in self._nodes:
+            self._nodes[pointer] = self._find(pointer)
+        return self._nodes[pointer]
+
+    def _find(self, pointer: str) -> Any:
         node: Any = self._document
         try:
             for token in pointer.split("/")[1:]:

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from mockserver.contract.descent import SchemaTree
 from mockserver.contract.spelling import suggest
-from mockserver.findings import Finding, Location, Side, json_pointer
+from mockserver.findings import Finding, Location, Side, escape_token, json_pointer
 
+_OTHER_PARTS = frozenset({"patternProperties", "additionalProperties", "items", "prefixItems"})
 _DECLARING = frozenset({"properties", "patternProperties", "additionalProperties", "unevaluatedProperties"})
 
 
@@ -27,51 +28,93 @@ class UnknownField(NamedTuple):
         return Finding(side, location, pointer, "unknown_field", f"is not a known field{hint}")
 
 
+class _Rules(NamedTuple):
+    """What a schema, with those that it includes, says about the fields of a value."""
+
+    schemas: list[str]
+    declares: bool
+    """Whether fields without a schema are unknown."""
+    declares_all: bool
+    """Whether all fields of a valid value have a schema."""
+    properties: dict[str, list[str]]
+    """The schemas of the fields with these names."""
+    others: list[str]
+    """The included schemas that apply to parts in another way than by `properties`."""
+    branches: list[tuple[str, Callable[[Any], bool]]]
+    """The branches of unions, each with its validator."""
+
+
 class UnknownFieldFinder:
-    """Finds unknown fields. `accepts_closed` returns the function that validates with a schema whose objects are
-    closed: a value that it accepts has no unknown field.
+    """Finds the fields of valid values that no schema declares.
+
+    `accepts_closed` returns the function that validates with a schema whose objects are closed: a value that it
+    accepts has no unknown field.
     """
 
     def __init__(self, tree: SchemaTree, accepts_closed: Callable[[str], Callable[[Any], bool]]) -> None:
         self._tree = tree
         self._accepts_closed = accepts_closed
+        self._rules: dict[str, _Rules] = {}
 
     def find(self, pointers: list[str], value: Any, path: list[str | int]) -> Iterator[UnknownField]:
-        """Yield the unknown fields of a value that is valid for the schemas at `pointers`."""
-        if not isinstance(value, dict | list) or all(self._accepts_closed(pointer)(value) for pointer in pointers):
+        """Yield the unknown fields of an array or object that is valid for the schemas at `pointers`."""
+        if all(self._accepts_closed(pointer)(value) for pointer in pointers):
             return
-        applied = [part for pointer in pointers for part in self._applied(pointer, value)]
-        nodes = [(pointer, node) for pointer in applied if isinstance(node := self._tree.node(pointer), dict)]
+        rules = [one for pointer in pointers for one in self._applied(pointer, value)]
         parts: dict[str | int, list[str]] = {}
-        for pointer, schema in nodes:
-            for part, members in self._tree.members(pointer, schema, value):
-                for name, _ in members:
-                    parts.setdefault(name, []).append(part)
+        for one in rules:
+            for pointer in one.others:
+                for part, members in self._tree.members(pointer, self._tree.node(pointer), value):
+                    for name, _ in members:
+                        parts.setdefault(name, []).append(part)
         if isinstance(value, list):
-            for index, pointers_of_part in parts.items():
-                yield from self.find(pointers_of_part, value[int(index)], [*path, index])
+            for index in parts:
+                if isinstance(child := value[int(index)], dict | list):
+                    yield from self.find(parts[index], child, [*path, index])
             return
-        is_declared = any(not _DECLARING.isdisjoint(schema) for _, schema in nodes)
-        is_declared = is_declared and not any("unevaluatedProperties" in schema for _, schema in nodes)
+        declares = any(one.declares for one in rules) and not any(one.declares_all for one in rules)
         for field, child in list(value.items()):  # A copy, because the caller may remove the field.
-            if field in parts:
-                yield from self.find(parts[field], child, [*path, field])
-            elif is_declared:
-                yield UnknownField(path, value, field, applied)
+            schemas = [pointer for one in rules for pointer in one.properties.get(field, ())] + parts.get(field, [])
+            if not schemas and declares:
+                yield UnknownField(path, value, field, [pointer for one in rules for pointer in one.schemas])
+            elif schemas and isinstance(child, dict | list):
+                yield from self.find(schemas, child, [*path, field])
 
-    def _applied(self, pointer: str, value: Any) -> Iterator[str]:
-        """Yield a schema and all schemas that it applies to the same value."""
-        yield pointer
-        schema = self._tree.node(pointer)
-        if not isinstance(schema, dict):
-            return
-        for part in self._tree.included(pointer, schema, value):
-            yield from self._applied(part, value)
-        for union in ("anyOf", "oneOf"):
-            for index in range(len(schema.get(union, ()))):
-                branch = f"{pointer}/{union}/{index}"
-                if self._tree.is_valid_at(branch)(value):
-                    yield from self._applied(branch, value)
+    def _applied(self, pointer: str, value: Any) -> list[_Rules]:
+        """Return the rules of a schema and of all others that it applies to the same value."""
+        if pointer not in self._rules:
+            self._rules[pointer] = self._read(pointer)
+        rules = self._rules[pointer]
+        applied = [rules]
+        for branch, is_valid in rules.branches:
+            if is_valid(value):
+                applied += self._applied(branch, value)
+        return applied
+
+    def _read(self, pointer: str) -> _Rules:
+        rules = _Rules([], False, False, {}, [], [])
+        pending = [pointer]
+        while pending:
+            at = pending.pop()
+            schema = self._tree.node(at)
+            if not isinstance(schema, dict):
+                continue
+            rules.schemas.append(at)
+            rules = rules._replace(
+                declares=rules.declares or not _DECLARING.isdisjoint(schema),
+                declares_all=rules.declares_all or "unevaluatedProperties" in schema,
+            )
+            if _OTHER_PARTS.isdisjoint(schema):
+                for name in schema.get("properties", ()):
+                    rules.properties.setdefault(name, []).append(f"{at}/properties/{escape_token(name)}")
+            else:
+                rules.others.append(at)
+            pending += self._tree.always_included(at, schema)
+            rules.branches.extend(self._tree.sometimes_included(at, schema))
+            for union in ("anyOf", "oneOf"):
+                branches = [f"{at}/{union}/{index}" for index in range(len(schema.get(union, ())))]
+                rules.branches.extend((branch, self._tree.is_valid_at(branch)) for branch in branches)
+        return rules
 
 
 def close_objects(node: Any, *, names: bool = False, composed: bool = False) -> Any:

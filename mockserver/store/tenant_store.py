@@ -95,17 +95,13 @@ class TenantStore:
         """
         rarest, *others = sorted(filters, key=attrgetter("size"))
         walk = self._live.walk(after, order)
-        passing: Iterator[StoredConversation] = islice(walk, rarest.size // 4)
-        for one in filters:
-            passing = filter(one.passes, passing)
+        passing = _filter(filters, islice(walk, rarest.size // 4))
         found = list(islice(passing, count))
         if len(found) == count or next(walk, None) is None:
             return found
         if found:
             after = found[-1].position
-        passing = rarest.passing()
-        for one in others:
-            passing = filter(one.passes, passing)
+        passing = _filter(others, rarest.passing())
         sign = 1 if order == "asc" else -1
         positions = {sign * conversation.position for conversation in passing}
         if after is not None:
@@ -259,3 +255,10 @@ class TenantStore:
     def _remove_from_search_index(self, conversation: StoredConversation, item: Item) -> None:
         if self._search_index is not None and not item.is_reference:
             self._search_index.remove(conversation, item.id)
+
+
+def _filter(filters: Sequence[_Filter], conversations: Iterable[StoredConversation]) -> Iterator[StoredConversation]:
+    """Return the conversations that pass all filters."""
+    if len(filters) == 1:
+        return filter(filters[0].passes, conversations)
+    return (one for one in conversations if all(each.passes(one) for each in filters))

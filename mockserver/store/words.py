@@ -20,6 +20,9 @@ _UNSPACED = (
     "\u3040-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # Hiragana, Katakana
 )
 _ASCII_WORD = re.compile("[a-z0-9]+")
+# Normalisation sorts the marks on a letter, in quadratic time. No letter has so many, and between words one space more
+# makes no difference.
+_MANY_MARKS = re.compile(r"[\W\uff9e\uff9f]{30}")
 
 
 class WordSplitter:
@@ -35,7 +38,7 @@ class WordSplitter:
         if text.isascii():
             return _ASCII_WORD.findall(text.lower())
         # Case folding can undo the normal form, so normalise twice.
-        folded = normalize("NFKC", normalize("NFKC", text).casefold())
+        folded = normalize("NFKC", normalize("NFKC", _MANY_MARKS.sub(r"\g<0> ", text)).casefold())
         return self._word.findall(folded.translate(self._characters))
 
     def is_unspaced(self, character: str) -> bool:
