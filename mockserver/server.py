@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import ipaddress
+import os
 import signal
 import socket
 import threading
@@ -26,14 +27,26 @@ class RunningServer:
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._loop = loop
+        self._process = os.getpid()
 
     @property
     def api_url(self) -> str:
         """The base URL for the `openai` client."""
         return self.url + API_PATH
 
+    @property
+    def is_in_this_process(self) -> bool:
+        """Whether the server's thread is in this process and not in the one that this process was forked from."""
+        return os.getpid() == self._process
+
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run `function` in the server's thread, between two steps of its event loop, and return the result."""
+        """Run `function` in the server's thread, between two steps of its event loop, and return the result.
+
+        Raises:
+            RuntimeError: this process was forked from that of the server.
+        """
+        if not self.is_in_this_process:
+            raise RuntimeError("the server runs in the parent process, which a forked process reaches over HTTP only")
 
         async def run() -> Result:
             return function()
@@ -45,15 +58,31 @@ class RunningServer:
 def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningServer]:
     """Serve `app` in a thread of this process; port 0 selects a free port.
 
+    At the end, started responses are finished; requests that have not arrived completely are cut.
+
     Raises:
         UsageError: the address is not available.
+        RuntimeError: the server cannot start.
     """
     listener = listen(host, port)
     ready = threading.Event()
-    server = UvicornServer(app, ready.set)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="mockserver", daemon=True)
+    server = UvicornServer(app, ready.set, stops_quickly=True)
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            failures.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="mockserver", daemon=True)
     thread.start()
     ready.wait()
+    if failures:
+        listener.close()
+        raise RuntimeError(f"the server cannot start: {failures[0]!r}") from failures[0]
     try:
         yield RunningServer(url_of(listener), server.loop)
     finally:

@@ -1,15 +1,16 @@
 """A uvicorn server for the fake.
 
 uvicorn has no public interface for what this file needs: the transport of a connection, a time limit for incoming
-requests, and a shutdown that does not wait for delayed responses. The file relies on the attributes `app`, `cycle`
-and `transport` of uvicorn's protocols and on `server_state.connections`, so `pyproject.toml` bounds the version.
+requests, and a shutdown that does not wait for clients. The file relies on the attributes `app`,
+`timeout_keep_alive_task` and `transport` of uvicorn's protocols, on their request cycles, which own the functions
+`receive`, and on `server_state.connections`, so `pyproject.toml` bounds the version.
 """
 
 import asyncio
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +28,11 @@ KEEP_ALIVE = 75
 REQUEST_TIMEOUT = 60
 """Seconds within which a request must arrive."""
 
+GRACE = 10.0
+"""Seconds within which a server that stops finishes its responses."""
+
+_CUT_INTERVAL = 0.05
+_MAX_STALL = 0.5
 _REQUEST_TIMEOUT_RESPONSE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
     b"connection: close\r\n\r\nThe request did not arrive in time."
@@ -36,46 +42,77 @@ _REQUEST_TIMEOUT_RESPONSE = (
 class Connection(HttpProtocol):
     """An HTTP connection that puts its transport into the scope of each request."""
 
+    _cycle: Any = None
+    """The request that is being answered or was answered last; uvicorn's own attribute may be one that waits."""
     _arriving: object = None
-    _arriving_since: float | None = None
+    _arriving_since = 0.0
+    _unread = 0
+    _unread_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app = _add_transport(self.app, transport)
+        app: ASGIApp = self.app
+
+        def call_app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            self._cycle = receive.__self__  # type: ignore[attr-defined]
+            scope[TRANSPORT] = transport
+            return app(scope, receive, send)
+
+        self.app = call_app
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._cycle is not None and not self._cycle.response_complete:
+            self._cycle.disconnected = True
+            self._cycle.message_event.set()
+        super().connection_lost(exc)
 
     def time_out_request(self, now: float) -> None:
         """Answer 408 and close the connection if a request takes too long to arrive."""
-        cycle = self.cycle
-        if cycle is not None and (cycle.response_started or not cycle.more_body):
-            self._arriving_since = None
-        elif self._arriving_since is None or self._arriving is not cycle:
-            self._arriving, self._arriving_since = cycle, now
-        elif now - self._arriving_since > REQUEST_TIMEOUT:
-            self.transport.write(_REQUEST_TIMEOUT_RESPONSE)
+        arriving = self._arriving_request()
+        if arriving != self._arriving:
+            self._arriving, self._arriving_since = arriving, now
+        elif arriving is not None and now - self._arriving_since > REQUEST_TIMEOUT:
+            if self._cycle is None or not self._cycle.more_body or not self._cycle.response_started:
+                self.transport.write(_REQUEST_TIMEOUT_RESPONSE)
             self.transport.close()
+
+    def abort_unless_responding(self, now: float) -> None:
+        """Abort the connection if its request is incomplete, or if the client does not read the response."""
+        unread = self.transport.get_write_buffer_size()
+        if unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        is_stalled = unread > 0 and now - self._unread_since > _MAX_STALL
+        if is_stalled or self._arriving_request() is not None:
+            self.transport.abort()
 
     def abort_faulty_response(self) -> None:
         """Abort a response that a fault has not yet let through."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            context = get_context(self.cycle.scope)
+        if self._cycle is not None and not self._cycle.response_complete:
+            context = get_context(self._cycle.scope)
             if context is not None and context.fault is not None:
                 self.transport.abort()
 
-
-def _add_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
-    def app_with_transport(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope[TRANSPORT] = transport
-        return app(scope, receive, send)
-
-    return app_with_transport
+    def _arriving_request(self) -> object:
+        """Return a value that identifies the request that the connection waits for, or None if it waits for none."""
+        cycle = self._cycle
+        if cycle is None:
+            return "first"
+        if cycle.response_complete:
+            # uvicorn stops this timer when the first byte of another request arrives.
+            return (cycle, "next") if self.timeout_keep_alive_task is None else None
+        return None if cycle.response_started or not cycle.more_body else cycle
 
 
 class UvicornServer(uvicorn.Server):
-    """A server that calls `on_ready` once it accepts connections; `loop` is its event loop from then on."""
+    """A server that calls `on_ready` once it accepts connections; `loop` is its event loop from then on.
+
+    A server that stops finishes its responses within `GRACE` seconds. It also waits for requests whose headers have
+    arrived and for clients that are slow to read, unless it `stops_quickly`.
+    """
 
     loop: asyncio.AbstractEventLoop
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None], *, stops_quickly: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -89,10 +126,11 @@ class UvicornServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=10,
+                timeout_graceful_shutdown=int(GRACE) + 2,  # Never reached, because all connections are cut before.
             )
         )
         self._on_ready = on_ready
+        self._stops_quickly = stops_quickly
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
@@ -100,13 +138,25 @@ class UvicornServer(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in self._connections():
-            connection.abort_faulty_response()
+        cutting = asyncio.create_task(self._cut_connections())
         await super().shutdown(sockets)
+        cutting.cancel()
+
+    async def _cut_connections(self) -> None:
+        """Abort connections that would delay the end of the server."""
+        ends_at = self.loop.time() + GRACE
+        while True:
+            for connection in self._connections():
+                connection.abort_faulty_response()
+                if self._stops_quickly:
+                    connection.abort_unless_responding(self.loop.time())
+                if self.loop.time() >= ends_at:
+                    connection.transport.abort()
+            await asyncio.sleep(_CUT_INTERVAL)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
-            now = time.monotonic()
+            now = self.loop.time()  # A test may have replaced the functions of `time`.
             for connection in self._connections():
                 connection.time_out_request(now)
         return await super().on_tick(counter)
