@@ -170,7 +170,7 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
 @_verify_option(
     "--seed", type=click.IntRange(min=0), help="Random seed for the generated requests; by default a new one each run."
 )
-@_verify_option("--strict", is_flag=True, help="Also fail on assumed behaviours that do not hold and on drift.")
+@_verify_option("--strict", is_flag=True, help="Also fail on learned behaviours, drift and outdated baseline entries.")
 @_verify_option(
     "--baseline",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -192,7 +192,7 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
 )
 @click.option("-v", "--verbose", is_flag=True, help="List every behaviour, also those that conform.")
 def verify(**arguments: Any) -> None:
-    """Test whether the server at BASE_URL conforms to the document and to the catalogue of behaviours.
+    """Test whether the server at BASE_URL conforms to the OpenAPI document and the catalogue of behaviours.
 
     The run creates its own end users and deletes their data at the end.
 

@@ -49,9 +49,9 @@ def test_the_example_runs_against_the_wheel(installed, tmp_path, arguments):
         text=True,
         timeout=120,
     )
-    told = dict(re.findall(r"^(package|metadata|entry points): (.*)$", result.stdout, re.MULTILINE))
+    shown = dict(re.findall(r"^(package|metadata|entry points): (.*)$", result.stdout, re.MULTILINE))
     assert re.search(r"=+ 9 passed in", result.stdout), result.stdout + result.stderr
-    assert told == {
+    assert shown == {
         "package": str(installed / "mockserver" / "__init__.py"),
         "metadata": str(installed),
         "entry points": "['mockserver.pytest_plugin']",

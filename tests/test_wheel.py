@@ -20,8 +20,8 @@ from mockserver.resources.seeds import shipped_seeds
 with run_server(create_app(Settings(seeds=tuple(shipped_seeds())))) as server:
     headers = {"Authorization": "Bearer mka1-test-key"}
     request = urllib.request.Request(f"{server.api_url}/conversations", headers=headers)
-    with urllib.request.urlopen(request) as answer:
-        ids = [conversation["id"] for conversation in json.load(answer)["data"]]
+    with urllib.request.urlopen(request) as response:
+        ids = [conversation["id"] for conversation in json.load(response)["data"]]
 print(json.dumps({"package": mockserver.__file__, "document": str(data_path("spec/openapi.yaml")), "ids": ids}))
 """
 

@@ -65,7 +65,7 @@ class Timeline(Generic[T]):
         return position
 
     def is_newest(self, position: int) -> bool:
-        """Whether nothing was appended after the value at `position`."""
+        """Return whether nothing was appended after the value at `position`."""
         return position == self._next - 1
 
     def get(self, position: int) -> T:

@@ -36,7 +36,7 @@ class Matches(Generic[Owner]):
         return len(self._rarest)
 
     def has_owner(self, owner: Owner) -> bool:
-        """Whether an item of this owner matches."""
+        """Return whether an item of this owner matches."""
         own = self._index.numbers.get(owner, {})
         return bool(self._find(own.values()))
 

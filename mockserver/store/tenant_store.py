@@ -59,7 +59,7 @@ class TenantStore:
         return conversation
 
     def has_conversation(self, conversation_id: str) -> bool:
-        """Whether there is, or was, a conversation with this id."""
+        """Return whether there is, or was, a conversation with this id."""
         return conversation_id in self._conversations
 
     def conversations(self) -> Iterator[StoredConversation]:

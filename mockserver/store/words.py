@@ -42,7 +42,7 @@ class WordSplitter:
         return self._word.findall(folded.translate(self._characters))
 
     def is_unspaced(self, character: str) -> bool:
-        """Whether the character belongs to a script that is written without spaces."""
+        """Return whether the character belongs to a script that is written without spaces."""
         return not character.isascii() and self._unspaced.match(character) is not None
 
 

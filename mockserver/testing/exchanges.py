@@ -7,9 +7,9 @@ from typing import Any
 
 from mockserver.curl import KEY_PLACEHOLDER, curl_command
 
-_LONGEST_BODY = 64 * 1024  # The journal cuts longer ones.
-_LONGEST_TARGET = 8 * 1024
-_MOST_LISTED = 20
+_MAX_BODY = 64 * 1024  # The journal cuts longer ones.
+_MAX_TARGET = 8 * 1024
+_MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Exchange:
     def is_reproducible(self) -> bool:
         """Whether `curl` sends the same request: the journal keeps neither long parts nor other headers."""
         depends_on_headers = self.status == 415 or any(finding["in"] == "header" for finding in self.findings)
-        is_cut = len(self._body) >= _LONGEST_BODY or max(len(self.path), len(self.query)) >= _LONGEST_TARGET
+        is_cut = len(self._body) >= _MAX_BODY or max(len(self.path), len(self.query)) >= _MAX_TARGET
         return not depends_on_headers and not is_cut
 
     @property
@@ -76,7 +76,7 @@ class Exchange:
 
 def list_exchanges(exchanges: Sequence[Exchange]) -> str:
     """Return one line for each of the newest exchanges."""
-    lines = [f"\n  {exchange.operation or 'no operation'}: {exchange}" for exchange in exchanges[-_MOST_LISTED:]]
+    lines = [f"\n  {exchange.operation or 'no operation'}: {exchange}" for exchange in exchanges[-_MAX_LISTED:]]
     older = len(exchanges) - len(lines)
     return "".join([f"\n  ({older} before)"] * bool(older) + lines) or " none"
 

@@ -20,7 +20,7 @@ __tracebackhide__ = is_test_error
 
 _ATTEMPTS = 6
 _RETRIED_STATUSES = (429, 500, 502, 503, 504)
-_LONGEST_PAUSE = 5.0
+_MAX_PAUSE = 5.0
 
 
 class RealGateway:
@@ -73,4 +73,4 @@ def _send_with_retries(api: Mka1, method: str, path: str) -> HttpResponse:
 
 def _pause_before_retry(headers: Mapping[str, str]) -> float:
     seconds = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
-    return min(max(1.0 if seconds is None else seconds, 0.1), _LONGEST_PAUSE)
+    return min(max(1.0 if seconds is None else seconds, 0.1), _MAX_PAUSE)

@@ -13,8 +13,8 @@ from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
 
-_MOST_NEAR_MISSES = 3
-_MOST_DIFFERENCES = 10
+_MAX_NEAR_MISSES = 3
+_MAX_DIFFERENCES = 10
 
 
 class Requests(Sequence[Exchange]):
@@ -102,10 +102,10 @@ class Requests(Sequence[Exchange]):
         if body is not None:
             lines.append(f"  {_format_json(body, 1000)}")
             near_misses = sorted((pair for pair in compared if pair[1]), key=lambda pair: len(pair[1]))
-            for call, differences in near_misses[:_MOST_NEAR_MISSES]:
-                lines += [f"  near: {call}", *(f"    {line}" for line in differences[:_MOST_DIFFERENCES])]
-                if len(differences) > _MOST_DIFFERENCES:
-                    lines.append(f"    ... and {len(differences) - _MOST_DIFFERENCES} more")
+            for call, differences in near_misses[:_MAX_NEAR_MISSES]:
+                lines += [f"  near: {call}", *(f"    {line}" for line in differences[:_MAX_DIFFERENCES])]
+                if len(differences) > _MAX_DIFFERENCES:
+                    lines.append(f"    ... and {len(differences) - _MAX_DIFFERENCES} more")
         raise AssertionError("\n".join([*lines, f"requests of this test:{list_exchanges(exchanges)}"]))
 
     def _load(self) -> Sequence[Exchange]:

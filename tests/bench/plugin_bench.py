@@ -56,8 +56,8 @@ def measure_clean_states(runs: int) -> None:
         request = Request(f"{api.api_url}/conversations", b"{}", {**api.headers, "Content-Type": "application/json"})
 
         def use() -> None:
-            with urlopen(request) as answer:
-                answer.read()
+            with urlopen(request) as response:
+                response.read()
 
         def check() -> None:
             monitor = ViolationMonitor(api, server.reproduction, strict=True)

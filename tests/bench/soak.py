@@ -204,9 +204,9 @@ class Soak:
             await connection.send(
                 b"".join(build_request("POST", self.path, {"items": [MESSAGE | {"id": one}]}) for one in ids)
             )
-            answers = [await connection.read_response() for _ in ids]
+            responses = [await connection.read_response() for _ in ids]
             connection.abort()
-            in_order += [json.loads(body or b"{}").get("last_id") for _, body in answers] == ids
+            in_order += [json.loads(body or b"{}").get("last_id") for _, body in responses] == ids
         self.report("50 connections with 40 requests in one write", f"{in_order} in order", in_order == 50)
 
     async def fuzz(self) -> None:
@@ -266,12 +266,12 @@ class Soak:
 
     async def stalled_requests_time_out(self) -> None:
         await asyncio.sleep(max(0.0, self.stalled_at + REQUEST_WITHIN - time.monotonic()))
-        answers = await asyncio.gather(*(connection.read_response(within=1) for connection in self.stalled))
-        statuses = Counter(status for status, _ in answers)
+        responses = await asyncio.gather(*(connection.read_response(within=1) for connection in self.stalled))
+        statuses = Counter(status for status, _ in responses)
         for connection in self.stalled:
             connection.abort()
-        told = ", ".join(f"{count} x {status or 'nothing'}" for status, count in statuses.items())
-        self.report("incomplete requests get a 408", told, set(statuses) == {408})
+        counted = ", ".join(f"{count} x {status or 'nothing'}" for status, count in statuses.items())
+        self.report("incomplete requests get a 408", counted, set(statuses) == {408})
 
     async def stop(self) -> None:
         """Send SIGTERM during requests: they are finished, and the exit code is 0."""

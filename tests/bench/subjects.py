@@ -90,10 +90,10 @@ class Server:
     def request(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         self._connection.request(method, path, content, HEADERS)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"{method} {path} returned {answer.status}: {text[:500].decode(errors='replace')}")
+        response = self._connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise SystemExit(f"{method} {path} returned {response.status}: {text[:500].decode(errors='replace')}")
         return json.loads(text)
 
     def processor_seconds(self) -> float:

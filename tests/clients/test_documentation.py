@@ -266,7 +266,7 @@ def test_list_items_in_python(documented: RunningServer, module: str) -> None:
 
 def test_create_items_in_typescript(documented: RunningServer) -> None:
     """The TypeScript SDK sends this request for `createItems({conversationId, createItemsRequest})`."""
-    answer = httpx.post(
+    response = httpx.post(
         f"{documented.url}/api/v1/llm/conversations/conv_abc123/items",
         content='{"items":[{"type":"message","role":"user","content":"What is the weather today?"}]}',
         headers={
@@ -275,9 +275,9 @@ def test_create_items_in_typescript(documented: RunningServer) -> None:
             "content-type": "application/json",
         },
     )
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    result = answer.json()
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    result = response.json()
     [item] = result["data"]
     assert item == {
         "id": result["last_id"],

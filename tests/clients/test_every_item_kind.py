@@ -99,9 +99,9 @@ def stored(http: httpx.Client, conversation: str) -> list[Json]:
 
 def test_over_http(kind: str, http: httpx.Client, conversation: str) -> None:
     items = f"/conversations/{conversation}/items"
-    answer = http.post(items, json={"items": examples_of(kind)})
-    assert answer.status_code == 200, answer.text
-    created = answer.json()["data"]
+    response = http.post(items, json={"items": examples_of(kind)})
+    assert response.status_code == 200, response.text
+    created = response.json()["data"]
     expected = [with_type(kind, example) for example in examples_of(kind)]
     assert as_text(without_generated_ids(kind, created)) == as_text(expected)
     assert as_text(stored(http, conversation)) == as_text(created)
@@ -109,9 +109,9 @@ def test_over_http(kind: str, http: httpx.Client, conversation: str) -> None:
 
     for item in created:
         assert http.delete(f"{items}/{item['id']}").status_code == 200
-    answer = http.post("/conversations", json={"items": examples_of(kind)})
-    assert answer.status_code == 200, answer.text
-    assert as_text(without_generated_ids(kind, stored(http, answer.json()["id"]))) == as_text(expected)
+    response = http.post("/conversations", json={"items": examples_of(kind)})
+    assert response.status_code == 200, response.text
+    assert as_text(without_generated_ids(kind, stored(http, response.json()["id"]))) == as_text(expected)
 
 
 # -- The MKA1 SDK

@@ -88,12 +88,12 @@ def test_null_metadata_is_rejected(client: Any, operation: str) -> None:
 
 def test_create_items(client: Any) -> None:
     conversation = client.conversations.create().id
-    answer = client.conversations.items.create(conversation, items=[message("one", id="msg_1"), message("two")])
-    assert answer.object == "list"
-    assert [item.content for item in answer.data] == ["one", "two"]
-    assert answer.data[0].id == "msg_1"
-    assert answer.has_more is False
-    assert answer.last_id == answer.data[1].id
+    response = client.conversations.items.create(conversation, items=[message("one", id="msg_1"), message("two")])
+    assert response.object == "list"
+    assert [item.content for item in response.data] == ["one", "two"]
+    assert response.data[0].id == "msg_1"
+    assert response.has_more is False
+    assert response.last_id == response.data[1].id
 
 
 def test_retrieve_item(client: Any) -> None:
@@ -104,8 +104,8 @@ def test_retrieve_item(client: Any) -> None:
 
 def test_delete_item(client: Any) -> None:
     created = client.conversations.create(items=[message("one", id="msg_1"), message("two", id="msg_2")])
-    answer = client.conversations.items.delete("msg_1", conversation_id=created.id)
-    assert answer == created
+    response = client.conversations.items.delete("msg_1", conversation_id=created.id)
+    assert response == created
     assert ids_of(client.conversations.items.list(created.id).data) == ["msg_2"]
 
 
@@ -172,13 +172,13 @@ def test_concurrent_requests(server: RunningServer, api_key: str) -> None:
             conversation = (await client.conversations.create()).id
             some: list[Any] = [message("hello")] * 3
             create = client.conversations.items.create
-            answers = await asyncio.gather(*(create(conversation, items=some) for _ in range(30)))
+            responses = await asyncio.gather(*(create(conversation, items=some) for _ in range(30)))
             listed = client.conversations.items.list(conversation, limit=100)
-            return [ids_of(answer.data) for answer in answers], [item.id async for item in listed]
+            return [ids_of(response.data) for response in responses], [item.id async for item in listed]
 
-    answers, listed = asyncio.run(add_concurrently())
+    responses, listed = asyncio.run(add_concurrently())
     threes = [listed[start : start + 3] for start in range(0, 90, 3)]
-    assert sorted(threes) == sorted(answers)
+    assert sorted(threes) == sorted(responses)
     assert len(set(listed)) == 90
 
 

@@ -15,8 +15,10 @@ from mockserver.contract.reference import ReferenceEngine
 CALL = {"type": "function_call", "call_id": "call_1", "name": "find_ticket"}
 
 
-def findings(answer):
-    return [(finding["in"], finding["pointer"], finding["message"]) for finding in answer.json()["error"]["findings"]]
+def findings(response):
+    return [
+        (finding["in"], finding["pointer"], finding["message"]) for finding in response.json()["error"]["findings"]
+    ]
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
@@ -25,9 +27,9 @@ def test_the_fake_runs_on_either_engine(make_client, engine):
     created = client.post("/conversations", json={"items": [{"role": "user", "content": "Is it raining?"}]})
     page = client.get(f"/conversations/{created.json()['id']}/items", params={"limit": 5})
     assert [item["content"] for item in page.json()["data"]] == ["Is it raining?"]
-    refused = client.post("/conversations", json={"items": [CALL]})
-    assert refused.status_code == 400
-    assert findings(refused)[0][1].startswith("/items/0")
+    rejected = client.post("/conversations", json={"items": [CALL]})
+    assert rejected.status_code == 400
+    assert findings(rejected)[0][1].startswith("/items/0")
     assert findings(client.get("/conversations", params={"limit": 51}))[0][:2] == ("query", "/limit")
     unknown = client.post("/conversations", json={"items": [{"role": "user", "content": "", "nme": 1}], "x": 1})
     assert {finding[1] for finding in findings(unknown)} == {"/items/0/nme", "/x"}

@@ -46,7 +46,7 @@ class Pets:
     """An application that returns a fixed response and records its requests."""
 
     def __init__(self, status=200, headers=(JSON, (b"x-count", b"1")), chunks=(b'{"id": 1}',), error=None):
-        self.answer = status, list(headers), list(chunks)
+        self.response = status, list(headers), list(chunks)
         self.error = error
         self.contexts = []
 
@@ -54,7 +54,7 @@ class Pets:
         self.contexts.append(get_context(scope))
         if self.error:
             raise self.error
-        status, headers, chunks = self.answer
+        status, headers, chunks = self.response
         await send({"type": "http.response.start", "status": status, "headers": headers})
         for chunk in chunks[:-1]:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -71,8 +71,8 @@ def call(app, *, method="PUT", path=b"/pets/7", query=b"", headers=(JSON,), body
     return response.status_code, dict(response.headers.raw), response.json() if response.content else None
 
 
-def findings(answer):
-    return [(finding["in"], finding["pointer"], finding["message"]) for finding in answer["error"]["findings"]]
+def findings(response):
+    return [(finding["in"], finding["pointer"], finding["message"]) for finding in response["error"]["findings"]]
 
 
 def test_a_valid_exchange_passes_and_the_application_gets_parsed_values():
@@ -88,29 +88,29 @@ def test_a_valid_exchange_passes_and_the_application_gets_parsed_values():
 
 def test_all_mistakes_of_a_request_are_reported_and_it_is_stopped():
     pets = Pets()
-    status, _, answer = call(pets, path=b"/pets/x", query=b"limit=y", body=b'{"id": "1"}')
+    status, _, response = call(pets, path=b"/pets/x", query=b"limit=y", body=b'{"id": "1"}')
     assert status == 400
-    assert findings(answer) == [
+    assert findings(response) == [
         ("path", "/pet", "must be an integer, not 'x'"),
         ("query", "/limit", "must be an integer, not 'y'"),
         ("body", "/id", "must be an integer, not '1'"),
     ]
-    assert answer["error"]["param"] == "pet"
-    assert answer["error"]["message"] == "pet: must be an integer, not 'x' (and 2 more, see findings)"
+    assert response["error"]["param"] == "pet"
+    assert response["error"]["message"] == "pet: must be an integer, not 'x' (and 2 more, see findings)"
     assert pets.contexts == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "BREW"])
 def test_an_unsupported_method_is_a_405_with_the_allowed_methods(method):
-    status, headers, answer = call(Pets(), method=method)
+    status, headers, response = call(Pets(), method=method)
     assert (status, headers[b"allow"]) == (405, b"PUT")
-    assert answer["error"]["message"] == f"'/pets/7' does not take '{method}'; it takes PUT."
+    assert response["error"]["message"] == f"'/pets/7' does not take '{method}'; it takes PUT."
 
 
 def test_an_unknown_path_is_a_404():
-    status, _, answer = call(Pets(), path=b"/birds/" + b"x" * 200)
+    status, _, response = call(Pets(), path=b"/birds/" + b"x" * 200)
     assert status == 404
-    assert len(answer["error"]["message"]) < 200
+    assert len(response["error"]["message"]) < 200
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_only_declared_media_types_are_accepted(media_type, status):
 
 
 def test_an_empty_body_is_missing_whatever_its_media_type():
-    status, _, answer = call(Pets(), headers=[], body=b"")
+    status, _, response = call(Pets(), headers=[], body=b"")
     assert status == 400
-    assert answer["error"]["message"] == "body: is required"
+    assert response["error"]["message"] == "body: is required"
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,9 @@ def test_unknown_fields_are_dropped_and_noted():
 
 
 def test_unknown_fields_can_be_rejected():
-    status, _, answer = call(Pets(), body=b'{"id": 1, "nme": "x"}', unknown_fields="reject")
+    status, _, response = call(Pets(), body=b'{"id": 1, "nme": "x"}', unknown_fields="reject")
     assert status == 400
-    assert findings(answer) == [("body", "/nme", "is not a known field (did you mean 'name'?)")]
+    assert findings(response) == [("body", "/nme", "is not a known field (did you mean 'name'?)")]
 
 
 @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ def test_unknown_fields_can_be_rejected():
     ],
 )
 def test_an_invalid_response_becomes_a_500(pets, finding):
-    status, _, answer = call(pets)
+    status, _, response = call(pets)
     assert status == 500
-    assert answer["error"]["type"] == "server_error"
-    assert findings(answer) == [finding]
-    assert finding[2] in answer["error"]["message"]
+    assert response["error"]["type"] == "server_error"
+    assert findings(response) == [finding]
+    assert finding[2] in response["error"]["message"]
     assert [(found.location, found.pointer, found.message) for found in pets.contexts[0].findings] == [finding]
 
 
@@ -217,7 +217,7 @@ def test_a_response_without_declared_content_may_be_empty():
 
 
 def test_an_exception_becomes_a_500_and_is_logged(caplog):
-    status, _, answer = call(Pets(error=ValueError("secret detail")))
+    status, _, response = call(Pets(error=ValueError("secret detail")))
     assert status == 500
-    assert answer["error"]["message"] == "pets.put failed: ValueError. See the log."
+    assert response["error"]["message"] == "pets.put failed: ValueError. See the log."
     assert "secret detail" in caplog.text

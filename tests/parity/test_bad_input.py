@@ -1,6 +1,6 @@
 """Invalid requests return the right status, findings and key phrase, and change nothing.
 
-Requests are sent as bytes, because most HTTP clients refuse to send them.
+Requests are sent as bytes, because most HTTP clients would not send them.
 """
 
 import json

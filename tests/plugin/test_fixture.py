@@ -49,9 +49,9 @@ def test_subprocess(mka1):
 def test_asyncio(mka1):
     async def calls():
         async with httpx.AsyncClient(base_url=mka1.api_url, headers=mka1.headers) as client:
-            answers = await asyncio.gather(*(client.post("/conversations", json={}) for _ in range(5)))
+            responses = await asyncio.gather(*(client.post("/conversations", json={}) for _ in range(5)))
         mka1.requests.assert_called("conversations.create", times=5)
-        return [answer.status_code for answer in answers]
+        return [response.status_code for response in responses]
     assert asyncio.run(calls()) == [200] * 5
 
 @pytest.mark.anyio
@@ -135,16 +135,16 @@ def test_clock(mka1):
     assert mka1.clock.now() == mka1.clock.now()
 
 VERBS = {
-    "rate_limited": ({"retry_after_ms": 5}, lambda answer: answer.json() == {"error": "Rate limit exceeded"}),
-    "server_error": ({"status": 503, "retry_after_ms": 5}, lambda answer: answer.headers["retry-after-ms"] == "5"),
-    "delayed": ({"seconds": 0.01}, lambda answer: answer.status_code == 200),
-    "truncated": ({}, lambda answer: answer.text[-1:] != "}"),
-    "garbage": ({}, lambda answer: b"\\xff" in answer.content),
-    "wrong_content_type": ({"content_type": "a/b"}, lambda answer: answer.headers["content-type"] == "a/b"),
-    "dripping": ({"seconds": 0.01}, lambda answer: answer.json()["has_more"] is False),
-    "field_dropped": ({"pointer": "/has_more"}, lambda answer: "has_more" not in answer.json()),
-    "field_retyped": ({"pointer": "/has_more", "value": "no"}, lambda answer: answer.json()["has_more"] == "no"),
-    "unknown_item": ({}, lambda answer: answer.json()["data"][-1]["type"] == "hologram_call"),
+    "rate_limited": ({"retry_after_ms": 5}, lambda response: response.json() == {"error": "Rate limit exceeded"}),
+    "server_error": ({"status": 503, "retry_after_ms": 5}, lambda response: response.headers["retry-after-ms"] == "5"),
+    "delayed": ({"seconds": 0.01}, lambda response: response.status_code == 200),
+    "truncated": ({}, lambda response: response.text[-1:] != "}"),
+    "garbage": ({}, lambda response: b"\\xff" in response.content),
+    "wrong_content_type": ({"content_type": "a/b"}, lambda response: response.headers["content-type"] == "a/b"),
+    "dripping": ({"seconds": 0.01}, lambda response: response.json()["has_more"] is False),
+    "field_dropped": ({"pointer": "/has_more"}, lambda response: "has_more" not in response.json()),
+    "field_retyped": ({"pointer": "/has_more", "value": "no"}, lambda response: response.json()["has_more"] == "no"),
+    "unknown_item": ({}, lambda response: response.json()["data"][-1]["type"] == "hologram_call"),
     "timed_out": ({}, httpx.ReadTimeout),
     "closed": ({}, httpx.HTTPError),
     "reset": ({}, httpx.HTTPError),

@@ -125,8 +125,8 @@ def test_a_fake_that_accepts_only_its_keys(run, monkeypatch):
     text = "def test_it(mka1):\n    assert call(mka1, json={}).status_code == 200 and len(mka1.requests) == 1\n"
     with run_server(create_app(Settings(api_keys=(KEY,)))) as server:
         arguments = ("--mka1-url", server.url, "--mka1-api-key-env", "THE_KEY")
-        refused = run(text, *arguments)
-        assert refused.texts == {
+        rejected = run(text, *arguments)
+        assert rejected.texts == {
             "test_it": "mka1: http://127.0.0.1:PORT is a fake that accepts only the keys it was started with, "
             "so it needs an API key; set the variable THE_KEY to one"
         }
@@ -138,8 +138,8 @@ def test_a_fake_that_accepts_only_its_keys(run, monkeypatch):
 def test_a_fake_with_a_control_token(run, monkeypatch):
     text = "def test_it(mka1):\n    assert call(mka1, json={}).status_code == 200 and len(mka1.requests) == 1\n"
     with run_server(create_app(Settings(control_token=KEY))) as server:
-        refused = run(text, "--mka1-url", server.url)
-        assert refused.texts == {
+        rejected = run(text, "--mka1-url", server.url)
+        assert rejected.texts == {
             "test_it": "mka1: http://127.0.0.1:PORT is a fake with a control token; "
             "set the variable MOCKSERVER_CONTROL_TOKEN to it"
         }
