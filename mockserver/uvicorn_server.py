@@ -66,6 +66,10 @@ class Connection(HttpProtocol):
             self._cycle.message_event.set()
         super().connection_lost(exc)
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.headers = []  # For the trailers of a chunked body, which are no headers: the scope keeps the other list.
+
     def time_out_request(self, now: float) -> None:
         """Answer 408 and close the connection if a request takes too long to arrive."""
         arriving = self._arriving_request()
