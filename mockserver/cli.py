@@ -1,6 +1,7 @@
 """The command line."""
 
 import gc
+import logging
 import secrets
 import sys
 from collections.abc import Callable
@@ -112,7 +113,8 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
     gc.disable()  # Until the server is ready: the objects made on the way live as long as the process.
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError
-    from mockserver.gateway.access_log import AccessLog
+    from mockserver.gateway.access_log import AccessLog, LogHandler, describe_dropped_lines
+    from mockserver.gateway.line_writer import LineWriter
     from mockserver.server import is_loopback, listen, url_of
     from mockserver.server import serve as run
 
@@ -136,7 +138,10 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
                 click.echo(f"  {operation.method:<6} {url}{operation.path}  {operation.id}", err=True)
             click.echo(f"  GET    {url}/openapi.json", err=True)
 
-    run(fake if log_format == "none" else AccessLog(fake, log_format, sys.stderr), listener, announce)
+    with LineWriter(sys.stderr.fileno(), partial(describe_dropped_lines, log_format)) as writer:
+        logging.basicConfig(handlers=[LogHandler(log_format, writer.write)])
+        layer = fake if log_format == "none" else AccessLog(fake, fake.state.journal, log_format, writer.write)
+        run(layer, listener, announce)
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """A bounded record of the last exchanges with the API."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from sys import getsizeof
 from typing import Any, NamedTuple
 
@@ -58,7 +58,7 @@ class JournalEntry(NamedTuple):
 
 
 class Journal:
-    """The newest entries, within limits on their number and size."""
+    """The newest entries, within limits on their number and size; `on_entry`, if set, is called with each new one."""
 
     def __init__(self, max_entries: int = _MAX_ENTRIES, max_bytes: int = _MAX_BYTES) -> None:
         self._max_entries = max_entries
@@ -66,6 +66,7 @@ class Journal:
         self._entries: deque[JournalEntry] = deque()
         self._bytes = 0
         self._dropped: Counter[str] = Counter()
+        self.on_entry: Callable[[JournalEntry], None] | None = None
 
     def add(self, entry: JournalEntry) -> None:
         """Add an entry, and drop the oldest ones until the limits hold."""
@@ -76,6 +77,8 @@ class Journal:
             oldest = entries.popleft()
             self._bytes -= oldest.size
             self._dropped[oldest.key] += 1
+        if self.on_entry is not None:
+            self.on_entry(entry)
 
     def dropped(self, key: str | None = None) -> int:
         """Return the number of entries removed for room, of all keys or of one."""
