@@ -13,6 +13,7 @@ from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.schemas import Schema
 from mockserver.determinism import Clock, IdSource
 from mockserver.gateway.auth import Auth
+from mockserver.gateway.faults.header import FaultHeader
 from mockserver.gateway.faults.layer import FaultLayer
 from mockserver.gateway.identity import Identity
 from mockserver.gateway.journal_writer import JournalWriter
@@ -79,9 +80,11 @@ class Fake:
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
         rate_limit = [Middleware(RateLimit, state.rate_counters)] if state.rate_counters else []
+        has_fault_header = settings.control and settings.fault_header
+        fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
         layers = [
             Middleware(JournalWriter, state.journal, state.clock),
-            Middleware(ResponseGuard, operations, engine=engine),
+            Middleware(ResponseGuard, operations, engine=engine, base_path=API_PATH),
             Middleware(Auth, settings.accounts()),
             Middleware(Identity, settings.identity_mode),
             *rate_limit,
@@ -93,7 +96,7 @@ class Fake:
                 max_body=settings.max_body,
                 max_values=_MAX_VALUES,
             ),
-            Middleware(FaultLayer, state.faults, _fault_schema),
+            Middleware(FaultLayer, state.faults, fault_header),
         ]
         return wrap_in_layers(Endpoint(conversations.handlers() | items.handlers(), operations), layers)
 

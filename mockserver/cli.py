@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -16,6 +17,37 @@ from mockserver.settings import API_PATH, EngineName, IdentityMode, Ids, LogForm
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULTS = Settings()
+
+
+class Entry(click.ParamType[str]):
+    """An entry of a list; in an environment variable, commas separate the entries."""
+
+    name = "TEXT"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Split a variable, as `click` demands. Empty entries stay, because they are mistakes."""
+        return [entry.strip(" ") for entry in rv.split(",")]
+
+
+class PortOption(click.Option):
+    """The port, whose variable Kubernetes sets to an address for a service of the same name."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the variable, unless it is an address."""
+        value = super().resolve_envvar_value(ctx)
+        if value is None or "://" not in value:
+            return value
+        # Without the value, which might have a password in it.
+        click.echo("mockserver: MOCKSERVER_PORT is ignored, because it is an address and not a port", err=True)
+        return None
+
+
+class TokenOption(click.Option):
+    """The control token; `click` would ignore a variable that is set to an empty token."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the variable, even if it is empty."""
+        return os.environ.get(str(self.envvar))
 
 
 class Size(click.ParamType[int]):
@@ -47,6 +79,11 @@ def _option(*names: str, prefix: str = "MOCKSERVER", **attributes: Any) -> Calla
     return click.option(*names, envvar=f"{prefix}_{flag}", show_envvar=True, **attributes)
 
 
+def _list_option(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """Declare an option that can be repeated."""
+    return _option(*names, multiple=True, type=Entry(), **attributes)
+
+
 def _choice(name: str, literal: Any, default: str, **attributes: Any) -> Callable[[_Command], _Command]:
     """Declare an option whose choices are those of a `Literal` type."""
     return _option(name, type=click.Choice(get_args(literal)), default=default, show_default=True, **attributes)
@@ -59,18 +96,16 @@ _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY", show_default=True)
 @_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @_option(
     "--port",
+    cls=PortOption,
     default=8080,
     show_default=True,
     type=click.IntRange(0, 65535),
     help="Port to listen on; 0 selects a free port.",
 )
-@_option(
-    "--seed", "seeds", multiple=True, metavar="NAME|FILE", help="Initial state: a shipped seed or a file; repeatable."
-)
-@_option(
+@_list_option("--seed", "seeds", metavar="NAME|FILE", help="Initial state: a shipped seed or a file; repeatable.")
+@_list_option(
     "--api-key",
     "api_keys",
-    multiple=True,
     metavar="KEY[=ACCOUNT]",
     help="Accept only the listed keys; repeatable. Without this option, every key is accepted.",
 )
@@ -80,10 +115,9 @@ _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY", show_default=True)
     _DEFAULTS.identity_mode,
     help="Form of a conversation's `identity`: the hashed owner or the owner itself.",
 )
-@_option(
+@_list_option(
     "--rate-limit",
     "rate_limits",
-    multiple=True,
     metavar="N/s|m|h|d",
     help="Maximum number of requests for each API key; repeatable.",
 )
@@ -101,15 +135,27 @@ _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY", show_default=True)
     help="Validator of requests and responses: compiled schemas, or openapi-core (needs the extra `reference`).",
 )
 @_option("--max-body", type=Size(), default="10MiB", show_default=True, help="Maximum size of a request body.")
-@_option("--cors", "cors_origins", multiple=True, metavar="ORIGIN", help="Allow pages of this origin; repeatable.")
+@_list_option("--cors", "cors_origins", metavar="ORIGIN", help="Allow pages of this origin; repeatable.")
 @_option(
     "--control-token",
+    cls=TokenOption,
     metavar="TOKEN",
     help="Require this token for control requests. Off loopback, one is generated and printed if none is given.",
 )
+@_list_option(
+    "--allowed-host",
+    "allowed_hosts",
+    metavar="NAME",
+    help="Serve control requests without a token under this host name, too; repeatable.",
+)
+@_option("--no-fault-header", is_flag=True, help="Ignore `X-Mock-Fault` in requests.")
 @_choice("--log-format", LogFormat, "text", help="Format of the access log on stderr.")
-def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
-    """Run the fake until it is interrupted."""
+def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **settings: Any) -> None:
+    """Run the fake until it is interrupted.
+
+    Each option can be set by its environment variable. There, the entries of a repeatable option are separated by
+    commas.
+    """
     gc.disable()  # Until the server is ready: the objects made on the way live as long as the process.
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError
@@ -123,7 +169,7 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
         listener = listen(host, port)
         if settings["control_token"] is None and not is_loopback(listener):
             generated_token = settings["control_token"] = secrets.token_urlsafe(16)
-        fake = create_app(Settings(**settings))
+        fake = create_app(Settings(fault_header=not no_fault_header, **settings))
     except (UsageError, DocumentError) as error:
         _exit(str(error))
     url = url_of(listener)
@@ -140,8 +186,11 @@ def serve(host: str, port: int, log_format: LogFormat, **settings: Any) -> None:
 
     with LineWriter(sys.stderr.fileno(), partial(describe_dropped_lines, log_format)) as writer:
         logging.basicConfig(handlers=[LogHandler(log_format, writer.write)])
-        layer = fake if log_format == "none" else AccessLog(fake, fake.state.journal, log_format, writer.write)
-        run(layer, listener, announce)
+        run(
+            fake if log_format == "none" else AccessLog(fake, fake.state.journal, log_format, writer.write),
+            listener,
+            announce,
+        )
 
 
 @main.command()

@@ -1,18 +1,15 @@
 """The control API, with which tests control a fake over HTTP; `spec/control.yaml` describes it."""
 
-import hmac
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import orjson
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.asgi import send_error
-from mockserver.context import CONTEXT, Context
+from mockserver.context import Context
 from mockserver.contract.endpoint import Handler
 from mockserver.determinism import AdjustableClock
-from mockserver.errors import ControlTokenRequired, InvalidRequest, NotFound
+from mockserver.errors import InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, describe, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
@@ -161,23 +158,6 @@ class Control:
         if not isinstance(self._state.clock, AdjustableClock):
             raise NotFound("The clock of this fake was passed in by the program that created it, and cannot be set.")
         return self._state.clock
-
-
-class ControlToken:
-    """A layer that requires `Authorization: Bearer <token>`, if there is a token."""
-
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
-        self._app = app
-        self._token = token
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        context: Context = scope[CONTEXT]
-        if self._token is not None:
-            scheme, _, sent = b", ".join(context.headers.get_all(b"authorization")).partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._token.encode()):
-                await send_error(send, ControlTokenRequired())
-                return
-        await self._app(scope, receive, send)
 
 
 def _serialise(handler: Callable[[Context], Any]) -> Handler:

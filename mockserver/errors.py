@@ -7,6 +7,9 @@ ApiError
 |   `-- ReferenceWithinConversation
 |-- Unauthorized             401
 |   `-- ControlTokenRequired
+|-- Forbidden                403
+|   |-- ForbiddenSite
+|   `-- ForbiddenHost
 |-- NotFound                 404
 |   |-- OperationNotFound
 |   |-- ConversationNotFound
@@ -107,11 +110,34 @@ class Unauthorized(ApiError):
 
 
 class ControlTokenRequired(Unauthorized):
-    """The control API needs its token; the realm tells clients that this is not the API's own 401."""
+    """A request that needs the control token; the realm tells clients that this is not the API's own 401."""
+
+    def __init__(self, message: str = "Send `Authorization: Bearer <control token>`.") -> None:
+        super().__init__(message)
+        self.headers = {"WWW-Authenticate": f'Bearer realm="{CONTROL_REALM}"'}
+
+
+class Forbidden(ApiError):
+    """A control request that nobody may send."""
+
+    status = 403
+
+
+class ForbiddenSite(Forbidden):
+    """A control request from a web page of another site."""
 
     def __init__(self) -> None:
-        super().__init__("Send `Authorization: Bearer <control token>`.")
-        self.headers = {"WWW-Authenticate": f'Bearer realm="{CONTROL_REALM}"'}
+        super().__init__("A web page of another site cannot use the control API, unless --cors lists its origin.")
+
+
+class ForbiddenHost(Forbidden):
+    """A control request to a host name that may have been rebound to this machine."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Host of a control request must be a loopback address. Allow another name with --allowed-host, "
+            "or any name with --control-token."
+        )
 
 
 class NotFound(ApiError):
@@ -121,10 +147,13 @@ class NotFound(ApiError):
 
 
 class OperationNotFound(NotFound):
-    """A request whose path belongs to no operation."""
+    """A request whose path belongs to no operation; `intended` is the path of one below `base_path`."""
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"No operation has the path {describe(path)} ({describe(method)}).")
+    def __init__(self, method: str, path: str, *, intended: str | None = None, base_path: str = "") -> None:
+        message = f"No operation has the path {describe(path)} ({describe(method)})"
+        if intended is not None:
+            message += f"; did you mean {intended}? The base URL ends in {base_path}"
+        super().__init__(message + ".")
 
 
 class ConversationNotFound(NotFound):

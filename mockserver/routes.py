@@ -13,7 +13,8 @@ from mockserver.contract.contract import Contract, control_contract
 from mockserver.contract.document import dump_json, dump_yaml
 from mockserver.contract.endpoint import Endpoint
 from mockserver.contract.guard import RequestGuard, ResponseGuard
-from mockserver.control import CONTROL_PATH, Control, ControlToken
+from mockserver.control import CONTROL_PATH, Control
+from mockserver.control_access import ControlAccess
 from mockserver.errors import MethodNotAllowed
 from mockserver.state import State
 
@@ -33,9 +34,15 @@ def _build_control(contract: Contract, state: State) -> ASGIApp:
     """Build the control API. A request passes the layers from the first to the last."""
     operations = control_contract().operations
     engine = control_contract().engine("compiled")
+    settings = state.settings
     layers = [
         Middleware(ResponseGuard, operations, engine=engine),
-        Middleware(ControlToken, state.settings.control_token),
+        Middleware(
+            ControlAccess,
+            token=settings.control_token,
+            allowed_hosts=settings.allowed_hosts,
+            allowed_origins=settings.cors_origins,
+        ),
         Middleware(RequestGuard, operations, engine=engine, unknown_fields="reject", max_body=_MAX_SNAPSHOT),
     ]
     control = Control(state, list(contract.operations), contract.item_types)

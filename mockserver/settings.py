@@ -1,5 +1,6 @@
 """The settings of one fake, and the choices that several settings offer."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -36,7 +37,12 @@ class Settings:
 
     `api_keys` are `KEY` or `KEY=ACCOUNT`; if there are none, every key is accepted. `rate_limits` such as `60/m`
     (units `s`, `m`, `h`, `d`) apply to each API key. `max_body` is in bytes. `seeds` are names of shipped seeds, paths
-    or mappings. `control` enables the control API; a `control_token` is then required in its requests.
+    or mappings.
+
+    `control` enables the control API; a `control_token` is then required in its requests. Without a token, a request
+    must name a loopback address, the address that it is sent to, or one of `allowed_hosts` in its `Host`. Pages of
+    `cors_origins` may use the API and the control API. `fault_header` enables faults that a request asks for in
+    `X-Mock-Fault`.
 
     Raises:
         UsageError: a setting is invalid.
@@ -53,6 +59,8 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     control: bool = True
     control_token: str | None = field(default=None, repr=False)
+    allowed_hosts: tuple[str, ...] = ()
+    fault_header: bool = True
 
     def __post_init__(self) -> None:
         self.accounts()
@@ -64,14 +72,21 @@ class Settings:
                 raise UsageError(f"{setting.name} must be {' or '.join(choices)}, not {value!r}")
         if self.max_body < 1:
             raise UsageError(f"max_body must be at least 1 byte, not {self.max_body}")
+        if self.control_token is not None and not _is_secret(self.control_token):
+            raise UsageError("control_token must be ASCII without spaces, and not empty")
+        for host in self.allowed_hosts:
+            if not _is_host(host):
+                raise UsageError(f"allowed_hosts must be names or addresses without a port, not {host!r}")
 
     def accounts(self) -> dict[str, str | None]:
         """Map each listed API key to its account, or to None if it names none."""
         accounts: dict[str, str | None] = {}
         for entry in self.api_keys:
             key, separator, account = entry.partition("=")
-            if not key or key.split() != [key] or not key.isascii() or (separator and not account.strip()):
-                raise UsageError("an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces")
+            if not _is_secret(key) or not account.isprintable() or (separator and not account.strip()):
+                raise UsageError(
+                    "an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces and ACCOUNT is one line"
+                )
             if key in accounts:
                 raise UsageError("an API key is listed twice")
             accounts[key] = account or None
@@ -80,6 +95,22 @@ class Settings:
     def rates(self) -> tuple[Rate, ...]:
         """Parse the rate limits."""
         return tuple(parse_rate(text) for text in self.rate_limits)
+
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+def _is_secret(text: str) -> bool:
+    """Return whether the text can be sent as a bearer token."""
+    return text.isascii() and text.isprintable() and text != "" and " " not in text
+
+
+def _is_host(text: str) -> bool:
+    """Return whether the text is a host name or an IP address, without a port."""
+    try:
+        return bool(_HOST_NAME.fullmatch(text) or ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(s|m|h|d)")

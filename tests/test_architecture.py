@@ -12,7 +12,7 @@ FLOORS = [
     [["curl", "determinism", "findings", "retry_after"], ["errors"], ["secrets", "settings"]],
     [["asgi"], ["context"], ["contract", "store"]],
     [["gateway", "resources"]],
-    [["state"], ["control"], ["routes", "uvicorn_server"], ["app", "server"]],
+    [["state"], ["control", "control_access"], ["routes", "uvicorn_server"], ["app", "server"]],
     [["__init__"], ["conformance", "testing"], ["pytest_plugin", "verify"], ["cli"], ["__main__"]],
 ]
 STEPS = {name: number for number, step in enumerate(step for floor in FLOORS for step in floor) for name in step}

@@ -77,7 +77,7 @@ def test_serve_reads_its_settings_from_flags():
 
 
 def test_serve_reads_its_settings_from_the_environment():
-    variables = {"MOCKSERVER_API_KEY": "k1 k2", "MOCKSERVER_IDS": "sequential", "MOCKSERVER_LOG_FORMAT": "none"}
+    variables = {"MOCKSERVER_API_KEY": "k1,k2", "MOCKSERVER_IDS": "sequential", "MOCKSERVER_LOG_FORMAT": "none"}
     with serving(**variables) as (process, url):
         created = httpx.post(f"{url}/api/v1/llm/conversations", json={}, headers={"Authorization": "Bearer k2"})
         assert created.json()["id"].endswith("0001")

@@ -50,9 +50,12 @@ class Auth:
             raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
         if len(headers) > 1:
             raise Unauthorized("The Authorization header was sent more than once.")
-        scheme, _, token = headers[0].decode("latin-1").partition(" ")
-        key = token.strip()
-        if scheme.lower() != "bearer" or not key:
+        scheme, _, token = headers[0].partition(b" ")
+        try:
+            key = token.strip().decode()
+        except UnicodeDecodeError:
+            raise Unauthorized("The API key is not UTF-8.") from None
+        if scheme.lower() != b"bearer" or not key:
             raise Unauthorized("The Authorization header must be `Bearer <mka1-api-key>`.")
         if self._accounts and key not in self._accounts:
             raise Unauthorized("The API key is not known.")

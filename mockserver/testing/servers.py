@@ -49,10 +49,10 @@ def _normalise_url(url: str) -> str:
 
 
 def _connect(url: str, api_key: str | None, key_variable: str) -> Mka1Server:
-    health = send_request(f"{url}{CONTROL_PATH}/health", "GET", headers=control_headers())
-    if health.status == 401 and CONTROL_REALM in health.headers.get("www-authenticate", ""):
-        raise UsageError(f"{url} is a fake with a control token; set the variable {CONTROL_TOKEN_VARIABLE} to it")
+    health = send_request(f"{url}{CONTROL_PATH}/health", "GET")
     is_fake = _is_health(health)
+    if is_fake:
+        _check_control(url)
     if is_fake and _accepts_any_key(url):
         return RemoteFake(url, None)
     if not api_key:
@@ -69,6 +69,19 @@ def _connect(url: str, api_key: str | None, key_variable: str) -> Mka1Server:
 def _is_health(response: HttpResponse) -> bool:
     body = response.json()
     return response.status == 200 and isinstance(body, dict) and body.get("status") == "ok" and "version" in body
+
+
+def _check_control(url: str) -> None:
+    """Check that the fake accepts control requests.
+
+    Raises:
+        UsageError: it does not.
+    """
+    response = send_request(f"{url}{CONTROL_PATH}/faults", "GET", headers=control_headers())
+    if response.status == 401 and CONTROL_REALM in response.headers.get("www-authenticate", ""):
+        raise UsageError(f"{url} is a fake with a control token; set the variable {CONTROL_TOKEN_VARIABLE} to it")
+    if response.status == 403:
+        raise UsageError(f"{url} is a fake that does not serve control requests under this name; see --allowed-host")
 
 
 def _accepts_any_key(url: str) -> bool:

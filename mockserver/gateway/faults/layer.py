@@ -1,70 +1,40 @@
 """The layer that applies faults to requests."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
-from mockserver.contract import json_text
-from mockserver.contract.schemas import Schema
-from mockserver.errors import InvalidRequest
-from mockserver.findings import Finding
+from mockserver.errors import ApiError
 from mockserver.gateway.faults.faulty_connection import FaultyConnection
-from mockserver.gateway.faults.model import PLANNING_FIELDS, Fault
+from mockserver.gateway.faults.header import FaultHeader
+from mockserver.gateway.faults.model import Fault
 from mockserver.gateway.faults.plan import FaultPlan
 from mockserver.gateway.faults.response import BufferedResponse, alter_response
 
-_HEADER = b"x-mock-fault"
-_POINTER = "/X-Mock-Fault"
 _MAX_SILENCE = 600
 
 
 class FaultLayer:
-    """A layer that applies the planned faults, and those that a request asks for in `X-Mock-Fault`.
+    """A layer that applies the planned faults, and those that a request asks for, unless `header` is None."""
 
-    `load_schema` returns the schema of a fault; only requests with the header need it.
-    """
-
-    def __init__(self, app: ASGIApp, plan: FaultPlan, load_schema: Callable[[], Schema]) -> None:
+    def __init__(self, app: ASGIApp, plan: FaultPlan, header: FaultHeader | None) -> None:
         self._app = app
         self._plan = plan
-        self._load_schema = load_schema
+        self._header = header
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
-        requested: list[Fault] = []
-        for value in context.headers.get_all(_HEADER):
-            try:
-                requested.append(self._parse_header(value))
-            except InvalidRequest as error:
-                context.findings += tuple(error.findings)
-                return send_error(send, error)
+        try:
+            requested = self._header.read(context.headers) if self._header else []
+        except ApiError as error:
+            context.findings += tuple(error.findings)
+            return send_error(send, error)
         faults = [*self._plan.fire(context.operation_id, context.key), *requested] if self._plan else requested
         if faults:
             return _apply_faults(faults, self._app, scope, receive, send)
         return self._app(scope, receive, send)
-
-    def _parse_header(self, value: bytes) -> Fault:
-        try:
-            data = json_text.parse(value)
-        except json_text.JsonError as error:
-            finding = Finding("request", "header", _POINTER + error.pointer, error.code, error.message)
-            raise InvalidRequest([finding]) from error
-        findings = self._load_schema().validate_strictly(data, "request", "header", _POINTER)
-        if not findings:
-            message = "applies only to planned faults, not to a fault for one request"
-            findings = [
-                Finding("request", "header", f"{_POINTER}/{name}", "unknown_field", message)
-                for name in PLANNING_FIELDS
-                if name in data
-            ]
-        if not findings:
-            fault = Fault.from_dict(data)
-            findings = fault.validate("header", _POINTER)
-        if findings:
-            raise InvalidRequest(findings)
-        return fault
 
 
 async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
