@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 import httpx
 
 from mockserver.conformance.expectations import Polling
-from mockserver.conformance.names import unique_name
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name
 from mockserver.conformance.response import ApiResponse, Json, ids
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.curl import KEY_PLACEHOLDER

@@ -1,5 +1,6 @@
-"""Names and ids that the target does not know yet."""
+"""Names and ids that the target does not know yet, and paths relative to the prefix of the API."""
 
+from urllib.parse import quote
 from uuid import uuid4
 
 # Rotates each character within its kind, so that a hexadecimal id stays hexadecimal.
@@ -14,3 +15,15 @@ def unique_name(prefix: str) -> str:
 def unknown_id_like(known: str) -> str:
     """Return an id of the form and length of a known one, with its last letters and digits rotated."""
     return known[:-12] + known[-12:].translate(_ROTATED)
+
+
+def conversation_path(conversation: str) -> str:
+    return f"/conversations/{quote(conversation, safe='')}"
+
+
+def items_path(conversation: str) -> str:
+    return f"{conversation_path(conversation)}/items"
+
+
+def item_path(conversation: str, item: str) -> str:
+    return f"{items_path(conversation)}/{quote(item, safe='')}"

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from mockserver.conformance.client import ApiClient, NoResponse, Withheld
-from mockserver.conformance.names import unknown_id_like
-from mockserver.conformance.paths import conversation_path
+from mockserver.conformance.names import conversation_path, unknown_id_like
 from mockserver.conformance.response import ApiResponse
 from mockserver.verify.report.model import Leftover, Reason
 from mockserver.verify.report.text import reason_text

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from mockserver.conformance.client import ApiClient, NoResponse, Withheld
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path
 from mockserver.conformance.samples import message
 from mockserver.contract.operations import Match
 from mockserver.errors import UsageError

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from mockserver.conformance.client import ApiClient, http_client
-from mockserver.conformance.paths import items_path
+from mockserver.conformance.names import items_path
 from mockserver.conformance.samples import message
 from mockserver.contract.contract import Contract
 from mockserver.curl import KEY_PLACEHOLDER

@@ -6,8 +6,7 @@ from typing import Any
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect, require
-from mockserver.conformance.names import unique_name, unknown_id_like
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ids, sort_by_id
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import Scenarios

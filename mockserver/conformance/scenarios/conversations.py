@@ -7,8 +7,7 @@ from typing import Any
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect, require, require_text
-from mockserver.conformance.names import unknown_id_like
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids, texts
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import ACCOUNTS, AccountItself, FakeSettings, Scenarios

@@ -5,8 +5,7 @@ from typing import Any
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect, require, require_text
-from mockserver.conformance.names import unique_name, unknown_id_like
-from mockserver.conformance.paths import conversation_path, items_path
+from mockserver.conformance.names import conversation_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import OwnKey, Scenarios

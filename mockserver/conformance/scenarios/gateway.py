@@ -2,8 +2,7 @@
 
 from mockserver.conformance.client import ApiClient, Headers
 from mockserver.conformance.expectations import ScenarioFailure, expect, require
-from mockserver.conformance.names import unique_name, unknown_id_like
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import FakeSettings, OwnKey, Scenarios

@@ -5,7 +5,7 @@ from typing import Any
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect
-from mockserver.conformance.paths import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path
 from mockserver.conformance.response import Json, ids, sort_by_id
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import Scenarios

@@ -2,7 +2,7 @@
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect
-from mockserver.conformance.paths import conversation_path
+from mockserver.conformance.names import conversation_path
 from mockserver.conformance.response import ApiResponse
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import Scenarios

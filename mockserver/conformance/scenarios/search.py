@@ -2,8 +2,7 @@
 
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import expect, require
-from mockserver.conformance.names import unique_name
-from mockserver.conformance.paths import item_path
+from mockserver.conformance.names import item_path, unique_name
 from mockserver.conformance.response import ids, texts
 from mockserver.conformance.samples import message
 from mockserver.conformance.scenario import Scenarios
