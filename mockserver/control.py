@@ -8,7 +8,7 @@ import orjson
 
 from mockserver.context import Context
 from mockserver.contract.endpoint import Handler
-from mockserver.determinism import AdjustableClock
+from mockserver.determinism import LAST_SECOND, AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, describe, json_pointer
 from mockserver.gateway.auth import key_fingerprint
@@ -109,6 +109,9 @@ class Control:
         if "freeze" in change:
             clock.freeze(change["freeze"], account)
         elif "advance" in change:
+            if not 0 <= clock.now(account or "") + change["advance"] <= LAST_SECOND:
+                message = f"must leave the clock between 0 and {LAST_SECOND}, the end of the year 9999"
+                raise _invalid("body", "/advance", "maximum" if change["advance"] > 0 else "minimum", message)
             clock.advance(change["advance"], account)
         else:
             clock.resume(account)

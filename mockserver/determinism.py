@@ -8,6 +8,9 @@ import time
 from collections import Counter
 from typing import Protocol
 
+LAST_SECOND = 253402300799
+"""The last second of the year 9999."""
+
 
 class Clock(Protocol):
     """The current time, for each account."""

@@ -1,6 +1,5 @@
 """The state of a fake."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +42,7 @@ class State:
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
-        # Copies, because a reset loads the seeds again and the caller may have changed them by then.
-        self._seeds = [self._seeder.read(copy.deepcopy(seed)) for seed in settings.seeds]
+        self._seeds = [self._seeder.read(seed) for seed in settings.seeds]
         self._load_seeds()
 
     def account_of(self, key: str | None) -> str:

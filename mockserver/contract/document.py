@@ -24,6 +24,10 @@ _MAPS = (
     | {"properties", "patternProperties", "$defs", "dependentSchemas", "schemas"}
 )
 
+_MAX_DEPTH = 1000
+_MAX_DIGITS = 1000
+_OPENING = (b"[", b"{", b"- ", b"? ")
+
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -34,6 +38,9 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _read_integer(loader, node))
 
 
 class DocumentError(Exception):
@@ -51,14 +58,38 @@ def read_yaml(path: Path) -> Any:
     """Return the content of a YAML or JSON file.
 
     Raises:
-        DocumentError: the file cannot be read, or is not YAML.
+        DocumentError: the file cannot be read, is not YAML, or is nested too deeply.
     """
     try:
-        return yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - the loader is a safe one
+        text = path.read_bytes()
+        if sum(map(text.count, _OPENING)) > _MAX_DEPTH:
+            _check_depth(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - the loader is a safe one
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise DocumentError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"{path}: has a value that cannot be read: {error}") from error
+
+
+def _check_depth(text: bytes) -> None:
+    """Check the depth of a YAML text: the parser in C would end the process."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise yaml.YAMLError(f"is nested deeper than {_MAX_DEPTH} levels (line {line})")
+
+
+def _read_integer(loader: Any, node: Any) -> Any:
+    if len(node.value) > _MAX_DIGITS:
+        raise yaml.MarkedYAMLError(None, None, f"has an integer of {len(node.value):,} digits", node.start_mark)
+    return loader.construct_yaml_int(node)
 
 
 def is_literal(key: str, child: Any) -> bool:

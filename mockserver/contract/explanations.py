@@ -7,6 +7,7 @@ copies of the value: this takes seconds and gigabytes for a body of some kilobyt
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from mockserver.contract.descent import SchemaTree
@@ -194,7 +195,9 @@ class _Explainer:
             yield from self.explain(f"{pointer}/{meant[0]}", value, path)
             return
         explained = [_collect(self.explain(f"{pointer}/{index}", value, path), MAX_FINDINGS) for index in meant]
-        yield from min(explained, key=_distance)
+        undeclared = [_count_undeclared(self._tree.declared_fields(branches[index]), value) for index in meant]
+        _, _, nearest = min(zip(undeclared, map(_distance, explained), explained, strict=True), key=itemgetter(0, 1))
+        yield from nearest
 
     def _accepts_type(self, branch: Any, value: Any) -> bool:
         return not any("type" in part and not _has_type(value, part["type"]) for part in self._tree.flatten(branch))
@@ -333,6 +336,10 @@ def _is_of_type(value: Any, name: str) -> bool:
             return name == "array"
         case _:
             return name == "object"
+
+
+def _count_undeclared(declared: set[str], value: Any) -> int:
+    return sum(name not in declared for name in islice(value, _MAX_LISTED)) if isinstance(value, dict) else 0
 
 
 def _distance(mistakes: list[_Mistake]) -> float:

@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 import orjson
 
 from mockserver.context import Tenant
+from mockserver.contract import json_text
 from mockserver.contract.contract import control_contract
 from mockserver.contract.document import DocumentError, data_path, read_yaml
+from mockserver.contract.json_text import JsonError
 from mockserver.contract.schemas import Schema
-from mockserver.determinism import Clock
+from mockserver.determinism import LAST_SECOND, Clock
 from mockserver.errors import ItemIdInUse, UsageError, parameter_name
 from mockserver.findings import describe
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
+from mockserver.resources.plain_json import copy_json
 from mockserver.resources.serialisation import item_json
 from mockserver.settings import Seed
 from mockserver.store.memory import MemoryStore
 from mockserver.store.records import Conversation
-
-_LAST_SECOND_OF_YEAR_9999 = 253402300799
 
 
 class SeedError(UsageError):
@@ -72,7 +73,11 @@ class Seeder:
 
     def read(self, seed: Seed) -> ValidatedSeed:
         """Read and validate a seed, given as a shipped name, a path or a mapping."""
-        name, data = _read(seed)
+        name, read = _read(seed)
+        try:
+            data = copy_json(read)
+        except JsonError as error:
+            raise SeedError(name, error.pointer, error.message) from error
         findings = self._schema.validate_strictly(data, "request", "body")
         if findings:
             raise SeedError(name, findings[0].pointer, findings[0].message)
@@ -137,7 +142,7 @@ class Seeder:
         conversation = Conversation(
             id=conversation_id,
             created_at=_whole_second(created_at, "/created_at"),
-            metadata=dict(data.get("metadata", {})),  # A copy: the caller may change the seed later.
+            metadata=data.get("metadata", {}),
             deleted_at=None if deleted_at is None else _whole_second(deleted_at, "/deleted_at"),
         )
         items = self._item_factory.create_items(tenant, data.get("items", ()))
@@ -164,8 +169,8 @@ def shipped_seeds() -> list[str]:
 
 
 def _whole_second(time: float, pointer: str) -> int:
-    if not 0 <= time <= _LAST_SECOND_OF_YEAR_9999:
-        raise _InvalidValue(pointer, f"must be a time in Unix seconds, not {time}")
+    if not 0 <= time <= LAST_SECOND:
+        raise _InvalidValue(pointer, f"must be a time in Unix seconds, not {describe(time)}")
     return int(time)
 
 
@@ -180,6 +185,12 @@ def _read(seed: Seed) -> tuple[str, Any]:
         names = ", ".join(shipped_seeds())
         raise SeedError(str(seed), "", f"there is no such file, and the shipped seeds are: {names}")
     try:
+        if path.suffix == ".json":
+            return str(seed), json_text.parse(path.read_bytes())
         return str(seed), read_yaml(path)
     except DocumentError as error:
         raise UsageError(f"seed {error}") from error
+    except OSError as error:
+        raise UsageError(f"seed {path}: {error.strerror}") from error
+    except JsonError as error:
+        raise SeedError(str(seed), error.pointer, error.message) from error
