@@ -6,6 +6,7 @@ is used.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ _MARKER = (
 )
 _MONITOR: pytest.StashKey[ViolationMonitor] = pytest.StashKey()
 _COVERAGE: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+_ENVIRONMENT: pytest.StashKey[_Environment] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,16 +76,48 @@ def mka1(request: pytest.FixtureRequest, mka1_server: Mka1Server) -> Iterator[Mk
     strict = request.config.getini("mka1_strict") if options.strict is None else options.strict
     monitor = ViolationMonitor(api, mka1_server.reproduction, strict=strict)
     request.node.stash[_MONITOR] = monitor
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in api.environment().items():
-            environment.setenv(name, value)
+    environment = request.node.stash[_ENVIRONMENT] = _Environment(api.environment())
+    try:
         yield api
+    finally:
+        environment.restore()
     with _usage_errors_in_one_line():
         violations = monitor.check_exchanges()
         if api.is_fake and request.config.getoption("--mka1-coverage"):
             _add_coverage(request.config.stash[_COVERAGE], api.coverage())
         violations += mka1_server.finish_test(api)
     _fail(violations)
+
+
+class _Environment:
+    """Environment variables while a test runs."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        self._variables = variables
+        self._before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+
+    def restore(self) -> None:
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def restore_again(self) -> None:
+        """Restore the variables if a fixture that was set up before `mka1`, such as `monkeypatch`, has set ours."""
+        if any(os.environ.get(name) == value for name, value in self._variables.items()):
+            self.restore()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Leave the environment as it was before the test, in whatever order its fixtures were torn down."""
+    try:
+        yield
+    finally:
+        if _ENVIRONMENT in item.stash:
+            item.stash[_ENVIRONMENT].restore_again()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -139,6 +173,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             f"{'no response' if status == '0' else status} x{times}" for status, times in sorted(statuses.items())
         )
         terminalreporter.line(f"{operation}: {counts}")
+    if coverage["dropped"]:
+        terminalreporter.line(f"not counted: {coverage['dropped']} requests for which the journal had no room")
     items = coverage["items"]
     terminalreporter.line(f"items: {', '.join(f'{name} x{times}' for name, times in sorted(items.items())) or 'none'}")
     for kind, names in sorted(coverage["unused"].items()):
@@ -167,6 +203,7 @@ def _add_coverage(total: dict[str, Any], coverage: dict[str, Any]) -> None:
         _add_counts(operations.setdefault(operation, {}), statuses)
     _add_counts(total.setdefault("items", {}), coverage["items"])
     total.setdefault("unused", coverage["unused"])
+    total["dropped"] = total.get("dropped", 0) + coverage["dropped"]
 
 
 def _add_counts(total: dict[str, int], counts: dict[str, int]) -> None:

@@ -32,22 +32,27 @@ class ControlClient(Protocol):
 def in_process_client(app: ASGIApp, server: RunningServer) -> ControlClient:
     """Return a client that calls `app` in the thread of the server that runs it.
 
-    In that thread, an exchange is in the journal as soon as its client has the response.
+    In that thread, an exchange is in the journal as soon as its client has the response. A forked process, which does
+    not have the thread, sends its requests over HTTP.
     """
+    over_http = http_client(server.url)
 
     def control(method: str, route: str, body: Any = None, /, **query: Any) -> Any:
+        if not server.is_in_this_process:
+            return over_http(method, route, body, **query)
         content = _serialise_body(body)
         return _parse_response(server.call(lambda: call_in_process(app, method, route, content, query)))
 
     return control
 
 
-def http_client(url: str, api_key: str) -> ControlClient:
-    """Return a client of the server at `url`, for the data of one API key."""
+def http_client(url: str, api_key: str | None = None) -> ControlClient:
+    """Return a client of the server at `url`, for all data or for that of one API key."""
+    key = {} if api_key is None else {"api_key": api_key}
 
     def control(method: str, route: str, body: Any = None, /, **query: Any) -> Any:
         content = _serialise_body(body)
-        query_string = urlencode({**query, "api_key": api_key})
+        query_string = urlencode({**query, **key})
         return _parse_response(
             send_request(f"{url}{CONTROL_PATH}{route}?{query_string}", method, content, control_headers())
         )

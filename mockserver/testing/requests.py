@@ -24,6 +24,12 @@ class Requests(Sequence[Exchange]):
         self._control = control
         self._exchanges = exchanges
 
+    @property
+    def dropped(self) -> int:
+        """The number of exchanges that the journal had no room for; they were the oldest."""
+        dropped: int = self._control("GET", "/requests", limit=1)["dropped"]
+        return dropped
+
     def __len__(self) -> int:
         return len(self._load())
 
@@ -90,15 +96,18 @@ class Requests(Sequence[Exchange]):
         must have the same length. The failure shows how the nearest calls differ.
         """
         self._check_operation(operation)
-        exchanges = self._load()
+        exchanges, dropped = self._load(), self.dropped
         calls = [exchange for exchange in exchanges if exchange.operation == operation]
         compared = [(call, find_differences(body, call.request) if body is not None else []) for call in calls]
         matching = sum(not differences for _, differences in compared)
-        if matching == times or (times is None and matching):
+        if (matching == times and not dropped) or (times is None and matching):
             return
         expected = "at least 1 call" if times is None else count(times, "call")
         with_body = "" if body is None else " with this body"
         lines = [f"expected {expected} of {operation}{with_body}, there {_were(matching)}"]
+        if dropped:
+            requests = count(dropped, "older request")
+            lines.append(f"  not counted: {requests} of this test, for which the journal had no room")
         if body is not None:
             lines.append(f"  {_format_json(body, 1000)}")
             near_misses = sorted((pair for pair in compared if pair[1]), key=lambda pair: len(pair[1]))

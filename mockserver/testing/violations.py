@@ -74,6 +74,19 @@ class InvalidRequest:
 
 
 @dataclass(frozen=True)
+class DroppedExchanges:
+    """Exchanges that were not checked, because the journal had no room for them."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return (
+            f"The journal had no room for {count(self.number, 'request')} of this test, so strict mode has not "
+            "checked them. Check fewer requests in one test, or call mka1.requests.clear() in between."
+        )
+
+
+@dataclass(frozen=True)
 class LeftoverConversations:
     """Conversations of a test that could not be deleted."""
 
@@ -83,7 +96,7 @@ class LeftoverConversations:
         return f"These conversations could not be deleted: {', '.join(self.ids)}"
 
 
-Violation = UnfiredFault | InvalidResponse | InvalidRequest | LeftoverConversations
+Violation = UnfiredFault | InvalidResponse | InvalidRequest | DroppedExchanges | LeftoverConversations
 """A reason to fail a test; `str()` returns the failure text."""
 
 
@@ -95,15 +108,21 @@ class ViolationMonitor:
         self._reproduction = reproduction
         self._strict = strict
         self._checked = 0
+        self._dropped = 0
 
     def check_exchanges(self) -> list[Violation]:
         """Return the violations in exchanges since the last check; in strict mode, also those of the client."""
         if not self._api.is_fake:
             return []
-        exchanges = list(self._api.requests)
-        new = exchanges[self._checked :]
-        self._checked = len(exchanges)
-        return [violation for exchange in new for violation in self._check_exchange(exchange)]
+        requests = self._api.requests
+        exchanges, dropped = list(requests), requests.dropped
+        if self._checked > dropped + len(exchanges):  # The test has cleared the journal.
+            self._checked = self._dropped = 0
+        new = exchanges[max(self._checked - dropped, 0) :]
+        unchecked = dropped - max(self._checked, self._dropped)
+        self._checked, self._dropped = dropped + len(exchanges), dropped
+        violations: list[Violation] = [violation for one in new for violation in self._check_exchange(one)]
+        return violations + [DroppedExchanges(unchecked)] * (self._strict and unchecked > 0)
 
     def check_faults(self) -> list[Violation]:
         """Return the planned faults that have not fired; endless ones and those with a probability need not fire."""
