@@ -1,4 +1,4 @@
-"""Who may send control requests: no page of another site, and nobody without the token if there is one."""
+"""Access to the control API: not for pages of other sites, and not without the token if there is one."""
 
 import hmac
 import ipaddress
@@ -18,8 +18,8 @@ _OPEN_OPERATIONS = frozenset({"health.get"})
 class ControlAccess:
     """A layer that rejects control requests from web pages of other sites, and those without the token.
 
-    `Origin` and `Sec-Fetch-Site` tell which page sent a request; pages of `allowed_origins` may. `Host` tells whether
-    somebody has rebound a host name to this machine: it must be a loopback name, the address that the client is
+    `Origin` and `Sec-Fetch-Site` show which page sent a request; pages of `allowed_origins` may. `Host` shows whether
+    an attacker has rebound a host name to this machine: it must be a loopback name, the address that the client is
     connected to, or one of `allowed_hosts`. With a token, any `Host` will do, because such a page does not know the
     token. The health check is open to all, because it reveals nothing and health checks have no credentials.
     """

@@ -110,7 +110,7 @@ class Unauthorized(ApiError):
 
 
 class ControlTokenRequired(Unauthorized):
-    """A request that needs the control token; the realm tells clients that this is not the API's own 401."""
+    """A request that needs the control token; the realm distinguishes this 401 from that of the API."""
 
     def __init__(self, message: str = "Send `Authorization: Bearer <control token>`.") -> None:
         super().__init__(message)
@@ -118,7 +118,7 @@ class ControlTokenRequired(Unauthorized):
 
 
 class Forbidden(ApiError):
-    """A control request that nobody may send."""
+    """A control request from a source that is not allowed."""
 
     status = 403
 

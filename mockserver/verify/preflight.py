@@ -26,9 +26,9 @@ def check_access(client: ApiClient) -> None:
         raise UsageError(f"{client.base_url} cannot be called: {error}") from error
     if response.status in (401, 403):
         problem = "rejects the API key" if client.api_key else "requires an API key"
-        raise UsageError(f"{client.base_url} {problem}: {response.path} answers {response.status}")
+        raise UsageError(f"{client.base_url} {problem}: {response.path} returned {response.status}")
     if is_unknown:
-        raise UsageError(f"{response.url} answers 404; does the API have another --prefix?")
+        raise UsageError(f"{response.url} returned 404; does the API have another --prefix?")
 
 
 def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[str, Deviation], bool]:

@@ -32,7 +32,7 @@ _REASONS: Mapping[StopReason | UncheckedReason, str] = {
     StopReason.INTERRUPTED: "interrupted",
     StopReason.MAX_REQUESTS: "the request limit was reached",
     StopReason.MAX_TIME: "the time limit was reached",
-    StopReason.TOO_MANY_REQUESTS: "the target keeps answering 429",
+    StopReason.TOO_MANY_REQUESTS: "the target keeps returning 429",
     StopReason.UNRESPONSIVE: "the target does not respond in time",
     StopReason.CASE_REPRODUCED: "the case was reproduced",
     UncheckedReason.EARLIER_CRASH: "an earlier phase crashed",
