@@ -122,7 +122,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test that has passed so far here, so that it counts as a failure and not as an error of the teardown."""
+    """Check a test that has passed so far, so that a violation counts as its failure, not as a teardown error."""
     yield
     if _MONITOR in item.stash:
         monitor = item.stash[_MONITOR]

@@ -50,7 +50,7 @@ def _build_control(contract: Contract, state: State) -> ASGIApp:
 
 
 class _ApiFallback(Router):
-    """A router that leaves HTTP requests without a route to the API, and closes WebSockets."""
+    """A router that passes HTTP requests without a route on to the API, and closes WebSockets."""
 
     def __init__(self, routes: list[Route], api: ASGIApp) -> None:
         super().__init__(routes, redirect_slashes=False)

@@ -82,7 +82,7 @@ class Requests(Sequence[Exchange]):
         exchanges = self._load()
         if len(exchanges) != 1:
             listing = f":{list_exchanges(exchanges)}" if exchanges else self._list_unfiltered()
-            raise AssertionError(f"expected 1 request, there {_were(len(exchanges))}{listing}")
+            raise AssertionError(f"expected 1 request, there {_count_found(len(exchanges))}{listing}")
         return exchanges[0]
 
     def clear(self) -> None:
@@ -104,7 +104,7 @@ class Requests(Sequence[Exchange]):
             return
         expected = "at least 1 call" if times is None else count(times, "call")
         with_body = "" if body is None else " with this body"
-        lines = [f"expected {expected} of {operation}{with_body}, there {_were(matching)}"]
+        lines = [f"expected {expected} of {operation}{with_body}, there {_count_found(matching)}"]
         if dropped:
             requests = count(dropped, "older request")
             lines.append(f"  not counted: {requests} of this test, for which the journal had no room")
@@ -136,7 +136,8 @@ class Requests(Sequence[Exchange]):
             raise UsageError(f"there is no operation {operation!r}; {hint}")
 
 
-def _were(number: int) -> str:
+def _count_found(number: int) -> str:
+    """Return the number with its verb, such as `was none` or `were 2`."""
     return "was none" if number == 0 else "was 1" if number == 1 else f"were {number}"
 
 
