@@ -83,7 +83,7 @@ class Fake:
         has_fault_header = settings.control and settings.fault_header
         fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
         layers = [
-            Middleware(JournalWriter, state.journal, state.clock),
+            Middleware(JournalWriter, state.journal, state.clock, state.open_requests),
             Middleware(ResponseGuard, operations, engine=engine, base_path=API_PATH),
             Middleware(Auth, settings.accounts()),
             Middleware(Identity, settings.identity_mode),

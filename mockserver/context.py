@@ -1,6 +1,7 @@
 """The state of one request, which the layers in front of a handler fill in."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,7 +35,8 @@ class Context:
 
     `fault` describes the faults that fired. `bypasses_contract` is set when they alter the response: the guard then
     sends it as it is, and only notes its findings. `record` adds the exchange to the journal before it ends, for a
-    request that gets no response.
+    request that gets no response. `past` is set if the state has been reset since the request began: while its context
+    manager is active, the state is the old one.
     """
 
     operation_id: str
@@ -53,6 +55,7 @@ class Context:
     body: Any = field(default=None, init=False)
     fault: dict[str, Any] | None = field(default=None, init=False)
     bypasses_contract: bool = field(default=False, init=False)
+    past: Callable[[], AbstractContextManager[None]] | None = field(default=None, init=False)
     status: int = field(default=0, init=False)
     response_content: bytes = field(default=b"", init=False)
     findings: tuple[Finding, ...] = field(default=(), init=False)

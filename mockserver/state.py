@@ -7,9 +7,11 @@ from mockserver.determinism import AdjustableClock, Clock, IdSource, RandomIds, 
 from mockserver.gateway.auth import default_account, key_fingerprint
 from mockserver.gateway.faults.plan import FaultPlan
 from mockserver.gateway.journal import Journal
+from mockserver.gateway.open_requests import OpenRequests
 from mockserver.gateway.rate_limit import RateCounter
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
+from mockserver.resources.past import Past
 from mockserver.resources.seeds import Seeder, ValidatedSeed
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
 from mockserver.store.memory import MemoryStore
@@ -41,6 +43,7 @@ class State:
         self.rate_counters = [RateCounter(rate, self.clock) for rate in settings.rates()]
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
+        self.open_requests = OpenRequests()
         self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
         self._seeds = [self._seeder.read(seed) for seed in settings.seeds]
         self._load_seeds()
@@ -51,17 +54,18 @@ class State:
         return self._accounts.get(key) or default_account(key)
 
     def reset(self, key: str | None = None) -> None:
-        """Restore the initial state, including the seeds of the settings."""
+        """Restore the initial state, including the seeds of the settings; requests under way end in the old state."""
         account = self._account(key)
         fingerprint = None if key is None else key_fingerprint(key)
-        if account is None:
-            self.store.reset()
-        else:
-            self.store.detach(account)
+        # Requests under way must not change which ids the new state generates.
+        ids = SequentialIds() if self.settings.ids == "sequential" else self.ids
+        past = Past(self.store, self.id_allocator, ids, account)
+        for context in self.open_requests.contexts(account):
+            context.past = context.past or past.restored
         self.journal.clear(fingerprint)
         self.faults.clear(fingerprint)
         self.clock.reset(account)
-        self.ids.reset(account)
+        self.id_allocator.reset(account)
         for counter in self.rate_counters:
             counter.clear(fingerprint)
         self._load_seeds(account)

@@ -1,6 +1,7 @@
 """The end of a pipeline: the handlers of the operations."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.types import Receive, Scope, Send
 
@@ -9,6 +10,8 @@ from mockserver.context import CONTEXT, Context
 from mockserver.contract.document import DocumentError
 from mockserver.contract.operations import Operations
 from mockserver.errors import ApiError
+
+_PRESENT: AbstractContextManager[None] = nullcontext()
 
 Handler = Callable[[Context], bytes]
 """A handler returns the JSON body of a 200, or raises an `ApiError`."""
@@ -29,7 +32,8 @@ class Endpoint:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            content = self._handlers[context.operation_id](context)
+            with context.past() if context.past else _PRESENT:
+                content = self._handlers[context.operation_id](context)
         except ApiError as error:
             return send_error(send, error)
         return send_response(send, 200, content)

@@ -11,6 +11,7 @@ from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
 from mockserver.gateway.journal import Journal, JournalEntry, size_of_findings
+from mockserver.gateway.open_requests import OpenRequests
 
 _MAX_BODY = 64 * 1024
 _MAX_TARGET = 8 * 1024
@@ -22,9 +23,10 @@ class JournalWriter:
 
     _stopwatch = staticmethod(time.perf_counter)  # Kept, because a test may replace the functions of `time`.
 
-    def __init__(self, app: ASGIApp, journal: Journal, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, journal: Journal, clock: Clock, open_requests: OpenRequests) -> None:
         self._app = app
         self._journal = journal
+        self._open_requests = open_requests
         self._before = (
             clock.time_ago
             if isinstance(clock, AdjustableClock)
@@ -33,9 +35,11 @@ class JournalWriter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record = scope[RECORD] = partial(self._record, scope, self._stopwatch())
+        self._open_requests.add(scope)
         try:
             await self._app(scope, receive, send)
         finally:
+            self._open_requests.remove(scope)
             record()
 
     def _record(self, scope: Scope, started: float) -> None:
@@ -43,6 +47,8 @@ class JournalWriter:
         if context.record is None:
             return  # A layer has recorded the exchange before its end.
         context.record = scope[RECORD] = None  # Break the reference cycle, which would keep the request in memory.
+        if context.past is not None:
+            return  # The journal of the request is gone.
         duration = self._stopwatch() - started
         account, end_user = context.tenant or ("", None)
         path, query = scope["raw_path"][:_MAX_TARGET], scope["query_string"][:_MAX_TARGET]

@@ -3,11 +3,15 @@
 Clients and seeds choose ids too, so a generated id may be in use already.
 """
 
-from collections.abc import Container, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from mockserver.context import Tenant
 from mockserver.determinism import IdSource
 from mockserver.store.memory import MemoryStore
+
+_GENERATED = re.compile(r"[a-z_]+_[0-9a-f]{1,32}")
 
 
 class IdAllocator:
@@ -17,17 +21,43 @@ class IdAllocator:
         self._store = store
         self._source = source
         self._prefixes = prefixes
+        self._reserved: dict[str, set[str]] = {}
+
+    @contextmanager
+    def using(self, source: IdSource) -> Iterator[None]:
+        """Take ids from another source meanwhile."""
+        own, self._source = self._source, source
+        try:
+            yield
+        finally:
+            self._source = own
+
+    def reserve(self, account: str, ids: Iterable[str]) -> None:
+        """Keep ids that others have chosen from being generated for any end user of the account."""
+        if generated := set(filter(_GENERATED.fullmatch, ids)):
+            self._reserved.setdefault(account, set()).update(generated)
+
+    def reset(self, account: str | None = None) -> None:
+        """Forget reserved ids and restart the source, for one account or for all."""
+        self._source.reset(account)
+        if account is None:
+            self._reserved.clear()
+        else:
+            self._reserved.pop(account, None)
 
     def new_conversation_id(self, tenant: Tenant) -> str:
         """Return a conversation id that the tenant has never used."""
         while True:
             new_id = self._source.new_id(self._prefixes["conversation"], tenant.account)
-            if not self._store.has_conversation(tenant, new_id):
+            if not self._is_reserved(tenant, new_id) and not self._store.has_conversation(tenant, new_id):
                 return new_id
 
-    def new_item_id(self, tenant: Tenant, item_type: str, reserved: Container[str]) -> str:
-        """Return an item id that the tenant does not use and that is not in `reserved`."""
+    def new_item_id(self, tenant: Tenant, item_type: str) -> str:
+        """Return an item id that the tenant does not use."""
         while True:
             new_id = self._source.new_id(self._prefixes[item_type], tenant.account)
-            if new_id not in reserved and not self._store.has_item(tenant, new_id):
+            if not self._is_reserved(tenant, new_id) and not self._store.has_item(tenant, new_id):
                 return new_id
+
+    def _is_reserved(self, tenant: Tenant, new_id: str) -> bool:
+        return new_id in self._reserved.get(tenant.account, ())

@@ -1,6 +1,6 @@
 """The operations on the items of a conversation."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,13 +22,15 @@ class ItemFactory:
         self._id_allocator = id_allocator
 
     def create_items(self, tenant: Tenant, bodies: Sequence[Mapping[str, Any]]) -> list[Item]:
-        client_ids = {body["id"] for body in bodies if "id" in body}
-        return [self._create_item(tenant, body, client_ids) for body in bodies]
+        client_ids = [body["id"] for body in bodies if "id" in body]
+        if client_ids:
+            self._id_allocator.reserve(tenant.account, client_ids)
+        return [self._create_item(tenant, body) for body in bodies]
 
-    def _create_item(self, tenant: Tenant, body: Mapping[str, Any], reserved: Container[str]) -> Item:
+    def _create_item(self, tenant: Tenant, body: Mapping[str, Any]) -> Item:
         # The type is optional in messages and references only.
         item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
-        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type, reserved)
+        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type)
         stored = {"id": item_id, "type": item_type, **body}
         response_id = stored.pop("response_id", None)
         metadata = stored.pop("metadata", None)

@@ -96,6 +96,9 @@ class Seeder:
         With `only`, skip the conversations of other accounts. `default` is the account of conversations that name
         no owner. SeedError if an id is already in use, or a time is out of range.
         """
+        for conversation in seed.conversations:  # Before the first id is generated.
+            ids = [body["id"] for body in (conversation, *conversation.get("items", ())) if body.get("id")]
+            self._id_allocator.reserve(self._tenant(conversation, default).account, ids)
         loaded: list[tuple[Tenant, str]] = []
         for index, conversation in enumerate(seed.conversations):
             tenant = self._tenant(conversation, default)

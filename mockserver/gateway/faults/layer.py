@@ -31,7 +31,8 @@ class FaultLayer:
         except ApiError as error:
             context.findings += tuple(error.findings)
             return send_error(send, error)
-        faults = [*self._plan.fire(context.operation_id, context.key), *requested] if self._plan else requested
+        is_planned = self._plan and context.past is None
+        faults = [*self._plan.fire(context.operation_id, context.key), *requested] if is_planned else requested
         if faults:
             return _apply_faults(faults, self._app, scope, receive, send)
         return self._app(scope, receive, send)
