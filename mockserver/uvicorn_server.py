@@ -31,21 +31,32 @@ REQUEST_TIMEOUT = 60
 GRACE = 10.0
 """Seconds within which a server that stops finishes its responses."""
 
+_MAX_HEAD = 64 * 1024
 _CUT_INTERVAL = 0.05
 _MAX_STALL = 0.5
 _REQUEST_TIMEOUT_RESPONSE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
     b"connection: close\r\n\r\nThe request did not arrive in time."
 )
+_HEAD_TOO_LARGE_RESPONSE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 46\r\nconnection: close\r\n\r\nThe request line and the headers are too long."
+)
 
 
 class Connection(HttpProtocol):
-    """An HTTP connection that puts its transport into the scope of each request."""
+    """An HTTP connection that puts its transport into the scope of each request.
+
+    It reads a request line and headers of at least `_MAX_HEAD` bytes, and not much more: uvicorn has no limit.
+    """
 
     _cycle: Any = None
     """The request that is being answered or was answered last; uvicorn's own attribute may be one that waits."""
     _arriving: object = None
     _arriving_since = 0.0
+    _head: int | None = None
+    """The bytes of a head that is arriving, without the data in which it begins; None if none is."""
+    _head_begins = False
     _unread = 0
     _unread_since = 0.0
 
@@ -60,6 +71,19 @@ class Connection(HttpProtocol):
 
         self.app = call_app
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head, self._head_begins = 0, True
+
+    def data_received(self, data: bytes) -> None:
+        self._head_begins = False
+        super().data_received(data)
+        if self._head is not None and not self._head_begins:
+            self._head += len(data)
+            if self._head > _MAX_HEAD:
+                self.transport.write(_HEAD_TOO_LARGE_RESPONSE)
+                self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._cycle is not None and not self._cycle.response_complete:
             self._cycle.disconnected = True
@@ -68,6 +92,7 @@ class Connection(HttpProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
+        self._head = None
         self.headers = []  # For the trailers of a chunked body, which are no headers: the scope keeps the other list.
 
     def time_out_request(self, now: float) -> None:

@@ -56,7 +56,7 @@ def parse(text: bytes) -> Any:
 
 def has_more_values(text: bytes, limit: int) -> bool:
     """Whether a JSON text has more values than `limit`. This takes much less time than parsing it."""
-    if sum(map(text.count, _BEFORE_VALUES)) < limit:
+    if sum(_count(text, mark, limit) for mark in _BEFORE_VALUES) < limit:
         return False
     count = 0
     for number, match in enumerate(_TOKENS.finditer(text)):
@@ -64,6 +64,14 @@ def has_more_values(text: bytes, limit: int) -> bool:
         if count >= limit or number > 4 * limit:  # So many strings without a comma between them are not JSON.
             return True
     return False
+
+
+def _count(text: bytes, mark: bytes, limit: int) -> int:
+    """Count a byte, up to a limit: in a long text with few of them, this is faster than `bytes.count`."""
+    count, at = 0, text.find(mark)
+    while at >= 0 and count < limit:
+        count, at = count + 1, text.find(mark, at + 1)
+    return count
 
 
 class _Duplicates(NamedTuple):

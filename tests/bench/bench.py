@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -333,6 +334,27 @@ def search(report: Report) -> None:
     report.bar("search over 100,000 items, p99", "<= 25 ms", f"{worst:.2f} ms", reached=worst <= 25)
 
 
+def expensive(report: Report) -> None:
+    """Measure the worst requests that are known, see `tests/hostile/worst_requests.py`."""
+    # Parsing 10 MiB, the largest body that is accepted, takes about 50 ms by itself.
+    bars = {10: 50, 100: 50, 1024: 50, 5 * 1024: 50, 10 * 1024: 100}
+    done = subprocess.run(
+        [*pin_to_core(0), sys.executable, "-m", "tests.hostile.worst_requests", "--json", *map(str, bars)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=HERE.parent.parent,
+    )
+    figures = [json.loads(line) for line in done.stdout.splitlines()]
+    table = Table("The most expensive requests, processor time", ["size", "worst", "request"])
+    for size, bar in bars.items():
+        worst = max((one for one in figures if one["size"] == size * 1024), key=itemgetter("milliseconds"))
+        took = worst["milliseconds"]
+        table.rows.append([f"{size:,} KiB", f"{took:.1f} ms", worst["name"]])
+        report.bar(f"any request of {size:,} KiB", f"<= {bar} ms", f"{took:.1f} ms", reached=took <= bar)
+    report.add(table)
+
+
 def reset(report: Report, rounds: int = 200) -> None:
     table = Table("Clean state: store.reset()", ["after", "p50", "p99"])
     for messages in (0, 20, 1000):
@@ -358,7 +380,7 @@ def _reset_seconds(messages: int) -> float:
 
 
 def main() -> None:
-    parts = ["throughput", "start", "sizes_of_store", "memory", "long", "connections", "search", "reset"]
+    parts = ["throughput", "start", "sizes_of_store", "memory", "long", "connections", "search", "expensive", "reset"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a run of about two minutes: few rounds, small stores")
     parser.add_argument("--rounds", type=int, help="rounds of each load (5, or 3 with --quick)")
@@ -386,6 +408,7 @@ def main() -> None:
         "long": partial(long_conversation, report, 100_000, few, 1),
         "connections": partial(connections, report, few, seconds),
         "search": partial(search, report),
+        "expensive": partial(expensive, report),
         "reset": partial(reset, report),
     }
     asked = time.perf_counter()
