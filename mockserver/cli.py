@@ -156,6 +156,8 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
     Each option can be set by its environment variable. There, the entries of a repeatable option are separated by
     commas.
     """
+    if sys.stderr is None:  # The caller has closed it; a socket would take its number, and get the log.
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     gc.disable()  # Until the server is ready: the objects made on the way live as long as the process.
     from mockserver.app import create_app
     from mockserver.contract.document import DocumentError

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -169,6 +170,15 @@ def test_a_server_whose_stderr_is_closed_keeps_serving():
         for _ in range(20):
             assert client.get("/").status_code == 404
             time.sleep(0.01)
+    assert stop(process)[0] == 0
+
+
+def test_a_server_that_is_started_without_a_stderr_serves():
+    command = f"exec {shlex.quote(sys.executable)} -m mockserver serve --port 0 2>&-"
+    process = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True, env=environment())
+    url = process.stdout.readline().split()[-1]
+    for _ in range(3):
+        assert httpx.get(url + "/").status_code == 404
     assert stop(process)[0] == 0
 
 

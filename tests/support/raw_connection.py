@@ -71,7 +71,7 @@ def build_request(
     method: str, path: str, body: bytes | None = None, headers: Iterable[str] = ("Authorization: Bearer k",)
 ) -> bytes:
     """Return a request with these header lines; a body adds its content type and length unless they are given."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: fake", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     given = {line.partition(":")[0].lower() for line in lines[1:]}
     if body is not None and "content-type" not in given:
         lines.append("Content-Type: application/json")
