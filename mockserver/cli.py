@@ -252,7 +252,7 @@ def verify(**arguments: Any) -> None:
 
     The run creates its own end users and deletes their data at the end.
 
-    Exit code: 0 if the server conforms, 1 if it does not, 2 if the run could not finish.
+    Exit code: 0 if the server conforms, 1 if it does not, 2 if the run could not finish, 3 if a limit cut it short.
     """
     try:
         from mockserver.verify import command

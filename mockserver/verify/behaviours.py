@@ -107,9 +107,9 @@ class BehaviourChecks:
         needed = called if not has_failed else [culprit] if culprit else []
         blocked_by = next((self._missing[one] for one in needed if one in self._missing), "")
         if blocked_by or not has_failed:
-            return _ScenarioRun(outcome, blocked_by=blocked_by)
+            return _ScenarioRun(replace(outcome, responses=()), blocked_by=blocked_by)
         number = exchanges[-1].number if exchanges else 0
-        return _ScenarioRun(outcome, culprit, self._log.render_commands(exchanges), number)
+        return _ScenarioRun(replace(outcome, responses=()), culprit, self._log.render_commands(exchanges), number)
 
     def _find_culprit(self, outcome: Outcome) -> str | None:
         """Return the operation of the response that the scenario did not expect."""

@@ -105,13 +105,16 @@ def _build_options(arguments: Arguments) -> Options:
 
 def _render_command(arguments: Arguments, case: str, phase: str, seed: int) -> str:
     """Return the command line that looks for one case again, with the arguments that matter for it."""
-    words = ["mockserver", "verify", arguments.base_url, "--repeat", case, "--phases", phase, "--seed", str(seed)]
+    words = ["mockserver", "verify", arguments.base_url, "--repeat", case]
+    words += ["--phases", phase] if phase in get_args(Phase) else []  # The preflight is none, and always runs.
+    words += ["--seed", str(seed)]
     defaults = {field.name: field.default for field in fields(arguments)}
     for name in _REPEATED_FLAGS:
         value = getattr(arguments, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value != defaults[name] else []
     words += ["--no-api-key"] if arguments.no_api_key else []
     words += ["--account-level"] if arguments.account_level else []
+    words += ["--include-responses"] if arguments.include_responses else []
     return shlex.join(words)
 
 
@@ -125,7 +128,7 @@ def _validate_url(url: str) -> str:
         raise UsageError("BASE_URL must have no user name, no password, no query and no fragment")
     try:
         parts = urlsplit(url)
-        is_valid = parts.scheme in ("http", "https") and parts.port != 0 and bool(httpx.URL(url).host)
+        is_valid = parts.scheme in ("http", "https") and parts.port != 0 and bool(httpx.URL(url).host.encode("idna"))
     except (ValueError, httpx.InvalidURL):
         is_valid = False
     if not is_valid or parts.hostname is None or not _PATH.fullmatch(parts.path) or not url.isascii():

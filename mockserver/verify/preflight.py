@@ -12,6 +12,9 @@ from mockserver.verify.cleanup import MARK
 from mockserver.verify.report.model import Deviation
 from mockserver.verify.reproduction import ExchangeLog
 
+MISSING = "/missing"
+"""The end of the case of a missing operation."""
+
 
 def check_access(client: ApiClient) -> None:
     """Send a first request.
@@ -44,7 +47,7 @@ def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[s
         if match is not None and response is not None and _is_missing(response.status, match):
             operation = match.operation
             missing[operation.id] = Deviation(
-                case=f"{operation.id}/missing",
+                case=operation.id + MISSING,
                 verdict="violates",
                 statement=f"The target has {operation.method} {operation.path}.",
                 source="openapi.yaml",
@@ -63,11 +66,12 @@ def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[s
 
 def _call_all_operations(client: ApiClient) -> bool:
     """Call every operation, and return whether the target creates a conversation with the client's mark."""
-    marked = _field(_call(client, "POST", "/conversations", {"metadata": client.mark}), "id")
-    conversation = marked or _field(_call(client, "POST", "/conversations", {}), "id") or f"conv_{client.mark[MARK]}"
+    marked = _id_of(_call(client, "POST", "/conversations", {"metadata": client.mark}))
+    conversation = marked or _id_of(_call(client, "POST", "/conversations", {})) or f"conv_{client.mark[MARK]}"
     whole, items = conversation_path(conversation), items_path(conversation)
-    added = _field(_call(client, "POST", items, {"items": [message("Hello"), message("Hello")]}), "data")
-    ids = [_field(item, "id") or "item_none" for item in added] if isinstance(added, list) else []
+    page = _call(client, "POST", items, {"items": [message("Hello"), message("Hello")]})
+    added = page.get("data") if isinstance(page, dict) else None
+    ids = [_id_of(item) or "item_none" for item in added] if isinstance(added, list) else []
     first, second = (*ids, "item_none", "item_none")[:2]
     for method, path, body in (
         ("GET", "/conversations", None),
@@ -93,5 +97,6 @@ def _is_missing(status: int, match: Match) -> bool:
     return status in (405, 501) or (status == 404 and not match.parameters)
 
 
-def _field(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
+def _id_of(value: Any) -> str | None:
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None

@@ -9,6 +9,7 @@ from mockserver.curl import curl_command
 from mockserver.verify.transport import WireExchange
 
 _MAX_EXCHANGES = 5000
+_MAX_BYTES = 64 * 1024 * 1024
 _MAX_STEPS = 12
 _MIN_ID_LENGTH = 6  # A shorter value may occur by chance.
 _TEST_CASE_HEADER = "X-Schemathesis-TestCaseId"
@@ -19,11 +20,15 @@ class ExchangeLog:
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._exchanges: deque[WireExchange] = deque(maxlen=_MAX_EXCHANGES)
+        self._exchanges: deque[WireExchange] = deque()
+        self._size = 0
         self._captures: list[list[WireExchange]] = []
 
     def add(self, exchange: WireExchange) -> None:
         self._exchanges.append(exchange)
+        self._size += _size(exchange)
+        while self._size > _MAX_BYTES or len(self._exchanges) > _MAX_EXCHANGES:
+            self._size -= _size(self._exchanges.popleft())
         for captured in self._captures:
             captured.append(exchange)
 
@@ -97,6 +102,10 @@ class ExchangeLog:
         headers = [(name, value) for name, value in request.headers if name != _TEST_CASE_HEADER]
         url = self._origin + request.target
         return curl_command(request.method, url, headers, request.body, options=[option], variables=variables)
+
+
+def _size(exchange: WireExchange) -> int:
+    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0)
 
 
 def _response_ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
 from mockserver.verify.judge import Checks, judge
 from mockserver.verify.options import Options
 from mockserver.verify.phases import PhaseRecorder, Progress
-from mockserver.verify.preflight import check_access, find_missing_operations
+from mockserver.verify.preflight import MISSING, check_access, find_missing_operations
 from mockserver.verify.report.model import Deviation, Report, StopReason
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.response_checks import NULL_FIELDS, ResponseChecks
@@ -102,6 +102,8 @@ def _select_phases(options: Options) -> Options:
         return options
     if case in {behaviour.id for behaviour in load_catalogue()}:
         return replace(options, phases=("behaviours",))
+    if case.endswith(MISSING):
+        return replace(options, phases=())  # The preflight finds it.
     if "/" not in case and case not in (*SHARED_CHECKS, NULL_FIELDS):
         raise UsageError(f"there is no case {case!r}: it is neither a behaviour nor a place in the document")
     return options

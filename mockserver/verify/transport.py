@@ -362,7 +362,10 @@ class HttpxTransport(httpx.BaseTransport):
                 body = read_body(response.iter_raw(), response.headers.get("content-encoding"), is_cancelled)
             if response.status_code >= 500:  # Some servers close the connection after an error without saying so.
                 self._inner.close()
-            return WireResponse(response.status_code, tuple(response.headers.multi_items()), body)
+            received = tuple(
+                (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+            )
+            return WireResponse(response.status_code, received, body)
 
         wire_request = WireRequest(request.method, target.decode("ascii"), tuple(headers), body)
         try:
@@ -370,7 +373,11 @@ class HttpxTransport(httpx.BaseTransport):
         except UnreadableResponse as error:
             raise httpx.ReadError(str(error)) from error
         # The content is decoded already.
-        kept = [pair for pair in response.headers if pair[0] not in ("content-encoding", "transfer-encoding")]
+        kept = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers
+            if name not in ("content-encoding", "transfer-encoding")
+        ]
         return httpx.Response(response.status, headers=kept, content=response.body, request=request)
 
     def close(self) -> None:

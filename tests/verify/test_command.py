@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from starlette.types import Message, Scope
 
 import mockserver.verify
 from mockserver.cli import main
 from mockserver.conformance.scenarios import conversation_lists, conversations
+from tests.support.middleware import ApiMiddleware
 
 from .conftest import KEYS
 from .test_run import SaysPage
@@ -114,3 +117,33 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
     result = run("http://127.0.0.1:1")
     assert result.exit_code == 2
     assert "pip install 'mka1-mockserver[verify]'" in result.stderr
+
+
+class DiffersEverywhere(ApiMiddleware):
+    """Lacks an operation, and names another object."""
+
+    def change_request(self, scope: Scope) -> Scope:
+        is_removal = scope["method"] == "DELETE" and scope["path"].endswith("/items")
+        return scope | {"method": "PATCH"} if is_removal else scope
+
+    def change_message(self, scope: Scope, message: Message) -> Message:
+        if message["type"] == "http.response.start":
+            return message | {"headers": [pair for pair in message["headers"] if pair[0] != b"content-length"]}
+        body = message.get("body", b"").replace(b'"object":"conversation"', b'"object":"page"')
+        return message | {"body": body}
+
+
+def test_every_printed_command_reproduces_its_case(start_fake, select_scenarios) -> None:
+    select_scenarios(conversations)
+    target = start_fake(DiffersEverywhere)
+    result = run(target.url, "--phases", "behaviours", "--seed", "3", MKA1_API_KEY=KEYS[0])
+    assert result.exit_code == 1
+    commands = re.findall(r"^ +mockserver (verify .*--repeat .*)", result.stdout, re.M)
+    assert any("/missing" in command for command in commands)
+    for command in commands:
+        again = run(*shlex.split(command)[1:], MKA1_API_KEY=KEYS[0])
+        assert again.exit_code == 1, command + again.output
+        assert "was reproduced" in again.stdout
+    (missing,) = [command for command in commands if "/missing" in command]
+    fixed = run(start_fake().url, *shlex.split(missing)[2:], MKA1_API_KEY=KEYS[0])
+    assert (fixed.exit_code, "was not reproduced." in fixed.stdout) == (0, True)

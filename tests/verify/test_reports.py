@@ -200,7 +200,12 @@ NOTHING_FOUND = {"deviations": (), "baseline": ()}
         ({"deviations": (), "strict": True}, 1, "https://gw/api/v1/llm does not conform in strict mode."),
         ({"deviations": (LEARNED,), "phases": ()}, 0, "https://gw/api/v1/llm conforms, as far as it was checked."),
         ({**NOTHING_FOUND, "phases": (), "behaviours": (), "operations": ()}, 0, "Nothing was checked."),
-        ({**NOTHING_FOUND, "phases": (STOPPED,)}, 0, "https://gw/api/v1/llm conforms, as far as it was checked."),
+        (
+            {**NOTHING_FOUND, "phases": (STOPPED,)},
+            3,
+            "The run was cut short: the time limit was reached. It found no violation, but finished only 0 of 1 "
+            "phases and checked 3 of 4 behaviours.",
+        ),
         ({**NOTHING_FOUND, "phases": (INTERRUPTED,)}, 2, "The run did not finish. It found no violation."),
     ],
 )
@@ -473,12 +478,12 @@ def test_junit_has_a_test_for_each_behaviour_operation_and_other_deviation(tmp_p
     }
     assert counts == {
         "behaviours": (5, 1, 0, 2),  # Four rows, and the violation that belongs to no behaviour.
-        "coverage": (5, 1, 0, 2),  # Four operations, and the stopped phase.
+        "coverage": (5, 1, 1, 1),  # Four operations, and the stopped phase.
         "fuzzing": (2, 1, 1, 0),  # The deviation of no operation, and the crashed phase.
         "baseline": (1, 0, 0, 1),
     }
     assert root.attrib == {
-        "name": "mockserver verify", "tests": "13", "failures": "3", "errors": "1", "time": "63.2",
+        "name": "mockserver verify", "tests": "13", "failures": "3", "errors": "2", "time": "63.2",
     }  # fmt: skip
     for suite in root:
         assert int(suite.get("tests")) == len(suite.findall("testcase"))
@@ -491,7 +496,7 @@ def test_junit_failures_carry_the_full_text(tmp_path):
     (failure,) = root.findall("./testsuite[@name='coverage']/testcase/failure")
     assert {f"received   {SHOWN} :fox_face:", *REPRODUCTION} <= set(failure.text.splitlines())
     assert failure.get("message").startswith(VIOLATION.statement)
-    (crash,) = root.iter("error")
+    _, crash = root.iter("error")
     assert SHOWN in crash.get("message")
     (learned,) = root.findall(f"./testsuite/testcase[@name='{LEARNED.case}']/skipped")
     assert learned.get("message").startswith(f"learned: {LEARNED.statement}")
@@ -505,7 +510,7 @@ def test_junit_failures_carry_the_full_text(tmp_path):
         (
             full_report(deviations=(LEARNED, DRIFT), strict=True),
             [LEARNED.case, "GET /api/v1/llm/conversations", "POST /api/v1/llm/conversations", "items.list/200"],
-            1,
+            2,
         ),
         (clean_report(phases=(INTERRUPTED,)), [], 1),
     ],

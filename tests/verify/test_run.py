@@ -205,7 +205,7 @@ def test_the_request_limit_includes_the_cleanup(start_fake, limit, phases) -> No
     report = target.verify(limits=Limits(max_requests=limit), phases=phases)
     assert_all_requests_counted(target, report)
     assert report.requests <= limit
-    assert (target.remaining_conversations(), report.leftovers, report.exit_code) == ([], (), 0)
+    assert (target.remaining_conversations(), report.leftovers, report.exit_code) == ([], (), 3)
     assert states(report) == {phases[0]: "stopped", phases[1]: "skipped"}
     assert {row.reason for row in report.phases} == {Reason(StopReason.MAX_REQUESTS)}
     if "behaviours" in phases:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import requests
@@ -19,6 +20,7 @@ from schemathesis.generation.meta import CaseMetadata, TestPhase, negated_parame
 from schemathesis.hooks import HookContext, unregister
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from mockserver.conformance.client import Withheld
 from mockserver.contract.json_text import JsonError, parse_response
 
 _UNCHANGED_INTERVAL = 8  # One case in so many keeps its generated ids, or those from an earlier response.
@@ -177,7 +179,8 @@ class _Tenant:
         known = self.conversations.get(conversation or "")
         if known == []:
             messages = [{"type": "message", "role": "user", "content": "Hello"}] * 3
-            page = self._post(f"{self._url}/{conversation}/items", {"items": messages})
+            url = f"{self._url}/{quote(conversation or '', safe='')}/items"
+            page = self._post(url, {"items": messages})
             self.learn("POST", {"conversation_id": conversation}, page)
         return known or ["item_none"]
 
@@ -188,9 +191,10 @@ class _Tenant:
         data = response.get("data")
         entries = data if isinstance(data, list) else []
         added = [one["id"] for one in entries if isinstance(one, dict) and isinstance(one.get("id"), str)]
-        if method == "POST" and conversation is None and isinstance(response.get("id"), str):
-            self.conversations[response["id"]] = []
-            self._created.add(response["id"])
+        new = response.get("id")
+        if method == "POST" and conversation is None and isinstance(new, str) and new.strip("."):
+            self.conversations[new] = []
+            self._created.add(new)
         elif method == "POST" and added and conversation in self.conversations:
             self.conversations[conversation] += added
             self._created.update(added)
@@ -200,7 +204,12 @@ class _Tenant:
             self.conversations.pop(conversation, None)
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = self._session.post(url, json=body, headers=self._headers, timeout=_TIMEOUT, allow_redirects=False)
+        try:
+            response = self._session.post(
+                url, json=body, headers=self._headers, timeout=_TIMEOUT, allow_redirects=False
+            )
+        except (requests.RequestException, Withheld):  # The requests of the phase meet it, too.
+            return {}
         return _parse_object(response.content) if response.status_code == 200 else {}
 
 

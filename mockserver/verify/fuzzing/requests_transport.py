@@ -17,9 +17,11 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from mockserver.conformance.client import Withheld
+from mockserver.contract.json_text import MAX_DEPTH, JsonError, parse_response
 from mockserver.verify.transport import Transport, UnreadableResponse, WireRequest, WireResponse, read_body
 
 _END_USER = "X-On-Behalf-Of"
+_REMOVED_HEADERS = ("content-encoding", "location", "transfer-encoding")
 
 
 @contextmanager
@@ -87,12 +89,35 @@ def _to_wire(request: requests.PreparedRequest) -> WireRequest:
 
 
 def _to_response(adapter: HTTPAdapter, request: requests.PreparedRequest, response: WireResponse) -> requests.Response:
-    """Return a response that is read and decoded already."""
-    headers = urllib3.HTTPHeaderDict(
-        pair for pair in response.headers if pair[0].lower() not in ("content-encoding", "transfer-encoding")
+    """Return a response that is read and decoded already.
+
+    It has no location, which `requests` parses even if it follows no redirect, and no body that Schemathesis cannot
+    parse.
+    """
+    headers = urllib3.HTTPHeaderDict(pair for pair in response.headers if pair[0].lower() not in _REMOVED_HEADERS)
+    raw = urllib3.HTTPResponse(
+        BytesIO(response.body if _is_readable(response.body) else b""),
+        headers,
+        response.status,
+        11,
+        "HTTP/1.1",
+        preload_content=False,
     )
-    raw = urllib3.HTTPResponse(BytesIO(response.body), headers, response.status, 11, "HTTP/1.1", preload_content=False)
-    return adapter.build_response(request, raw)
+    built = adapter.build_response(request, raw)
+    built.encoding = "utf-8"  # That of JSON, whatever the headers say.
+    return built
+
+
+def _is_readable(body: bytes) -> bool:
+    try:
+        return not _is_deeper(parse_response(body), MAX_DEPTH)
+    except JsonError:
+        return False
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth == 0 or any(_is_deeper(child, depth - 1) for child in children)
 
 
 def _to_text(value: str | bytes | None) -> str | None:

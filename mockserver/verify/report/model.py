@@ -34,6 +34,9 @@ class StopReason(StrEnum):
     CASE_REPRODUCED = "case_reproduced"
 
 
+_LIMITS = (StopReason.MAX_REQUESTS, StopReason.MAX_TIME, StopReason.TOO_MANY_REQUESTS, StopReason.UNRESPONSIVE)
+
+
 class UncheckedReason(StrEnum):
     """Why a phase, an operation or a behaviour was not checked, or not to its end."""
 
@@ -168,9 +171,14 @@ class PhaseRow:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the phase ended by accident. Reaching a limit is no accident."""
+        """Whether the phase crashed or was interrupted."""
         is_interrupted = self.reason is not None and self.reason.code == StopReason.INTERRUPTED
         return self.state == "crashed" or is_interrupted
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether a limit ended the phase, or kept it from starting."""
+        return self.reason is not None and self.reason.code in _LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +244,12 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: the target conforms; 1: it does not; 2: the run is unfinished and found nothing so far."""
+        """0: the target conforms; 1: it does not; 2: nothing found in an unfinished run; 3: nothing until a limit."""
         if any(self.fails(deviation.verdict) for deviation in self.deviations) or (self.strict and self.baseline):
             return 1
-        return 2 if any(row.is_unfinished for row in self.phases) else 0
+        if any(row.is_unfinished for row in self.phases):
+            return 2
+        return 3 if any(row.is_cut_short for row in self.phases) else 0
 
     def masked(self, mask: Callable[[str], str]) -> "Report":
         """Return a copy with `mask` applied to every text."""

@@ -100,6 +100,14 @@ def headline(report: Report) -> str:
         return f"{target} does not conform in strict mode."
     if report.exit_code == 2:
         return "The run did not finish. It found no violation."
+    if report.exit_code == 3:
+        reason = next(row.reason for row in report.phases if row.is_cut_short)
+        checked = sum(row.verdict != "unchecked" for row in report.behaviours)
+        done = sum(row.state == "done" for row in report.phases)
+        return (
+            f"The run was cut short: {reason_text(reason)}. It found no violation, but finished only {done} of "
+            f"{len(report.phases)} phases and checked {checked} of {len(report.behaviours)} behaviours."
+        )
     results = [row.verdict for row in report.behaviours]
     results += [cell.verdict for row in report.operations for cell in row.cells.values()]
     if all(verdict == "unchecked" for verdict in results):

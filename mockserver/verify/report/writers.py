@@ -146,7 +146,9 @@ class _PhaseSuite:
 
     def _add_unfinished(self, run: PhaseRow) -> None:
         test = _test(f"{self._phase}.phase", f"{run.phase} finishes")
-        test.result = [_result(Error if run.is_unfinished else Skipped, run.state, phase_state(run))]
+        test.result = [
+            _result(Error if run.is_unfinished or run.is_cut_short else Skipped, run.state, phase_state(run))
+        ]
         self.tests.append(test)
 
 
