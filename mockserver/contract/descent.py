@@ -27,13 +27,6 @@ class SchemaTree(DocumentTree, ABC):
     def matches_pattern(self, pattern: str, name: str) -> bool:
         """Whether a name matches a regular expression of a document."""
 
-    def included(self, pointer: str, schema: Mapping[str, Any], value: Any) -> Iterator[str]:
-        """Yield the schemas that a schema applies to the same value, except for the branches of its unions."""
-        yield from self.always_included(pointer, schema)
-        for part, applies in self.sometimes_included(pointer, schema):
-            if applies(value):
-                yield part
-
     def always_included(self, pointer: str, schema: Mapping[str, Any]) -> Iterator[str]:
         """Yield the schemas that a schema applies to every value."""
         if "$ref" in schema:

@@ -107,7 +107,7 @@ class _Explainer:
         yield from self._broken_assertions(pointer, schema, value, path)
         if isinstance(value, dict):
             yield from self._misnamed_fields(pointer, schema, value, path)
-        for part in self._tree.included(pointer, schema, value):
+        for part in self._tree.always_included(pointer, schema):
             if not self._tree.is_valid_at(part)(value):
                 yield from self.explain(part, value, path)
         for keyword in ("anyOf", "oneOf"):
@@ -120,6 +120,10 @@ class _Explainer:
             for name, member in members:
                 if not is_valid(member):
                     yield from self.explain(part, member, [*path, name])
+        # Last, because the condition may not hold as it was meant where a part is invalid.
+        for part, applies in self._tree.sometimes_included(pointer, schema):
+            if applies(value) and not self._tree.is_valid_at(part)(value):
+                yield from self.explain(part, value, path)
 
     def _broken_assertions(
         self, pointer: str, schema: Mapping[str, Any], value: Any, path: Path

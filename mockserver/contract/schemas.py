@@ -104,7 +104,6 @@ class Schema:
 
     def __init__(self, schemas: Schemas, pointer: str, validator: Draft202012Validator) -> None:
         self._schemas = schemas
-        self._validator = validator
         self.pointer = pointer
         self.is_valid = validator.is_valid
 

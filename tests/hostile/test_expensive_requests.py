@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mockserver import Fake, Settings
-from tests.hostile.worst_requests import WORST, body, named, seconds, with_content, with_item
+from tests.hostile.worst_requests import WORST, Request, body, named, seconds, with_content, with_item
 from tests.support.asgi_client import AsgiClient
 
 SMALL, LARGE = 12 * 1024, 48 * 1024
@@ -84,6 +84,16 @@ def test_a_long_path_or_query_is_rejected(client, path, code):
     response = client.get(path)
     assert response.status_code == 400
     assert response.json()["error"]["findings"][0]["code"] == code
+
+
+def test_a_fault_with_many_patches_copies_the_response_once(client):
+    parts = [{"type": "input_text", "text": "a"}] * 2000
+    created = client.post("/conversations", json={"items": [{"role": "user", "content": parts}]}).json()
+    patch = [{"op": "replace", "path": "/object", "value": 1}] * 1000
+    headers = (("X-Mock-Fault", json.dumps({"patch": patch})),)
+    request = Request("GET", f"/conversations/{created['id']}/items", headers=headers)
+    assert send(client, request).json()["object"] == 1
+    assert seconds(client, request) < 0.5
 
 
 def test_a_thousand_metadata_filters_are_applied(client):
