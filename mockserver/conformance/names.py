@@ -13,8 +13,12 @@ def unique_name(prefix: str) -> str:
 
 
 def unknown_id_like(known: str) -> str:
-    """Return an id of the form and length of a known one, with its last letters and digits rotated."""
-    return known[:-12] + known[-12:].translate(_ROTATED)
+    """Return an id of the form of a known one, with its last letters and digits rotated.
+
+    It has the same length, unless that is so short that another resource may have the id.
+    """
+    unknown = known[:-12] + known[-12:].translate(_ROTATED)
+    return unknown if len(known) >= 12 else (unknown * 15)[:15]
 
 
 def conversation_path(conversation: str) -> str:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from mockserver.conformance.names import unknown_id_like
 from mockserver.conformance.scenarios import conversations, metadata, tenancy
 from mockserver.settings import API_PATH
 from mockserver.verify import run as run_module
@@ -224,6 +225,14 @@ def test_only_own_and_made_up_conversations_may_be_written_to() -> None:
         assert not may_send("DELETE", f"/v1/conversations{path}"), path
     for path in ("/", "/v1", "/v1/conversationsx", "/v1/admin", "//v1/conversations"):
         assert not may_send("POST", path), path
+
+
+@pytest.mark.parametrize("known", ["7", "42", "c1", "conv_000012"])
+def test_a_made_up_id_is_too_long_to_be_the_next_one_of_somebody_else(known: str) -> None:
+    unknown = unknown_id_like(known)
+    assert len(unknown) == 15
+    assert unknown.isdecimal() == known.isdecimal()
+    assert len(unknown_id_like("conv_0123456789abcdef")) == len("conv_0123456789abcdef")
 
 
 # -- However it ends -------------------------------------------------------------------------------------------
