@@ -139,3 +139,13 @@ def test_a_finding_names_the_place_in_the_document():
 
 def test_at_most_twenty_findings_are_reported():
     assert len(validate({"items": {"type": "string"}}, list(range(100)))) == 20
+
+
+def test_a_value_with_too_many_possible_meanings_is_explained_in_a_bounded_time():
+    nested = {"$ref": "#/components/schemas/S"}
+    branches = [{"properties": {"a": nested}}, {"properties": {"a": nested, "b": {}}}]
+    value = 5
+    for _ in range(60):
+        value = {"a": value}
+    (finding,) = validate({"type": "object", "anyOf": branches}, value)
+    assert finding.code in ("type", "schema")
