@@ -274,6 +274,13 @@ def test_any_responses_in_turn_end_in_findings(tmp_path: Path) -> None:
     assert code == 1
 
 
+def test_a_connection_that_ends_without_a_response_is_one_finding_an_operation(tmp_path: Path) -> None:
+    with run_hostile_server(answer(RESPONSES["status 1000"])) as server:
+        code, report, _ = run(server, tmp_path, "--phases", "examples")
+    assert code == 1
+    assert "conversations.create/no response" in [one["case"] for one in report["deviations"]]
+
+
 # -- Arguments and environment ---------------------------------------------------------------------------------
 
 
