@@ -5,6 +5,7 @@ import time
 from mockserver.context import Tenant
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Paging
+from mockserver.store.records import Conversation
 from mockserver.store.words import WordSplitter
 
 MARKS = "\u0301\u0323"  # Of two classes, in the wrong order: normalisation sorts them.
@@ -19,5 +20,7 @@ def test_combining_marks_take_linear_time():
 
 def test_any_number_of_metadata_filters_is_applied():
     filters = [("a", str(number)) for number in range(100_000)]
-    page = MemoryStore().conversations(Tenant("a"), Paging(None, 20, "desc"), metadata=filters, search="")
+    store = MemoryStore()
+    store.create_conversation(Tenant("a"), Conversation("conv_1", 1, {"a": "b"}), [])
+    page = store.conversations(Tenant("a"), Paging(None, 20, "desc"), metadata=filters, search="")
     assert page.data == []
