@@ -52,7 +52,11 @@ class Control:
         return {name: _serialise(handler) for name, handler in handlers.items()}
 
     def health(self, _: Context) -> Any:
-        return {"status": "ok", "version": version("mka1-mockserver")}
+        return {
+            "status": "ok",
+            "version": version("mka1-mockserver"),
+            "accepts_any_key": not self._state.settings.api_keys,
+        }
 
     def reset(self, context: Context) -> Any:
         self._state.reset(_api_key(context))

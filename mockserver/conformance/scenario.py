@@ -49,7 +49,14 @@ class OwnKey:
     reason = "the run has no API key"
 
 
-Need = SecondKey | OwnKey | FakeSettings | AccountItself
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """Need for an API key, and for a target that does not accept every key on purpose, as a fake can."""
+
+    reason = "needs an API key, and a target that rejects others; start a mockserver with --api-key"
+
+
+Need = SecondKey | OwnKey | ListedKeys | FakeSettings | AccountItself
 Run = Callable[[ApiClient], None]
 _Run = TypeVar("_Run", bound=Run)
 

@@ -10,6 +10,7 @@ from mockserver.conformance.response import ApiResponse, UnexpectedResponse
 from mockserver.conformance.scenario import (
     AccountItself,
     FakeSettings,
+    ListedKeys,
     Need,
     Outcome,
     OwnKey,
@@ -34,6 +35,7 @@ class RemoteTarget:
 
     client: ApiClient
     may_act_for_account: bool
+    accepts_any_key: bool = False
 
     def client_for(self, needs: Need | None) -> ApiClient | None:
         match needs:
@@ -41,6 +43,8 @@ class RemoteTarget:
                 is_offered = False
             case OwnKey():
                 is_offered = self.client.api_key is not None
+            case ListedKeys():
+                is_offered = self.client.api_key is not None and not self.accepts_any_key
             case SecondKey():
                 is_offered = self.client.second_key is not None
             case AccountItself(second_key=needs_second):

@@ -1,6 +1,7 @@
 """Preflight: whether the target can be tested, and which operations it does not have."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mockserver.conformance.client import ApiClient, NoResponse, Withheld
@@ -32,6 +33,15 @@ def check_access(client: ApiClient) -> None:
         raise UsageError(f"{client.base_url} {problem}: {response.path} returned {response.status}")
     if is_unknown:
         raise UsageError(f"{response.url} returned 404; does the API have another --prefix?")
+
+
+def is_open_mockserver(client: ApiClient) -> bool:
+    """Return whether the target says that it is a mockserver that accepts every API key."""
+    try:
+        health = replace(client, prefix="", api_key=None).get("/_mock/health").body
+    except NoResponse:
+        return False
+    return isinstance(health, dict) and health.get("accepts_any_key") is True
 
 
 def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[str, Deviation], bool]:

@@ -25,7 +25,7 @@ from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
 from mockserver.verify.judge import Checks, judge
 from mockserver.verify.options import Options
 from mockserver.verify.phases import PhaseRecorder, Progress
-from mockserver.verify.preflight import MISSING, check_access, find_missing_operations
+from mockserver.verify.preflight import MISSING, check_access, find_missing_operations, is_open_mockserver
 from mockserver.verify.report.model import Deviation, Report, StopReason
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.response_checks import NULL_FIELDS, ResponseChecks
@@ -154,7 +154,10 @@ def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
 
 def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
     options, log, operations = run.options, run.log, run.contract.operations
-    target = RemoteTarget(run.client, options.may_act_for_account)
+    is_open = False
+    with suppress(Stopped):
+        is_open = is_open_mockserver(run.client)
+    target = RemoteTarget(run.client, options.may_act_for_account, is_open)
     cases = {operation: deviation.case for operation, deviation in missing.items()}
     open_contract = Contract.from_document(allow_unknown_values(run.contract.document))
     end_users = (f"{run.client.end_user}-1", f"{run.client.end_user}-2")

@@ -5,7 +5,7 @@ from mockserver.conformance.expectations import ScenarioFailure, expect, require
 from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids
 from mockserver.conformance.samples import message
-from mockserver.conformance.scenario import FakeSettings, OwnKey, Scenarios
+from mockserver.conformance.scenario import FakeSettings, ListedKeys, OwnKey, Scenarios
 
 scenario = Scenarios()
 
@@ -21,6 +21,12 @@ def _expect_unauthorized(response: ApiResponse, credentials: str) -> None:
         raise ScenarioFailure(f"{response.method} {response.path} with {credentials}", "401 or 403", response.summary)
 
 
+def _expect_bearer_challenge(response: ApiResponse) -> None:
+    response.expect_error(401)
+    scheme = response.headers.get("WWW-Authenticate", "").partition(" ")[0]
+    expect(scheme, "Bearer", "scheme of WWW-Authenticate")
+
+
 def _create(api: ApiClient, content: bytes, headers: Headers = _JSON) -> ApiResponse:
     return api.request("POST", "/conversations", content=content, headers=headers)
 
@@ -28,8 +34,8 @@ def _create(api: ApiClient, content: bytes, headers: Headers = _JSON) -> ApiResp
 # -- Authentication ----------------------------------------------------------------------------------------
 
 
-@scenario("auth.missing-key-is-refused", "auth.unknown-key-is-refused", "auth.refusal-is-401", needs=OwnKey())
-def a_missing_or_unknown_key_is_rejected(api: ApiClient) -> None:
+@scenario("auth.missing-key-is-refused", "auth.refusal-is-401", needs=OwnKey())
+def a_missing_key_is_rejected(api: ApiClient) -> None:
     path = conversation_path(api.create_id())
     api.set_behaviour("auth.missing-key-is-refused")
     responses = [_get_with_credentials(api, path)]
@@ -37,7 +43,17 @@ def a_missing_or_unknown_key_is_rejected(api: ApiClient) -> None:
     for credentials in ("", "Bearer"):
         responses.append(_get_with_credentials(api, path, credentials))
         _expect_unauthorized(responses[-1], f"the credentials {credentials!r}")
+    api.set_behaviour("auth.refusal-is-401")
+    responses += [_get_with_credentials(api, path, f"{scheme}{api.api_key}") for scheme in ("Basic ", "")]
+    for response in responses:
+        _expect_bearer_challenge(response)
+
+
+@scenario("auth.unknown-key-is-refused", "auth.refusal-is-401", needs=ListedKeys())
+def an_unknown_key_is_rejected(api: ApiClient) -> None:
+    path = conversation_path(api.create_id())
     api.set_behaviour("auth.unknown-key-is-refused")
+    responses = []
     for key, description in (
         (unique_name("no"), "an unknown key"),
         (f"{api.api_key}0", "a key with an added character"),
@@ -45,11 +61,8 @@ def a_missing_or_unknown_key_is_rejected(api: ApiClient) -> None:
         responses.append(_get_with_credentials(api, path, f"Bearer {key}"))
         _expect_unauthorized(responses[-1], description)
     api.set_behaviour("auth.refusal-is-401")
-    responses += [_get_with_credentials(api, path, f"{scheme}{api.api_key}") for scheme in ("Basic ", "")]
     for response in responses:
-        response.expect_error(401)
-        scheme = response.headers.get("WWW-Authenticate", "").partition(" ")[0]
-        expect(scheme, "Bearer", "scheme of WWW-Authenticate")
+        _expect_bearer_challenge(response)
 
 
 @scenario("auth.missing-key-is-refused", needs=OwnKey())
