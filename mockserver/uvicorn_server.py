@@ -51,7 +51,7 @@ class Connection(HttpProtocol):
     """
 
     _cycle: Any = None
-    """The request that is being answered or was answered last; uvicorn's own attribute may be one that waits."""
+    """The request whose response is under way or was sent last; uvicorn's own attribute may be one that waits."""
     _arriving: object = None
     _arriving_since = 0.0
     _head: int | None = None

@@ -14,13 +14,14 @@ from mockserver.testing.http_client import HttpResponse, send_request
 from mockserver.testing.marker import MarkerOptions
 from mockserver.testing.mka1 import Mka1, unique_name
 from mockserver.testing.tracebacks import is_test_error
-from mockserver.testing.violations import LeftoverConversations, Reproduction, Violation
+from mockserver.testing.violations import LeftoverConversations, Reproduction, SharedConversations, Violation
 
 __tracebackhide__ = is_test_error
 
 _ATTEMPTS = 6
 _RETRIED_STATUSES = (429, 500, 502, 503, 504)
 _MAX_PAUSE = 5.0
+_MAX_PAGES = 20
 
 
 class RealGateway:
@@ -37,8 +38,18 @@ class RealGateway:
         return Mka1(self.url, self._api_key, control=None, folder=folder, end_user=unique_name())
 
     def finish_test(self, api: Mka1) -> list[Violation]:
-        """Delete the conversations of the test's end user."""
-        for conversation_id in _list_conversations(api):
+        """Delete the conversations of the test's end user, provided that the gateway isolates end users.
+
+        Nothing is deleted if an end user that nobody has used sees any conversation. That end user looks after the
+        list was read, so that a conversation of somebody else in the list would be visible to it as well.
+        """
+        listed = _list_conversations(api)
+        if not listed:
+            return []
+        stranger = Mka1(self.url, self._api_key, control=None, folder=Path(), end_user=unique_name())
+        if _list_conversations(stranger):
+            return [SharedConversations(listed)]
+        for conversation_id in listed:
             _send_with_retries(api, "DELETE", f"/conversations/{quote(conversation_id, safe='')}")
         left = _list_conversations(api)
         return [LeftoverConversations(left)] if left else []
@@ -47,7 +58,7 @@ class RealGateway:
 def _list_conversations(api: Mka1) -> list[str]:
     ids: dict[str, None] = {}
     after: dict[str, str] = {}
-    while True:
+    for _ in range(_MAX_PAGES):
         response = _send_with_retries(api, "GET", f"/conversations?{urlencode({'limit': 50, **after})}")
         try:
             page = [conversation["id"] for conversation in response.json()["data"]]
@@ -57,9 +68,10 @@ def _list_conversations(api: Mka1) -> list[str]:
                 f"{api.api_url}/conversations returned status {response.status}"
             ) from None
         if ids.keys() >= set(page):
-            return list(ids)
+            break
         ids.update(dict.fromkeys(page))
         after = {"after": page[-1]}
+    return list(ids)
 
 
 def _send_with_retries(api: Mka1, method: str, path: str) -> HttpResponse:

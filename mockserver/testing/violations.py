@@ -96,7 +96,22 @@ class LeftoverConversations:
         return f"These conversations could not be deleted: {', '.join(self.ids)}"
 
 
-Violation = UnfiredFault | InvalidResponse | InvalidRequest | DroppedExchanges | LeftoverConversations
+@dataclass(frozen=True)
+class SharedConversations:
+    """Conversations that were left alone, because the gateway shows them to every end user."""
+
+    ids: Sequence[str]
+
+    def __str__(self) -> str:
+        return (
+            "The gateway ignores X-On-Behalf-Of, so that the conversations of this test cannot be told from those of "
+            f"others. None of the {len(self.ids)} listed ones was deleted."
+        )
+
+
+Violation = (
+    UnfiredFault | InvalidResponse | InvalidRequest | DroppedExchanges | LeftoverConversations | SharedConversations
+)
 """A reason to fail a test; `str()` returns the failure text."""
 
 

@@ -190,7 +190,7 @@ class Cleanup:
             if response.status < 300 or response.status == 404:
                 self._created.remaining.pop(conversation, None)
                 return
-            problem = problem or f"DELETE answered {response.summary}"
+            problem = problem or f"DELETE returned {response.summary}"
         self._leftovers[conversation] = Leftover(conversation, owner.end_user, problem)
 
     def _list(self, owner: Owner) -> Iterator[dict[str, Any] | None]:

@@ -216,9 +216,9 @@ class _Subject:
 
     def _statement(self, finding: Finding) -> str:
         if finding.code == "server_error":
-            return f"{self.name} answers no request with a server error."
+            return f"{self.name} returns no server error."
         if finding.location == "status":
-            return f"{self.name} answers with the statuses that the document lists."
+            return f"{self.name} returns the statuses that the document lists."
         component = _COMPONENT.match(finding.schema_pointer)
         is_shared = component is not None and finding.location == "body"
         subject = f"Every {component[1]}" if component and is_shared else f"The {self.response.status} of {self.name}"

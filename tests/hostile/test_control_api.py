@@ -186,7 +186,7 @@ def test_health_needs_no_token_and_no_host(run_fake):
     url = run_fake(control_token=TOKEN)
     health = httpx.get(url + "/_mock/health", headers={"Host": "10.1.2.3:8080"})
     assert health.status_code == 200
-    assert set(health.json()) == {"status", "version"}
+    assert set(health.json()) == {"status", "version", "accepts_any_key"}
     for path in ("/_mock/clock", "/_mock/state", "/_mock/requests"):
         assert httpx.get(url + path).status_code == 401
     assert httpx.post(url + "/_mock/health").status_code == 405

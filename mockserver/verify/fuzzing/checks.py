@@ -8,7 +8,7 @@ STATEMENTS = {
     "ValidDataIsAccepted": "A request that is valid by the document is accepted.",
     "InvalidDataIsRejected": "A request that is invalid by the document is rejected.",
     "missing_required_header": "A request without a required header is rejected.",
-    "unsupported_method": "A method that the document does not list for a path is answered with 405.",
+    "unsupported_method": "A method that the document does not list for a path returns 405.",
     "use_after_free": "A deleted resource cannot be reached.",
     "ensure_resource_availability": "A new resource can be reached.",
     "ignored_auth": "A request without a valid key is rejected.",

@@ -140,7 +140,7 @@ class SchemathesisPhases:
         self.deviations.add(Deviation(
             case=f"{operation}/no response",
             verdict="violates",
-            statement=f"{operation} answers every request.",
+            statement=f"{operation} responds to every request.",
             source="RFC 9110",
             expected="a response",
             received=f"{event.info.title}: {event.info.message}",
