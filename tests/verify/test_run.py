@@ -55,8 +55,11 @@ def deviation_of(report: Report, case: str) -> Deviation:
 
 
 def assert_all_requests_counted(target: VerifiedFake, report: Report) -> None:
-    """Fail unless all requests went through the transport; one probe of Schemathesis is not HTTP for the server."""
-    assert 0 <= report.requests - target.count_requests() <= 1
+    """Fail unless all requests went through the transport.
+
+    The journal lacks two of them: the look at `/_mock/health`, and a probe of Schemathesis that is not HTTP.
+    """
+    assert 0 <= report.requests - target.count_requests() <= 2
 
 
 # -- A target that conforms ------------------------------------------------------------------------------------
@@ -242,9 +245,8 @@ def test_the_time_limit_includes_the_paced_cleanup(start_fake, fake_time) -> Non
 
 
 def test_requests_are_spaced_evenly(start_fake, fake_time) -> None:
-    target = start_fake()
-    target.verify(limits=Limits(rate=parse_rate("50/s"), max_requests=40))
-    assert fake_time.now - 1000 == pytest.approx((target.count_requests() - 1) / 50)
+    report = start_fake().verify(limits=Limits(rate=parse_rate("50/s"), max_requests=40))
+    assert fake_time.now - 1000 == pytest.approx((report.requests - 1) / 50)
 
 
 def test_a_429_is_retried_after_the_wait_that_it_names(start_fake) -> None:
