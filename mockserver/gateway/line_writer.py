@@ -32,6 +32,7 @@ class LineWriter:
         self._dropped = 0
         self._reported = 0
         self._is_closing = threading.Event()
+        self._is_abandoned = False
         # A daemon, because a write to a full pipe may never return. It does not use `sys.stderr`, whose lock it would
         # hold for ever: the interpreter would abort at its end.
         self._thread = threading.Thread(target=self._run, name="mockserver log", daemon=True)
@@ -43,7 +44,8 @@ class LineWriter:
     def __exit__(self, *_: object) -> None:
         self._is_closing.set()
         self._thread.join(_GRACE)
-        self._lines.clear()  # Whoever reads too late gets no more, because the descriptor may be another's by then.
+        self._is_abandoned = True  # From here on, the number of the descriptor may belong to another file.
+        self._lines.clear()
 
     def write(self, line: Callable[[], str]) -> None:
         """Add the line that a function returns. Characters other than printable ASCII are escaped."""
@@ -66,7 +68,7 @@ class LineWriter:
             self._reported += dropped
             lines.append(self._describe_dropped(dropped))
         rest = memoryview("".join(f"{line}\n" for line in lines).encode())
-        while rest:
+        while rest and not self._is_abandoned:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
