@@ -20,6 +20,7 @@ from mockserver.gateway.journal_writer import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
+from mockserver.responses.resource import ResponsesResource
 from mockserver.settings import API_PATH, Settings
 from mockserver.state import State
 from mockserver.store.memory import MemoryStore
@@ -79,6 +80,7 @@ class Fake:
         engine = self.contract.engine(settings.engine)
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
+        responses = ResponsesResource(state.store, state.item_factory, state.id_allocator, state.clock)
         rate_limit = [Middleware(RateLimit, state.rate_counters)] if state.rate_counters else []
         has_fault_header = settings.control and settings.fault_header
         fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
@@ -98,7 +100,10 @@ class Fake:
             ),
             Middleware(FaultLayer, state.faults, fault_header),
         ]
-        return wrap_in_layers(Endpoint(conversations.handlers() | items.handlers(), operations), layers)
+        handlers = conversations.handlers() | items.handlers()
+        if "createResponse" in operations:  # Until the document has the operations.
+            handlers |= responses.handlers()
+        return wrap_in_layers(Endpoint(handlers, operations), layers)
 
     @cached_property
     def _router(self) -> ASGIApp:

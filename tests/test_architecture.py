@@ -11,7 +11,7 @@ import mockserver
 FLOORS = [
     [["curl", "determinism", "findings", "retry_after"], ["errors"], ["secrets", "settings"]],
     [["asgi"], ["context"], ["contract", "store"]],
-    [["gateway", "resources"]],
+    [["gateway", "replies", "resources"], ["responses"]],
     [["state"], ["control", "control_access"], ["routes", "uvicorn_server"], ["app", "server"]],
     [["__init__"], ["conformance", "testing"], ["pytest_plugin", "verify"], ["cli"], ["__main__"]],
 ]
