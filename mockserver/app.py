@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import wrap_in_layers
 from mockserver.contract.contract import Contract, control_contract
-from mockserver.contract.endpoint import Endpoint
+from mockserver.contract.endpoint import Endpoint, Handler
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.schemas import Schema
 from mockserver.determinism import Clock, IdSource
@@ -100,7 +100,7 @@ class Fake:
             ),
             Middleware(FaultLayer, state.faults, fault_header),
         ]
-        handlers = conversations.handlers() | items.handlers()
+        handlers: dict[str, Handler] = {**conversations.handlers(), **items.handlers()}
         if "createResponse" in operations:  # Until the document has the operations.
             handlers |= responses.handlers()
         return wrap_in_layers(Endpoint(handlers, operations), layers)

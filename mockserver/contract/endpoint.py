@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -13,8 +14,17 @@ from mockserver.errors import ApiError
 
 _PRESENT: AbstractContextManager[None] = nullcontext()
 
-Handler = Callable[[Context], bytes]
-"""A handler returns the JSON body of a 200, or raises an `ApiError`."""
+
+class AsyncResponse(Protocol):
+    """A response that takes time, such as a stream."""
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response; an `ApiError` raised before its start is sent in its place."""
+        ...
+
+
+Handler = Callable[[Context], bytes | AsyncResponse]
+"""A handler returns the JSON body of a 200, or an asynchronous response; or it raises an `ApiError`."""
 
 
 class Endpoint:
@@ -33,7 +43,16 @@ class Endpoint:
         context: Context = scope[CONTEXT]
         try:
             with context.past() if context.past else _PRESENT:
-                content = self._handlers[context.operation_id](context)
+                response = self._handlers[context.operation_id](context)
         except ApiError as error:
             return send_error(send, error)
-        return send_response(send, 200, content)
+        if isinstance(response, bytes):
+            return send_response(send, 200, response)
+        return _send_async(response, scope, receive, send)
+
+
+async def _send_async(response: AsyncResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await response.send(scope, receive, send)
+    except ApiError as error:
+        await send_error(send, error)
