@@ -59,5 +59,12 @@ class IdAllocator:
             if not self._is_reserved(tenant, new_id) and not self._store.has_item(tenant, new_id):
                 return new_id
 
+    def new_id(self, prefix: str, tenant: Tenant) -> str:
+        """Return an id that belongs to no record, such as that of a tool call."""
+        while True:
+            new_id = self._source.new_id(prefix, tenant.account)
+            if not self._is_reserved(tenant, new_id):
+                return new_id
+
     def _is_reserved(self, tenant: Tenant, new_id: str) -> bool:
         return new_id in self._reserved.get(tenant.account, ())

@@ -40,10 +40,20 @@ _MAY_HOLD_JSON = ("arguments", "output")
 
 def text_parts(data: bytes) -> Iterator[str]:
     """Yield each text part of an item, given as its JSON."""
-    item = orjson.loads(data)
+    for name, text in _named_parts(orjson.loads(data)):
+        yield _decode_escapes(text) if name in _MAY_HOLD_JSON else text
+
+
+def raw_text_parts(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each text part of an item as it stands there."""
+    return (text for _, text in _named_parts(item))
+
+
+def _named_parts(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each text part with the name of its field."""
     for path in _PATHS.get(item.get("type", "message"), ()):
         for text in _strings_at(item, path):
-            yield _decode_escapes(text) if path[-1] in _MAY_HOLD_JSON else text
+            yield path[-1], text
 
 
 def _strings_at(value: Any, path: Sequence[str]) -> Iterator[str]:

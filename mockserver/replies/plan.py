@@ -1,0 +1,107 @@
+"""The plan: which reply answers which request."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mockserver.replies.model import Reply
+from mockserver.replies.prompt import Prompt
+
+
+class PlannedReply:
+    """A reply in the plan. `seen` counts the requests that it matched, `fired` those that it answered."""
+
+    __slots__ = ("_pattern", "fired", "id", "reply", "seen")
+
+    def __init__(self, reply_id: int, reply: Reply, fired: int = 0) -> None:
+        self.id = reply_id
+        self.reply = reply
+        self.seen = 0
+        self.fired = fired
+        pattern = reply.fields.get("input_regex")
+        self._pattern = None if pattern is None else re.compile(pattern)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it has fired as often as planned."""
+        return self.reply.times is not None and self.fired >= self.reply.times
+
+    def matches(self, prompt: Prompt) -> bool:
+        """Return whether the reply applies to a request."""
+        fields = self.reply.fields
+        return (
+            self.reply.key in (None, prompt.key)
+            and fields.get("model", prompt.model) == prompt.model
+            and fields.get("conversation", prompt.conversation_id) == prompt.conversation_id
+            and fields.get("input", "") in prompt.newest_user_text
+            and self._matches_tool_outputs(prompt)
+            and ("turn" not in fields or fields["turn"] == prompt.turn)
+            and (
+                "instructions" not in fields
+                or any(fields["instructions"] in text for text in prompt.instruction_texts)
+            )
+            and (self._pattern is None or self._pattern.search(prompt.newest_user_text) is not None)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the planned reply in the form of the control API."""
+        key = {} if self.reply.key is None else {"key": self.reply.key}
+        fields = {"times": 1, **self.reply.fields}
+        return {"id": self.id, **fields, **key, "seen": self.seen, "fired": self.fired}
+
+    def _matches_tool_outputs(self, prompt: Prompt) -> bool:
+        expected = self.reply.fields.get("tool_output")
+        if expected is None:
+            # A call without end would never let a tool loop end.
+            return not (prompt.tool_outputs and self.reply.times is None and _has_function_call(self.reply.fields))
+        if isinstance(expected, bool):
+            return bool(prompt.tool_outputs) is expected
+        return any(output.tool == expected for output in prompt.tool_outputs)
+
+
+class ReplyPlan:
+    """The planned replies, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._planned: dict[int, PlannedReply] = {}
+        self._last_id = 0
+
+    def add(self, reply: Reply) -> PlannedReply:
+        """Plan a reply."""
+        self._last_id += 1
+        planned = self._planned[self._last_id] = PlannedReply(self._last_id, reply)
+        return planned
+
+    def list_replies(self, key: str | None = None) -> list[PlannedReply]:
+        """Return all planned replies, or those for one key."""
+        return [planned for planned in self._planned.values() if key is None or planned.reply.key == key]
+
+    def remove(self, reply_id: int, key: str | None = None) -> bool:
+        """Remove the reply with this id, and this key if given; return whether there was one."""
+        planned = self._planned.get(reply_id)
+        if planned is None or key not in (None, planned.reply.key):
+            return False
+        del self._planned[reply_id]
+        return True
+
+    def clear(self, key: str | None = None) -> None:
+        """Remove all planned replies, or those for one key."""
+        for planned in self.list_replies(key):
+            del self._planned[planned.id]
+        if key is None:
+            self._last_id = 0
+
+    def choose(self, prompt: Prompt) -> PlannedReply | None:
+        """Return the reply that answers a request, and count it: limited ones come before unlimited ones."""
+        matching = [planned for planned in self._planned.values() if planned.matches(prompt)]
+        for planned in matching:
+            planned.seen += 1
+        ready = [planned for planned in matching if not planned.is_exhausted]
+        chosen = min(ready, key=lambda planned: planned.reply.times is None, default=None)
+        if chosen is not None:
+            chosen.fired += 1
+        return chosen
+
+
+def _has_function_call(fields: Mapping[str, Any]) -> bool:
+    return "function_call" in fields or any(item.get("type") == "function_call" for item in fields.get("items", ()))
