@@ -13,7 +13,8 @@ ApiError
 |-- NotFound                 404
 |   |-- OperationNotFound
 |   |-- ConversationNotFound
-|   `-- ItemNotFound
+|   |-- ItemNotFound
+|   `-- ResponseNotFound
 |-- MethodNotAllowed         405
 |-- BodyTooLarge             413
 |-- UnsupportedMediaType     415
@@ -79,17 +80,17 @@ class InvalidRequest(ApiError):
 class UnknownCursor(InvalidRequest):
     """A cursor that is not an id of the list."""
 
-    def __init__(self, after: str) -> None:
-        message = f"{describe(after)} is not an id of this list"
-        super().__init__([Finding("request", "query", "/after", "unknown_cursor", message)])
+    def __init__(self, cursor: str, parameter: str = "after") -> None:
+        message = f"{describe(cursor)} is not an id of this list"
+        super().__init__([Finding("request", "query", f"/{parameter}", "unknown_cursor", message)])
 
 
 class ItemIdInUse(InvalidRequest):
-    """A client-chosen id that is already in use; `index` is the item's position in the request."""
+    """A client-chosen id that is already in use; `index` is the item's position in a field of the request."""
 
-    def __init__(self, item_id: str, index: int) -> None:
+    def __init__(self, item_id: str, index: int, field: str = "items") -> None:
         message = f"the id {describe(item_id)} is already in use"
-        super().__init__([Finding("request", "body", f"/items/{index}/id", "id_in_use", message)])
+        super().__init__([Finding("request", "body", f"/{field}/{index}/id", "id_in_use", message)])
 
 
 class ReferenceWithinConversation(InvalidRequest):
@@ -157,10 +158,10 @@ class OperationNotFound(NotFound):
 
 
 class ConversationNotFound(NotFound):
-    """A request that names an unknown conversation."""
+    """A request that names an unknown conversation; `param` is the place where it does."""
 
-    def __init__(self, conversation_id: str) -> None:
-        super().__init__(f"No conversation has the id {describe(conversation_id)}.", param="conversation_id")
+    def __init__(self, conversation_id: str, *, param: str = "conversation_id") -> None:
+        super().__init__(f"No conversation has the id {describe(conversation_id)}.", param=param)
 
 
 class ItemNotFound(NotFound):
@@ -168,6 +169,13 @@ class ItemNotFound(NotFound):
 
     def __init__(self, item_id: str, *, param: str = "item_id") -> None:
         super().__init__(f"No item has the id {describe(item_id)}.", param=param)
+
+
+class ResponseNotFound(NotFound):
+    """A request that names an unknown response; `param` is the place where it does."""
+
+    def __init__(self, response_id: str, *, param: str = "response_id") -> None:
+        super().__init__(f"No response has the id {describe(response_id)}.", param=param)
 
 
 class MethodNotAllowed(ApiError):

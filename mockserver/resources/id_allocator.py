@@ -1,4 +1,4 @@
-"""Ids for new conversations and items.
+"""Ids for new conversations, responses and items.
 
 Clients and seeds choose ids too, so a generated id may be in use already.
 """
@@ -15,7 +15,7 @@ _GENERATED = re.compile(r"[a-z_]+_[0-9a-f]{1,32}")
 
 
 class IdAllocator:
-    """Generates ids that are not in use. `prefixes` holds an id prefix for each item type and for `conversation`."""
+    """Generates ids that are not in use. `prefixes` holds an id prefix for each item type and resource."""
 
     def __init__(self, store: MemoryStore, source: IdSource, prefixes: Mapping[str, str]) -> None:
         self._store = store
@@ -50,6 +50,13 @@ class IdAllocator:
         while True:
             new_id = self._source.new_id(self._prefixes["conversation"], tenant.account)
             if not self._is_reserved(tenant, new_id) and not self._store.has_conversation(tenant, new_id):
+                return new_id
+
+    def new_response_id(self, tenant: Tenant) -> str:
+        """Return a response id that the tenant has never used."""
+        while True:
+            new_id = self._source.new_id(self._prefixes["response"], tenant.account)
+            if not self._is_reserved(tenant, new_id) and not self._store.has_response(tenant, new_id):
                 return new_id
 
     def new_item_id(self, tenant: Tenant, item_type: str) -> str:

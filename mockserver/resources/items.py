@@ -10,9 +10,7 @@ from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.serialisation import conversation_json, item_json, item_page_json
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
-from mockserver.store.records import Item
-
-REFERENCE = "item_reference"
+from mockserver.store.records import REFERENCE, Item
 
 
 class ItemFactory:

@@ -1,10 +1,11 @@
-"""The store: the conversations and items of all tenants, in memory."""
+"""The store: the conversations, items and responses of all tenants, in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from mockserver.context import Tenant
 from mockserver.store.paging import Page, Paging
 from mockserver.store.records import Conversation, Item
+from mockserver.store.stored_responses import StoredResponse, StoredResponses
 from mockserver.store.tenant_store import TenantStore
 
 TenantData = Mapping[Tenant, TenantStore]
@@ -12,15 +13,15 @@ TenantData = Mapping[Tenant, TenantStore]
 
 
 class MemoryStore:
-    """The conversations and items of each tenant.
+    """The conversations, items and responses of each tenant.
 
     * Tenants share nothing. Data of another tenant is treated exactly like data that never existed.
     * A write is atomic: when it raises, nothing has changed.
     * Callers must not modify the objects that they pass or receive, because the store may keep them.
     * A store belongs to one thread.
 
-    A conversation is updated when it is created, when its metadata is set, and when items are added to it or
-    deleted from it. Deleting a conversation is soft: `item` and `items` still find it. For the other operations of
+    A conversation is updated when it is created, when its metadata is set, when items are added to it or deleted from
+    it, and when a response has ended in it. Deleting a conversation is soft: `item` and `items` still find it. For the other operations of
     the API it does not exist any more (ConversationNotFound).
     """
 
@@ -91,13 +92,58 @@ class MemoryStore:
         """Delete items as `delete_item` does, all of them or none. Naming an item twice is no error."""
         return self._find(tenant).delete_items(conversation_id, item_ids)
 
+    def append_turn(self, tenant: Tenant, conversation_id: str, items: Sequence[Item]) -> None:
+        """Append the items of a response to a live conversation.
+
+        An item that the conversation has already is left out. An item that another conversation has becomes a
+        reference.
+        """
+        self._find(tenant).append_turn(conversation_id, items)
+
+    def items_before(self, tenant: Tenant, conversation_id: str, position: int | None = None) -> list[Item]:
+        """Return the items that a conversation, live or deleted, has below a position, or all of them.
+
+        References are resolved; those to deleted items are left out. An unknown conversation has no items.
+        """
+        return self._find(tenant).items_before(conversation_id, position)
+
+    def next_position(self, tenant: Tenant, conversation_id: str) -> int:
+        """Return the position that the next item of a live conversation will have."""
+        return self._find(tenant).live_conversation(conversation_id).items.end
+
+    def original(self, tenant: Tenant, item_id: str) -> Item | None:
+        """Return the item of any conversation with this id that is no reference, if there is one."""
+        return self._find(tenant).original(item_id)
+
+    def responses(self, tenant: Tenant) -> StoredResponses:
+        """Return the responses of a tenant, for reading, and for removing what is there."""
+        return self._find(tenant).responses
+
+    def add_response(self, tenant: Tenant, response: StoredResponse) -> None:
+        """Add a response; ValueError if there is, or was, one with its id."""
+        self._find_or_create(tenant).responses.add(response)
+
+    def all_responses(self, account: str | None = None) -> Iterator[tuple[Tenant, StoredResponse]]:
+        """Iterate over the responses of one account, or of all: by tenant, then by age."""
+        for tenant in self._tenants_of(account):
+            for response in self._tenants[tenant].responses:
+                yield tenant, response
+
     def has_conversation(self, tenant: Tenant, conversation_id: str) -> bool:
         """Return whether the tenant has, or had, a conversation with this id."""
         return self._find(tenant).has_conversation(conversation_id)
 
     def has_item(self, tenant: Tenant, item_id: str) -> bool:
-        """Return whether the tenant has an item with this id that is no reference."""
-        return item_id in self._find(tenant).originals
+        """Return whether a conversation of the tenant or the output of a response has an item with this id.
+
+        References do not count.
+        """
+        tenant_store = self._find(tenant)
+        return item_id in tenant_store.originals or tenant_store.responses.has_output_item(item_id)
+
+    def has_response(self, tenant: Tenant, response_id: str) -> bool:
+        """Return whether the tenant has, or had, a response with this id."""
+        return self._find(tenant).responses.has_used(response_id)
 
     def reset(self) -> None:
         """Remove everything."""

@@ -64,6 +64,11 @@ class Timeline(Generic[T]):
             self._minima.append(position)
         return position
 
+    @property
+    def end(self) -> int:
+        """The position that the next value will have."""
+        return self._next
+
     def is_newest(self, position: int) -> bool:
         """Return whether nothing was appended after the value at `position`."""
         return position == self._next - 1

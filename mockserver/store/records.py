@@ -1,7 +1,11 @@
 """The records of the store. Their JSON is made in `resources.serialisation`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+import orjson
+
+REFERENCE = "item_reference"
 
 
 class Conversation(NamedTuple):
@@ -26,3 +30,7 @@ class Item(NamedTuple):
     is_reference: bool = False
     response_id: str | None = None
     metadata: Mapping[str, str] | None = None
+
+    def as_reference(self) -> Self:
+        """Return a reference to the item."""
+        return self._replace(data=b"%b" % orjson.dumps({"id": self.id, "type": REFERENCE}), is_reference=True)

@@ -17,6 +17,7 @@ from mockserver.store.paging import Order, Page, Paging, Timeline, page_of
 from mockserver.store.records import Conversation, Item
 from mockserver.store.search import SearchIndex
 from mockserver.store.stored_conversation import StoredConversation
+from mockserver.store.stored_responses import StoredResponses
 
 
 class _Filter(NamedTuple):
@@ -28,12 +29,12 @@ class _Filter(NamedTuple):
 
 
 class TenantStore:
-    """The conversations of one tenant, with indexes of their metadata, their item ids and their words.
+    """The conversations of one tenant, with indexes of their metadata, their item ids and their words; its responses.
 
     `originals` holds the conversation of each item that is no reference, by item id.
     """
 
-    __slots__ = ("_by_metadata", "_conversations", "_live", "_search_index", "originals")
+    __slots__ = ("_by_metadata", "_conversations", "_live", "_search_index", "originals", "responses")
 
     def __init__(self) -> None:
         self._conversations: dict[str, StoredConversation] = {}  # Live and deleted ones.
@@ -41,6 +42,7 @@ class TenantStore:
         self._by_metadata: dict[tuple[str, str], set[StoredConversation]] = {}  # Live ones, by key and value.
         self._search_index: SearchIndex[StoredConversation] | None = None  # Built by the first search.
         self.originals: dict[str, StoredConversation] = {}
+        self.responses = StoredResponses()
 
     # Reading
 
@@ -186,6 +188,29 @@ class TenantStore:
         self._check_items(conversation, items)
         self._append_items(conversation, items)
         self._move_to_end(conversation)
+
+    def append_turn(self, conversation_id: str, items: Sequence[Item]) -> None:
+        """Append the items of a response to a live conversation; see `MemoryStore.append_turn`."""
+        conversation = self.live_conversation(conversation_id)
+        turn: dict[str, Item] = {}
+        for item in items:
+            if item.id not in conversation.positions:
+                turn.setdefault(item.id, item.as_reference() if item.id in self.originals else item)
+        self._append_items(conversation, list(turn.values()))
+        self._move_to_end(conversation)
+
+    def items_before(self, conversation_id: str, position: int | None = None) -> list[Item]:
+        """Return the items below a position of a conversation, live or deleted; see `MemoryStore.items_before`."""
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
+            return []
+        items = list(conversation.items.walk(position, "desc"))[::-1]
+        return [original for item in items if (original := self.original(item.id) if item.is_reference else item)]
+
+    def original(self, item_id: str) -> Item | None:
+        """Return the item with this id that is no reference, if there is one."""
+        conversation = self.originals.get(item_id)
+        return None if conversation is None else conversation.item(item_id)
 
     def delete_item(self, conversation_id: str, item_id: str) -> Conversation:
         """Remove an item from a live conversation."""
