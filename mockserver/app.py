@@ -18,6 +18,8 @@ from mockserver.gateway.faults.layer import FaultLayer
 from mockserver.gateway.identity import Identity
 from mockserver.gateway.journal_writer import JournalWriter
 from mockserver.gateway.rate_limit import RateLimit
+from mockserver.replies.fake_model import FakeModel
+from mockserver.replies.plan import ReplyPlan
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
 from mockserver.responses.resource import ResponsesResource
@@ -80,7 +82,6 @@ class Fake:
         engine = self.contract.engine(settings.engine)
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
         items = ItemsResource(state.store, state.item_factory)
-        responses = ResponsesResource(state.store, state.item_factory, state.id_allocator, state.clock)
         rate_limit = [Middleware(RateLimit, state.rate_counters)] if state.rate_counters else []
         has_fault_header = settings.control and settings.fault_header
         fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
@@ -102,8 +103,14 @@ class Fake:
         ]
         handlers: dict[str, Handler] = {**conversations.handlers(), **items.handlers()}
         if "createResponse" in operations:  # Until the document has the operations.
-            handlers |= responses.handlers()
+            handlers |= self._build_responses().handlers()
         return wrap_in_layers(Endpoint(handlers, operations), layers)
+
+    def _build_responses(self) -> ResponsesResource:
+        state = self.state
+        defaults = self.contract.operations["createResponse"].body_content["application/json"].field_defaults
+        model = FakeModel(ReplyPlan(), lambda prefix, tenant: state.ids.new_id(prefix, tenant.account))
+        return ResponsesResource(state.store, state.item_factory, state.id_allocator, state.clock, model, defaults)
 
     @cached_property
     def _router(self) -> ASGIApp:

@@ -132,6 +132,17 @@ class Schema:
         """The names of an object's declared fields."""
         return frozenset(name for part in self._parts() for name in part.get("properties", ()))
 
+    @cached_property
+    def field_defaults(self) -> Mapping[str, Any]:
+        """The defaults of an object's declared fields that have one."""
+        return {
+            name: part["default"]
+            for owner in self._parts()
+            for name, field in owner.get("properties", {}).items()
+            for part in self._schemas.flatten(field)
+            if "default" in part
+        }
+
     def field_types(self, name: str) -> frozenset[str]:
         """Return the JSON types that an object's field can have."""
         return self._union_types(

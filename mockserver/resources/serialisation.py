@@ -1,11 +1,13 @@
 """The JSON of records and pages, as responses contain it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
 from mockserver.store.paging import Page
 from mockserver.store.records import Conversation, Item
+
+_TRUTH = {True: b"true", False: b"false"}
 
 
 def conversation_json(conversation: Conversation, identity: str) -> bytes:
@@ -44,7 +46,12 @@ def item_page_json(page: Page[Item]) -> bytes:
     return _list_json(map(item_json, page.data), page.has_more, page.data[-1].id if page.data else "")
 
 
+def list_json(entries: Iterable[bytes], has_more: bool, ids: Sequence[str]) -> bytes:
+    """Return a page of entries with these ids as JSON; an empty page has no `first_id` and no `last_id`."""
+    ends = b"" if not ids else b',"first_id":%b,"last_id":%b' % (orjson.dumps(ids[0]), orjson.dumps(ids[-1]))
+    return b'{"object":"list","data":[%b],"has_more":%b%b}' % (b",".join(entries), _TRUTH[has_more], ends)
+
+
 def _list_json(entries: Iterable[bytes], has_more: bool, last_id: str | None) -> bytes:
     last = b"" if last_id is None else b',"last_id":' + orjson.dumps(last_id)
-    more = b"true" if has_more else b"false"
-    return b'{"object":"list","data":[' + b",".join(entries) + b'],"has_more":' + more + last + b"}"
+    return b'{"object":"list","data":[' + b",".join(entries) + b'],"has_more":' + _TRUTH[has_more] + last + b"}"

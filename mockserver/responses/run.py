@@ -1,37 +1,11 @@
 """The making of one response: its events in their order, and the response object as it is after each of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+
+from mockserver.replies.output import ModelOutput
 
 Event = dict[str, Any]
-
-
-class OutputItem(Protocol):
-    """A finished item without its id, and the pieces in which its text is streamed."""
-
-    @property
-    def body(self) -> dict[str, Any]: ...
-    @property
-    def deltas(self) -> Sequence[str]: ...
-
-
-class ModelOutput(Protocol):
-    """What the model says; the durations are in seconds."""
-
-    @property
-    def items(self) -> Sequence[OutputItem]: ...
-    @property
-    def incomplete(self) -> str | None: ...
-    @property
-    def error(self) -> Mapping[str, str] | None: ...
-    @property
-    def delay(self) -> float: ...
-    @property
-    def delta_delay(self) -> float: ...
-    @property
-    def queued(self) -> float: ...
-    @property
-    def sleep(self) -> float | None: ...
 
 
 class Step(NamedTuple):
@@ -46,7 +20,7 @@ class ResponseRun:
 
     `response` is the response object after the last event that was made, without its output and usage at first.
     `new_item_id` returns an id for an item of a type. `count_usage` returns the usage for a list of output items.
-    `commit` is called before the terminal event is handed out, when `response` is final. `now` returns the time in
+    `commit` is called before the terminal event is handed out, and makes `response` final. `now` returns the time in
     Unix seconds. Without `has_deltas`, the run has all events but deltas; with `keeps_events`, `events` are those made
     so far.
 
@@ -103,7 +77,7 @@ class ResponseRun:
             yield from self._write_message(item.body, item.deltas)
         yield self._end("completed")
 
-    def _write_message(self, body: Mapping[str, Any], deltas: Sequence[str]) -> Iterator[Step]:
+    def _write_message(self, body: Mapping[str, Any], deltas: Sequence[Sequence[str]]) -> Iterator[Step]:
         output = self.response["output"]
         item = {"id": self._new_item_id(body["type"]), **body, "status": "in_progress", "content": []}
         at: dict[str, Any] = {"output_index": len(output)}
@@ -113,7 +87,7 @@ class ResponseRun:
         for index, part in enumerate(body["content"]):
             empty = {**part, "text": ""}
             yield self._event("response.content_part.added", **at, content_index=index, part=empty)
-            for delta in deltas:
+            for delta in deltas[index]:
                 yield self._event("response.output_text.delta", **at, content_index=index, delta=delta, logprobs=[])
             yield self._event("response.output_text.done", **at, content_index=index, text=part["text"], logprobs=[])
             yield self._event("response.content_part.done", **at, content_index=index, part=part)
@@ -124,9 +98,9 @@ class ResponseRun:
         self.response["completed_at"] = self._now()
         self.response["usage"] = self._count_usage(self.response["output"])
         self.response["status"] = status
-        self._commit(self)
+        self._commit(self)  # It fails the response if it cannot be stored.
         self.has_ended = True
-        return self._lifecycle_event(f"response.{status}", status)
+        return self._lifecycle_event(f"response.{self.response['status']}", self.response["status"])
 
     def _lifecycle_event(self, event_type: str, status: str) -> Step:
         self.response["status"] = status

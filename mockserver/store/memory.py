@@ -20,9 +20,9 @@ class MemoryStore:
     * Callers must not modify the objects that they pass or receive, because the store may keep them.
     * A store belongs to one thread.
 
-    A conversation is updated when it is created, when its metadata is set, when items are added to it or deleted from
-    it, and when a response has ended in it. Deleting a conversation is soft: `item` and `items` still find it. For the other operations of
-    the API it does not exist any more (ConversationNotFound).
+    A conversation is updated when it is created, when its metadata is set, when items are added to it or deleted
+    from it, and when a response has ended in it. Deleting a conversation is soft: `item` and `items` still find it.
+    For the other operations of the API it does not exist any more (ConversationNotFound). A deleted response is gone.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,146 @@
+"""The body of a request for a response: its defaults, and its rules that no schema can express."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mockserver.contract.json_schema import find_schema_mistake
+from mockserver.errors import InvalidRequest
+from mockserver.findings import Code, Finding, describe, json_pointer
+
+Request = Mapping[str, Any]
+
+_COMPUTER = "computer_use_preview"
+_NAMED_TOOLS = ("function", "custom", "agent")
+_TOOL_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"function": {"parameters": {}, "strict": False}}
+
+
+def read_request(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Request:
+    """Return a valid body with its defaults. Null in an optional field of the body, a tool or `text` means absent.
+
+    Raises:
+        InvalidRequest: the body breaks a rule.
+    """
+    request = {**defaults, **_drop_nulls(body)}
+    if "tools" in request:
+        request["tools"] = [_read_tool(tool) for tool in request["tools"]]
+    if "text" in request:
+        request["text"] = {name: _drop_nulls(value) for name, value in _drop_nulls(request["text"]).items()}
+    if findings := [finding for check in _CHECKS for finding in check(request)]:
+        raise InvalidRequest(findings)
+    return request
+
+
+def conversation_id_of(request: Request) -> str | None:
+    """Return the id of the conversation that a request names, if it names one."""
+    conversation = request.get("conversation")
+    named: str | None = conversation["id"] if isinstance(conversation, Mapping) else conversation
+    return named
+
+
+def _drop_nulls(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: part for name, part in value.items() if part is not None}
+
+
+def _read_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_TOOL_DEFAULTS.get(tool["type"], {}), **_drop_nulls(tool)}
+
+
+def _check_combinations(request: Request) -> Iterator[Finding]:
+    if "conversation" in request and "previous_response_id" in request:
+        yield _finding("conflict", "cannot be combined with conversation", "previous_response_id")
+    if not request["background"]:
+        if request.get("stream_events"):
+            yield _finding("conflict", "requires background", "stream_events")
+        if "webhook_url" in request:
+            yield _finding("conflict", "requires background", "webhook_url")
+    elif not request["store"]:
+        yield _finding("conflict", "must be true for a response in the background", "store")
+    if "webhook_secret" in request and "webhook_url" not in request:
+        yield _finding("conflict", "requires webhook_url", "webhook_secret")
+
+
+def _check_tools(request: Request) -> Iterator[Finding]:
+    names: set[str] = set()
+    for index, tool in enumerate(request.get("tools", ())):
+        if tool["type"] == _COMPUTER:
+            yield _unsupported_computer("tools", index, "type")
+        if tool["type"] == "agent" and not (request["background"] and request["store"]):
+            message = "agent is supported in stored background responses only"
+            yield _finding("unsupported_tool", message, "tools", index, "type")
+        name = tool.get("name") if tool["type"] in _NAMED_TOOLS else None
+        if name is not None and name in names:
+            message = f"another tool has the name {describe(name)}, too"
+            yield _finding("duplicate_tool", message, "tools", index, "name")
+        if name is not None:
+            names.add(name)
+        if tool["type"] == "function":
+            yield from _check_schema(tool["parameters"], "tools", index, "parameters")
+
+
+def _check_tool_choice(request: Request) -> Iterator[Finding]:
+    choice = request.get("tool_choice")
+    tools = request.get("tools", ())
+    if isinstance(choice, str):
+        if choice == "required" and not tools and "prompt" not in request:
+            yield _finding("unknown_tool", "is 'required', but the request has no tools", "tool_choice")
+    elif choice is not None and choice["type"] == "allowed_tools":
+        for index, allowed in enumerate(choice["tools"]):
+            if not _is_offered(allowed, request):
+                yield _unknown_tool(allowed, "tool_choice", "tools", index)
+    elif choice is not None and choice["type"] == _COMPUTER:
+        yield _unsupported_computer("tool_choice", "type")
+    elif choice is not None and not _is_offered(choice, request):
+        yield _unknown_tool(choice, "tool_choice")
+
+
+def _is_offered(choice: Mapping[str, Any], request: Request) -> bool:
+    """Return whether a request has the tool that a choice names; a prompt template may bring any tool."""
+    if "prompt" in request:
+        return True
+    return any(_is_chosen(tool, choice) for tool in request.get("tools", ()))
+
+
+def _is_chosen(tool: Mapping[str, Any], choice: Mapping[str, Any]) -> bool:
+    kind: str = choice["type"]
+    if kind in _NAMED_TOOLS:
+        return bool(tool["type"] == kind and tool.get("name") == choice.get("name"))
+    if kind == "mcp":
+        return bool(tool["type"] == kind and tool.get("server_label") == choice.get("server_label"))
+    # The tools have versions in their names; a choice does not need them.
+    return bool(tool["type"].startswith("web_search" if kind.startswith("web_search") else kind))
+
+
+def _unknown_tool(choice: Mapping[str, Any], *path: str | int) -> Finding:
+    name = next((name for name in ("name", "server_label") if choice.get(name) is not None), "type")
+    message = f"no tool of the request has the {name} {describe(choice[name])}"
+    return _finding("unknown_tool", message, *path, name)
+
+
+def _unsupported_computer(*path: str | int) -> Finding:
+    return _finding("unsupported_tool", f"{_COMPUTER} is not supported", *path)
+
+
+def _check_text_format(request: Request) -> Iterator[Finding]:
+    text_format = request.get("text", {}).get("format", {})
+    if text_format.get("type") == "json_schema":
+        yield from _check_schema(text_format["schema"], "text", "format", "schema")
+
+
+def _check_schema(schema: Any, *path: str | int) -> Iterator[Finding]:
+    if mistake := find_schema_mistake(schema):
+        message = f"is not a valid JSON Schema: {mistake.message}"
+        yield _finding("invalid_schema", message, *path, *mistake.path)
+
+
+def _finding(code: Code, message: str, *path: str | int) -> Finding:
+    return Finding("request", "body", json_pointer(path), code, message)
+
+
+_CHECKS: tuple[Callable[[Request], Iterator[Finding]], ...] = (
+    _check_combinations,
+    _check_tools,
+    _check_tool_choice,
+    _check_text_format,
+)
