@@ -17,17 +17,20 @@ from mockserver.gateway.faults.header import FaultHeader
 from mockserver.gateway.faults.layer import FaultLayer
 from mockserver.gateway.identity import Identity
 from mockserver.gateway.journal_writer import JournalWriter
+from mockserver.gateway.message_errors import MessageErrors
 from mockserver.gateway.rate_limit import RateLimit
+from mockserver.gateway.token_exchange import TokenExchange
 from mockserver.replies.fake_model import FakeModel
 from mockserver.replies.plan import ReplyPlan
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
 from mockserver.responses.resource import ResponsesResource
-from mockserver.settings import API_PATH, Settings
+from mockserver.settings import API_PATH, AUTHENTICATION_PATH, Settings
 from mockserver.state import State
 from mockserver.store.memory import MemoryStore
 
 _API_PREFIX = API_PATH + "/"
+_AUTHENTICATION_PREFIX = AUTHENTICATION_PATH + "/"
 _MAX_VALUES = 20_000  # Validating so many takes about 50 ms, during which the server does nothing else.
 
 
@@ -64,7 +67,7 @@ class Fake:
     ) -> None:
         self.contract = contract
         self.state = State(settings, contract.id_prefixes, clock=clock, ids=ids, store=store)
-        self._api = self._build_api()
+        self._api, self._authentication = self._build_apis()
         self._app = self._allow_origins(self._dispatch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,10 +77,15 @@ class Fake:
         """Pass requests of the API directly to its layers: with a router, they would take a tenth longer."""
         if scope["type"] == "http" and scope["path"].startswith(_API_PREFIX):
             return self._api(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(_AUTHENTICATION_PREFIX):
+            return self._authentication(scope, receive, send)
         return self._router(scope, receive, send)
 
-    def _build_api(self) -> ASGIApp:
-        """Build the API. A request passes the layers from the first to the last, the response in reverse."""
+    def _build_apis(self) -> tuple[ASGIApp, ASGIApp]:
+        """Build the API, and the same with the errors of the authentication service.
+
+        A request passes the layers from the first to the last, the response in reverse.
+        """
         state, settings, operations = self.state, self.state.settings, self.contract.operations
         engine = self.contract.engine(settings.engine)
         conversations = ConversationsResource(state.store, state.item_factory, state.id_allocator, state.clock)
@@ -85,10 +93,13 @@ class Fake:
         rate_limit = [Middleware(RateLimit, state.rate_counters)] if state.rate_counters else []
         has_fault_header = settings.control and settings.fault_header
         fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
+        outer_layers = [
+            Middleware(JournalWriter, state.journal, state.clock, state.open_requests, self.contract.secret_fields),
+            Middleware(ResponseGuard, operations, engine=engine, base_paths=(API_PATH, AUTHENTICATION_PATH)),
+        ]
+        message_errors = Middleware(MessageErrors, operations)  # Only for the paths of the authentication service.
         layers = [
-            Middleware(JournalWriter, state.journal, state.clock, state.open_requests),
-            Middleware(ResponseGuard, operations, engine=engine, base_path=API_PATH),
-            Middleware(Auth, settings.accounts()),
+            Middleware(Auth, settings.accounts(), state.tokens),
             Middleware(Identity, settings.identity_mode),
             *rate_limit,
             Middleware(
@@ -104,7 +115,9 @@ class Fake:
         handlers: dict[str, Handler] = {**conversations.handlers(), **items.handlers()}
         if "createResponse" in operations:  # Until the document has the operations.
             handlers |= self._build_responses().handlers()
-        return wrap_in_layers(Endpoint(handlers, operations), layers)
+        handlers |= TokenExchange(state.tokens).handlers()
+        api = wrap_in_layers(Endpoint(handlers, operations), layers)
+        return wrap_in_layers(api, outer_layers), wrap_in_layers(api, [*outer_layers, message_errors])
 
     def _build_responses(self) -> ResponsesResource:
         state = self.state

@@ -8,6 +8,9 @@ ApiError
 |-- Unauthorized             401
 |   `-- ControlTokenRequired
 |-- Forbidden                403
+|   |-- PermissionMissing
+|   |-- OtherEndUser
+|   |-- TokenNotExchangeable
 |   |-- ForbiddenSite
 |   `-- ForbiddenHost
 |-- NotFound                 404
@@ -30,6 +33,7 @@ from typing import Any, ClassVar
 from mockserver.findings import Finding, describe
 
 CONTROL_REALM = "mockserver control"
+_KINDS = {401: "authentication_error", 403: "permission_error"}
 
 
 class UsageError(Exception):
@@ -119,9 +123,30 @@ class ControlTokenRequired(Unauthorized):
 
 
 class Forbidden(ApiError):
-    """A control request from a source that is not allowed."""
+    """A request that its sender may not make."""
 
     status = 403
+
+
+class PermissionMissing(Forbidden):
+    """A request with a token that lacks the permission for it, such as `read:responses`."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"The token lacks the permission {permission}.")
+
+
+class OtherEndUser(Forbidden):
+    """A request with a token and an `X-On-Behalf-Of` that do not name the same end user."""
+
+    def __init__(self) -> None:
+        super().__init__("X-On-Behalf-Of must be the end user of the token, or be left out.", param="X-On-Behalf-Of")
+
+
+class TokenNotExchangeable(Forbidden):
+    """A request to exchange something else than an API key."""
+
+    def __init__(self) -> None:
+        super().__init__("Only an API key can be exchanged for a token, not another token.")
 
 
 class ForbiddenSite(Forbidden):
@@ -230,7 +255,7 @@ class InternalError(ApiError):
 
 def envelope(status: int, message: str, param: str | None = None) -> dict[str, Any]:
     """Return the body of an error with this status."""
-    kind = "authentication_error" if status == 401 else "invalid_request_error" if status < 500 else "server_error"
+    kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 

@@ -1,8 +1,9 @@
-"""API keys: their validation, and their removal from text of any origin."""
+"""API keys, tokens and other secrets: the validation of keys, and the removal of secrets from text of any origin."""
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -11,6 +12,9 @@ from mockserver.errors import UsageError
 _MIN_CHARACTERS = 8
 """A shorter part of a key may be an ordinary word."""
 _MIN_BASE64 = -(-_MIN_CHARACTERS * 4 // 3)
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+_JSON_STRING = rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
+_STRING_OR_FIELD = re.compile(rb"(%b)(?:(\s*:\s*)%b)?" % (_JSON_STRING, _JSON_STRING), re.DOTALL)
 
 
 def validate_key(key: str, name: str) -> str:
@@ -26,6 +30,32 @@ def validate_key(key: str, name: str) -> str:
                 f"{name}: the API key cannot be sent in a header: character {position} of {len(key)} is {kind}"
             )
     return key
+
+
+def mask_tokens(text: str) -> str:
+    """Replace all JSON Web Tokens in a text."""
+    return _TOKEN.sub("<token>", text)
+
+
+def mask_fields(content: bytes, names: Collection[str]) -> bytes:
+    """Return a JSON text with `"***"` in place of the strings that are the values of these fields, at any depth.
+
+    The text may be cut, or be invalid elsewhere.
+    """
+
+    def mask(match: re.Match[bytes]) -> bytes:
+        name, colon = match.groups()
+        return b'%b%b"***"' % (name, colon) if colon and _parse_name(name) in names else match[0]
+
+    may_have_some = b"\\u" in content or any(name.encode() in content for name in names)
+    return _STRING_OR_FIELD.sub(mask, content) if may_have_some else content
+
+
+def _parse_name(name: bytes) -> str:
+    try:
+        return str(json.loads(name))
+    except ValueError:
+        return ""
 
 
 class _Pattern(NamedTuple):

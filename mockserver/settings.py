@@ -18,7 +18,10 @@ Seed = str | Path | Mapping[str, Any]
 LogFormat = Literal["text", "json", "none"]
 
 API_PATH = "/api/v1/llm"
-"""The path under which all operations of the API lie."""
+"""The path under which the operations of the API lie, but for those of `AUTHENTICATION_PATH`."""
+
+AUTHENTICATION_PATH = "/api/v1/authentication"
+"""The path under which API keys are exchanged for tokens."""
 
 DEFAULT_API_KEY = "mka1-test-key"
 """The default owner of seeded data that names no owner, unless `Settings.api_keys` lists keys."""

@@ -9,6 +9,7 @@ from mockserver.gateway.faults.plan import FaultPlan
 from mockserver.gateway.journal import Journal
 from mockserver.gateway.open_requests import OpenRequests
 from mockserver.gateway.rate_limit import RateCounter
+from mockserver.gateway.tokens import TokenIssuer
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.past import Past
@@ -40,6 +41,7 @@ class State:
         self.faults = FaultPlan()
         self.clock = clock or AdjustableClock()
         self.ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
+        self.tokens = TokenIssuer(self.clock)
         self.rate_counters = [RateCounter(rate, self.clock) for rate in settings.rates()]
         self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)

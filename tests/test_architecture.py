@@ -23,6 +23,7 @@ LAZY_IMPORTS = {
     ("app", "starlette.middleware.cors"),
     ("contract.engine", "mockserver.contract.reference"),
     ("gateway.faults.json_patch", "jsonpatch"),
+    ("gateway.tokens", "jwt"),
 }
 
 ROOT = Path(mockserver.__file__).parent

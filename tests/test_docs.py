@@ -13,6 +13,7 @@ from mockserver.contract.operations import Operations
 
 ROOT = Path(__file__).parent.parent
 CONTROL = (ROOT / "docs" / "control.md").read_text()
+TOKENS = (ROOT / "docs" / "tokens.md").read_text()
 README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
@@ -33,8 +34,8 @@ def mask_variables(text):
     return text.replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("page", [CONTROL, README], ids=["docs/control.md", "README.md"])
-def test_commands_print_the_output_shown(page):
+@pytest.mark.parametrize("page", [CONTROL, README, TOKENS], ids=["docs/control.md", "README.md", "docs/tokens.md"])
+def test_commands_print_the_output_shown(page, tmp_path):
     """The commands of a page run in order against a new server."""
     with (
         run_server(create_app(Settings(ids="sequential"))) as server,
@@ -46,10 +47,10 @@ def test_commands_print_the_output_shown(page):
             command = command.replace("http://127.0.0.1:8081", server_with_token.url)
             environment = {**os.environ, "MOCKSERVER_CONTROL_TOKEN": TOKEN}
             result = subprocess.run(
-                ["bash", "-c", command], capture_output=True, text=True, timeout=60, env=environment
+                ["bash", "-c", command], capture_output=True, text=True, timeout=60, env=environment, cwd=tmp_path
             )
             assert (result.returncode, result.stderr) == (0, ""), command
-            printed.append(result.stdout.removesuffix("\n") + "\n")
+            printed.append(result.stdout and result.stdout.removesuffix("\n") + "\n")
     assert [(command, mask_variables(text)) for (command, _), text in zip(examples(page), printed, strict=True)] == [
         (command, mask_variables(shown)) for command, shown in examples(page)
     ]

@@ -68,7 +68,7 @@ def test_an_installed_copy_uses_its_own_files(installed):
 def test_the_installed_command_has_the_document(installed):
     _, run = installed
     result = run("-m", "mockserver", "spec", "--check")
-    assert result.stdout.startswith("The document is valid: 10 operations")
+    assert result.stdout.startswith("The document is valid: 12 operations")
 
 
 def test_the_wheel_contains_only_the_package(wheel):

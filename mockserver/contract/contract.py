@@ -1,6 +1,6 @@
 """An OpenAPI document, compiled once and shared by everything that needs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -8,8 +8,8 @@ from typing import Any
 
 from mockserver.contract.document import data_path, load_document
 from mockserver.contract.engine import Engine, create_engine
-from mockserver.contract.operations import Operations
-from mockserver.contract.schemas import Schemas
+from mockserver.contract.operations import Operation, Operations, is_json
+from mockserver.contract.schemas import Schema, Schemas
 from mockserver.settings import EngineName
 
 
@@ -81,10 +81,28 @@ class Contract:
         kinds = [self._component_schemas[branch["$ref"].rpartition("/")[2]] for branch in branches]
         return tuple(dict.fromkeys(kind["properties"]["type"]["const"] for kind in kinds))
 
+    @cached_property
+    def secret_fields(self) -> Mapping[str, frozenset[str]]:
+        """The names of the fields with secrets in the requests and JSON responses of each operation that has any."""
+        fields = {
+            operation.id: frozenset().union(*(schema.secret_fields for schema in _list_body_schemas(operation)))
+            for operation in self.operations.values()
+        }
+        return {name: secrets for name, secrets in fields.items() if secrets}
+
     @property
     def _component_schemas(self) -> Mapping[str, Any]:
         schemas: Mapping[str, Any] = self.document["components"]["schemas"]
         return schemas
+
+
+def _list_body_schemas(operation: Operation) -> Iterator[Schema]:
+    """Yield the schemas of the request bodies and of the JSON bodies of successful responses."""
+    yield from operation.body_content.values()
+    response = operation.response(200)
+    for media_type, schema in response.content.items() if response else ():
+        if is_json(media_type):
+            yield schema
 
 
 @cache

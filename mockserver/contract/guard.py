@@ -33,17 +33,17 @@ _MAX_EXPLAINED_PATH = 200
 class ResponseGuard:
     """Finds the operation of a request, and sends only responses that conform to it.
 
-    A request that matches no operation gets a 404 or 405; the 404 names the path below `base_path` that was probably
-    meant. A response that violates the document is replaced by a 500 that says where, and leaves findings in the
-    context; so does an exception that no layer has handled.
+    A request that matches no operation gets a 404 or 405; the 404 names the path below one of `base_paths` that was
+    probably meant. A response that violates the document is replaced by a 500 that says where, and leaves findings in
+    the context; so does an exception that no layer has handled.
     """
 
     def __init__(
-        self, app: ASGIApp, operations: Operations, *, engine: Engine | None = None, base_path: str = ""
+        self, app: ASGIApp, operations: Operations, *, engine: Engine | None = None, base_paths: Sequence[str] = ()
     ) -> None:
         self._app = app
         self._operations = operations
-        self._base_path = base_path
+        self._base_paths = base_paths
         self._engine = engine or CompiledEngine()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,17 +70,20 @@ class ResponseGuard:
         if on_path:
             allowed = sorted(operation.method for operation in on_path)
             return MethodNotAllowed(method, raw_path, allowed), on_path[0]
-        error = OperationNotFound(method, raw_path, intended=self._intended_path(raw_path), base_path=self._base_path)
+        base_path, intended = self._intended_path(raw_path)
+        error = OperationNotFound(method, raw_path, intended=intended, base_path=base_path)
         return error, next(iter(self._operations.values()))
 
-    def _intended_path(self, raw_path: str) -> str | None:
-        """Return the path of an operation that differs only in its base path, if there is one."""
+    def _intended_path(self, raw_path: str) -> tuple[str, str | None]:
+        """Return the path of an operation that differs only in its base path, if there is one, and its base path."""
         is_plain = raw_path.isascii() and raw_path.isprintable() and len(raw_path) <= _MAX_EXPLAINED_PATH
-        if not self._base_path or not is_plain:
-            return None
-        segments = raw_path.split("/")
-        paths = ("/".join([self._base_path, *segments[number:]]) for number in range(1, len(segments)))
-        return next((path for path in paths if self._operations.operations_at(path)), None)
+        segments = raw_path.split("/") if is_plain else []
+        for base_path in self._base_paths:
+            for number in range(1, len(segments)):
+                path = "/".join([base_path, *segments[number:]])
+                if self._operations.operations_at(path):
+                    return base_path, path
+        return "", None
 
 
 class _BufferedResponse:

@@ -151,6 +151,16 @@ class Schema:
             if name in part.get("properties", ()) or "additionalProperties" in part
         )
 
+    @cached_property
+    def secret_fields(self) -> frozenset[str]:
+        """The names of an object's fields whose values are secrets (`format: password`)."""
+        return frozenset(
+            name
+            for part in self._parts()
+            for name, field in part.get("properties", {}).items()
+            if any(branch.get("format") == "password" for branch in self._schemas.branches(field))
+        )
+
     def _parts(self) -> Iterator[Mapping[str, Any]]:
         return self._schemas.branches({"$ref": "#" + self.pointer})
 

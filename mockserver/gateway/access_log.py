@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.context import RECORD
 from mockserver.findings import Finding
 from mockserver.gateway.journal import Journal, JournalEntry
-from mockserver.settings import API_PATH, LogFormat
+from mockserver.settings import API_PATH, AUTHENTICATION_PATH, LogFormat
 
 Write = Callable[[Callable[[], str]], object]
 """Takes a function that returns a line, and calls it when it writes the line."""
 
-_API_PREFIX = API_PATH + "/"
+_API_PREFIXES = API_PATH + "/", AUTHENTICATION_PATH + "/"
 _MAX_TEXT = 200
 _MAX_PATH = 2 * _MAX_TEXT
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~[]"
@@ -47,7 +47,7 @@ class AccessLog:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         is_in_journal = scope["type"] != "http" or (
-            scope["path"].startswith(_API_PREFIX) and scope["method"] != "OPTIONS"
+            scope["path"].startswith(_API_PREFIXES) and scope["method"] != "OPTIONS"
         )
         return self._app(scope, receive, send) if is_in_journal else self._log_request(scope, receive, send)
 

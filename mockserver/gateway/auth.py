@@ -1,4 +1,4 @@
-"""Authentication by API key."""
+"""Authentication by API key, or by a token that was issued in exchange for one."""
 
 import hashlib
 from collections.abc import Awaitable, Mapping
@@ -9,29 +9,38 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context, Tenant
-from mockserver.errors import Unauthorized
+from mockserver.errors import Forbidden, PermissionMissing, TokenNotExchangeable, Unauthorized
+from mockserver.gateway.tokens import Token, TokenIssuer
+from mockserver.settings import API_PATH
 
+_API_PREFIX = API_PATH + "/"
 _MAX_CACHED = 256
 """Bytes of the longest header whose caller is cached, so that the cache stays small."""
 
 
 class Caller(NamedTuple):
-    """The fingerprint of an API key, which identifies the key without revealing it, and the tenant of the key."""
+    """The fingerprint of an API key, which identifies the key without revealing it, and the tenant of the key.
+
+    `token` is set if the request has a token in place of the key.
+    """
 
     fingerprint: str
     tenant: Tenant
+    token: Token | None = None
 
 
 class Auth:
     """A layer that requires `Authorization: Bearer <key>` and responds 401 without a valid key.
 
     `accounts` maps each accepted key to its account, or to None for an account of its own. If it is empty, every key
-    is accepted.
+    is accepted. A token of `tokens` stands for the key that it was issued for, within its permissions: a `GET` needs
+    `read:<resource>`, every other method `write:<resource>`; the response is 403 without it.
     """
 
-    def __init__(self, app: ASGIApp, accounts: Mapping[str, str | None]) -> None:
+    def __init__(self, app: ASGIApp, accounts: Mapping[str, str | None], tokens: TokenIssuer) -> None:
         self._app = app
         self._accounts = accounts
+        self._tokens = tokens
         self._authenticate_cached = lru_cache(maxsize=10_000)(self._authenticate)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -40,8 +49,11 @@ class Auth:
             headers = tuple(context.headers.get_all(b"authorization"))
             is_short = len(headers) == 1 and len(headers[0]) <= _MAX_CACHED
             authenticate = self._authenticate_cached if is_short else self._authenticate
-            context.key, context.tenant = authenticate(headers)
-        except Unauthorized as error:
+            context.key, context.tenant, token = authenticate(headers)
+            if token is not None:
+                self._tokens.check_expiry(token)
+                _check_permission(token, scope["method"], scope["path"])
+        except (Unauthorized, Forbidden) as error:
             return send_error(send, error)
         return self._app(scope, receive, send)
 
@@ -50,16 +62,29 @@ class Auth:
             raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
         if len(headers) > 1:
             raise Unauthorized("The Authorization header was sent more than once.")
-        scheme, _, token = headers[0].partition(b" ")
+        scheme, _, credentials = headers[0].partition(b" ")
         try:
-            key = token.strip().decode()
+            key = credentials.strip().decode()
         except UnicodeDecodeError:
             raise Unauthorized("The API key is not UTF-8.") from None
         if scheme.lower() != b"bearer" or not key:
             raise Unauthorized("The Authorization header must be `Bearer <mka1-api-key>`.")
+        token = self._tokens.read(key)
+        if token is not None:
+            return Caller(token.key, token.tenant, token)
         if self._accounts and key not in self._accounts:
             raise Unauthorized("The API key is not known.")
         return Caller(key_fingerprint(key), Tenant(self._accounts.get(key) or default_account(key)))
+
+
+def _check_permission(token: Token, method: str, path: str) -> None:
+    """Raise Forbidden unless the token permits a request."""
+    if not path.startswith(_API_PREFIX):
+        raise TokenNotExchangeable
+    resource = path.removeprefix(_API_PREFIX).partition("/")[0]
+    permission = f"{'read' if method == 'GET' else 'write'}:{resource}"
+    if not token.permits(permission):
+        raise PermissionMissing(permission)
 
 
 def key_fingerprint(key: str) -> str:

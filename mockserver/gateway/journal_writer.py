@@ -1,6 +1,7 @@
 """The layer that writes the journal."""
 
 import time
+from collections.abc import Collection, Mapping
 from functools import partial
 from sys import getsizeof
 
@@ -12,6 +13,7 @@ from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
 from mockserver.gateway.journal import Journal, JournalEntry, size_of_findings
 from mockserver.gateway.open_requests import OpenRequests
+from mockserver.secrets import mask_fields
 
 _MAX_BODY = 64 * 1024
 _MAX_TARGET = 8 * 1024
@@ -19,13 +21,24 @@ _MAX_END_USER = 256
 
 
 class JournalWriter:
-    """A layer that records each exchange when it ends, or earlier if a layer behind it calls `context.record`."""
+    """A layer that records each exchange when it ends, or earlier if a layer behind it calls `context.record`.
+
+    It masks the values of `secret_fields`, which are names of JSON fields by `operationId`.
+    """
 
     _stopwatch = staticmethod(time.perf_counter)  # Kept, because a test may replace the functions of `time`.
 
-    def __init__(self, app: ASGIApp, journal: Journal, clock: Clock, open_requests: OpenRequests) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        journal: Journal,
+        clock: Clock,
+        open_requests: OpenRequests,
+        secret_fields: Mapping[str, Collection[str]],
+    ) -> None:
         self._app = app
         self._journal = journal
+        self._secret_fields = secret_fields
         self._open_requests = open_requests
         self._before = (
             clock.time_ago
@@ -54,6 +67,8 @@ class JournalWriter:
         path, query = scope["raw_path"][:_MAX_TARGET], scope["query_string"][:_MAX_TARGET]
         # Copy the response: bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
         request, response = context.content[:_MAX_BODY], b"%b" % context.response_content[:_MAX_BODY]
+        if secret_fields := self._secret_fields.get(context.operation_id):
+            request, response = mask_fields(request, secret_fields), mask_fields(response, secret_fields)
         size = len(path) + len(query) + len(request) + len(response)
         fault = b""
         item_types: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mockserver.contract.document import is_literal, is_map
-from mockserver.settings import API_PATH
+from mockserver.settings import API_PATH, AUTHENTICATION_PATH
 
 RESPONSES_TAG = "Responses"
 
@@ -11,10 +11,13 @@ RESPONSES_TAG = "Responses"
 def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, responses: bool) -> dict[str, Any]:
     """Return the document with its paths under `prefix` and `base_url` as its only server.
 
-    It has the operations of the Responses resource, which cost money, only with `responses`.
+    It has the operations of the Responses resource, which cost money, only with `responses`. It lacks those that issue
+    tokens: a run must leave nothing behind that acts for an account.
     """
     paths = {}
     for path, item in document["paths"].items():
+        if path.startswith(AUTHENTICATION_PATH):
+            continue
         kept = {
             name: node
             for name, node in item.items()

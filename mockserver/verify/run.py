@@ -17,6 +17,7 @@ from mockserver.contract.contract import Contract
 from mockserver.contract.document import load_document
 from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
+from mockserver.secrets import mask_tokens
 from mockserver.verify.behaviours import BehaviourChecks, RemoteTarget
 from mockserver.verify.cleanup import MARK, Cleanup, CleanupResult, CreatedConversations
 from mockserver.verify.document import allow_unknown_values, has_responses_resource, relocate_document
@@ -75,7 +76,7 @@ def verify(options: Options, progress: Progress) -> Report:
     )
     operations = run.contract.operations.values()
     report = judge(report, checks, options.baseline, operations, run.created.reused_ids)
-    return report.masked(run.transport.masker.mask)
+    return report.masked(lambda text: mask_tokens(run.transport.masker.mask(text)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -454,10 +454,12 @@ def call_operation(caller, operation, **options):
         "conversations.update": {"metadata": {}},
         "conversations.items.create": {"items": [MESSAGE]},
         "conversations.items.deleteMany": {"item_ids": ["msg_1"]},
+        "exchangeApiKeyToken": {"audience": "https://apigw.mka1.com", "externalUserId": "ada"},
+        "getJwtFromKey": {"audience": "https://apigw.mka1.com", "externalUserId": "ada"},
     }
-    path = operation.path.removeprefix("/api/v1/llm")
-    path = path.replace("{conversation_id}", "conv_1").replace("{item_id}", "msg_1")
-    return caller.api.request(operation.method, path, json=bodies.get(operation.id), **options)
+    path = operation.path.replace("{conversation_id}", "conv_1").replace("{item_id}", "msg_1")
+    headers = {"Authorization": f"Bearer {caller.key}", **options.pop("headers", {})}
+    return caller.root.request(operation.method, path, json=bodies.get(operation.id), headers=headers, **options)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)

@@ -47,7 +47,7 @@ def run_fake():
 def assert_is_refused(response):
     assert response.status_code == 403
     error = response.json()["error"]
-    assert (error["type"], error["code"]) == ("invalid_request_error", 403)
+    assert (error["type"], error["code"]) == ("permission_error", 403)
     return error["message"]
 
 

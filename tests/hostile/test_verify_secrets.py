@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import jwt
 import pytest
 from click.testing import CliRunner
 from starlette.types import Message, Scope
 
 from mockserver.cli import main
 from mockserver.conformance.scenarios import conversations
-from mockserver.secrets import KeyMasker
+from mockserver.secrets import KeyMasker, mask_tokens
 from tests.support.middleware import ApiMiddleware
 from tests.verify.conftest import KEYS
 
@@ -162,3 +163,10 @@ def test_a_password_in_the_url_is_rejected_unseen(url: str) -> None:
 def test_a_key_in_place_of_the_name_of_its_variable_is_not_shown() -> None:
     code, output = run("http://127.0.0.1:1", "--api-key-env", KEY, MKA1_API_KEY="good-key-1")
     assert (code, KEY in output) == (2, False)
+
+
+def test_a_token_is_masked_whatever_surrounds_it() -> None:
+    token = jwt.encode({"sub": "ada"}, "x" * 32, "HS256")
+    for text in ("{}", 'Bearer {}"', "?token={}&", '{{"token":"{}"}}', "{0},{0}"):
+        assert token.rpartition(".")[2] not in mask_tokens(text.format(token))
+    assert mask_tokens("eyJ is no token; a.b.c neither") == "eyJ is no token; a.b.c neither"

@@ -28,6 +28,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import pytest
 from meetkai_mka1 import models
+from meetkai_mka1.apikeys import APIKeys
+from meetkai_mka1.auth_apikey import AuthAPIKey
 from meetkai_mka1.conversations import Conversations
 from meetkai_mka1.types import UNSET, Nullable, OptionalNullable, UnrecognizedStr
 from meetkai_mka1.utils import FieldMetadata
@@ -45,6 +47,10 @@ RENAMED = {
     "ConversationsItemsListInputMessageItem": "InputMessageWithID",
     "ConversationsItemsListResponse": "ConversationItemList",
     "ConversationsItemsRetrieveInputMessageItem": "InputMessageWithID",
+    "ExchangeAPIKeyTokenRequestBody": "ExchangeTokenRequest",
+    "ExchangeAPIKeyTokenResponse": "ExchangedToken",
+    "GetJwtFromKeyRequestBody": "ExchangeTokenRequest",
+    "GetJwtFromKeyResponse": "ExchangedToken",
     "InputAudioInputAudio": "InputAudioData",
     "Path": "DragPoint",
     "ShellCallOutputOutcome": "ShellCallOutcome",
@@ -165,9 +171,7 @@ class Sdk:
         }
 
     def _operations(self) -> Iterator[tuple[str, Operation]]:
-        for name, method in inspect.getmembers(Conversations, inspect.isfunction):
-            if name.startswith("_") or name.endswith("_async") or method.__module__ != Conversations.__module__:
-                continue
+        for method in _list_methods():
             calls = _calls(method)
             request = getattr(models, calls["request"].func.attr)
             build, hook = _keywords(calls["_build_request"]), _keywords(calls["HookContext"])
@@ -180,7 +184,7 @@ class Sdk:
                     build["method"],
                     build["path"],
                     hook["tags"],
-                    hook["extensions"],
+                    hook["extensions"] or {},
                     parameters,
                     body,
                     (status, media_type, self._type(answer)),
@@ -243,6 +247,15 @@ class Sdk:
         name = RENAMED.get(model.__name__, model.__name__)
         self.classes.setdefault(name, set()).add(model)
         return name
+
+
+def _list_methods() -> Iterator[Callable[..., Any]]:
+    """Yield the synchronous methods of the operations that the document has."""
+    for name, method in inspect.getmembers(Conversations, inspect.isfunction):
+        if not name.startswith("_") and not name.endswith("_async") and method.__module__ == Conversations.__module__:
+            yield method
+    yield APIKeys.exchange_token
+    yield inspect.unwrap(AuthAPIKey.get_jwt_from_key)
 
 
 _SCALARS = {
