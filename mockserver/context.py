@@ -33,6 +33,7 @@ class Context:
     `response_content` are the response. `findings` are the mistakes in the request or the response; `notes` are
     findings that do no harm, such as an unknown field.
 
+    `reply` is the id of the planned reply that answered the request, or `header` for one that the request carries.
     `fault` describes the faults that fired. `bypasses_contract` is set when they alter the response: the guard then
     sends it as it is, and only notes its findings. `record` adds the exchange to the journal before it ends, for a
     request that gets no response. `past` is set if the state has been reset since the request began: while its context
@@ -53,6 +54,7 @@ class Context:
     undeclared_query: list[tuple[str, str]] = field(init=False)
     content: bytes = field(default=b"", init=False)
     body: Any = field(default=None, init=False)
+    reply: int | str | None = field(default=None, init=False)
     fault: dict[str, Any] | None = field(default=None, init=False)
     bypasses_contract: bool = field(default=False, init=False)
     past: Callable[[], AbstractContextManager[None]] | None = field(default=None, init=False)

@@ -14,6 +14,7 @@ from mockserver.findings import Code, Finding, Location, describe, json_pointer
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.gateway.coverage import count_coverage
 from mockserver.gateway.faults.model import Fault
+from mockserver.replies.model import Reply
 from mockserver.resources.seeds import SeedError, shipped_seeds
 from mockserver.settings import Seed
 from mockserver.state import State
@@ -42,6 +43,9 @@ class Control:
             "faults.list": self.list_faults,
             "faults.add": self.add_fault,
             "faults.clear": self.clear_faults,
+            "replies.list": self.list_replies,
+            "replies.add": self.add_reply,
+            "replies.clear": self.clear_replies,
             "clock.get": self.get_clock,
             "clock.set": self.set_clock,
             "state.get": self.get_state,
@@ -85,10 +89,7 @@ class Control:
         if operation is not None and operation not in self._operations:
             known = ", ".join(self._operations)
             raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}")
-        key = context.body.get("api_key", _api_key(context))
-        if _api_key(context) not in (None, key):
-            raise _invalid("body", "/api_key", "const", "must be the key of the query, or be left out")
-        fault = Fault.from_dict(context.body, None if key is None else key_fingerprint(key))
+        fault = Fault.from_dict(context.body, _planned_key(context))
         if findings := fault.validate("body"):
             raise InvalidRequest(findings)
         return self._state.faults.add(fault).as_dict()
@@ -99,6 +100,23 @@ class Control:
             self._state.faults.clear(_fingerprint(context))
         elif not self._state.faults.remove(number, _fingerprint(context)):
             raise NotFound(f"No planned fault has the id {number}.", param="id")
+        return _DONE
+
+    def list_replies(self, context: Context) -> Any:
+        return {"data": [planned.as_dict() for planned in self._state.replies.list_replies(_fingerprint(context))]}
+
+    def add_reply(self, context: Context) -> Any:
+        reply = Reply.from_dict(context.body, _planned_key(context))
+        if findings := self._state.reply_validator.find_mistakes(context.body, "body"):
+            raise InvalidRequest(findings)
+        return self._state.replies.add(reply).as_dict()
+
+    def clear_replies(self, context: Context) -> Any:
+        number = context.query.get("id")
+        if number is None:
+            self._state.replies.clear(_fingerprint(context))
+        elif not self._state.replies.remove(number, _fingerprint(context)):
+            raise NotFound(f"No planned reply has the id {number}.", param="id")
         return _DONE
 
     def get_clock(self, context: Context) -> Any:
@@ -178,6 +196,14 @@ def _serialise(handler: Callable[[Context], Any]) -> Handler:
 
 def _invalid(location: Location, pointer: str, code: Code, message: str) -> InvalidRequest:
     return InvalidRequest([Finding("request", location, pointer, code, message)])
+
+
+def _planned_key(context: Context) -> str | None:
+    """Return the fingerprint of the API key that a planned fault or reply applies to."""
+    key = context.body.get("api_key", _api_key(context))
+    if _api_key(context) not in (None, key):
+        raise _invalid("body", "/api_key", "const", "must be the key of the query, or be left out")
+    return None if key is None else key_fingerprint(key)
 
 
 def _api_key(context: Context) -> str | None:

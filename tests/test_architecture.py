@@ -10,7 +10,7 @@ import mockserver
 # Each floor is a list of steps, from the lowest to the highest. Packages on the same step do not import each other.
 FLOORS = [
     [["curl", "determinism", "findings", "retry_after"], ["errors"], ["secrets", "settings"]],
-    [["asgi"], ["context"], ["contract", "store"]],
+    [["asgi"], ["context"], ["contract", "store"], ["mock_header"]],
     [["gateway", "replies", "resources"], ["responses"]],
     [["state"], ["control", "control_access"], ["routes", "uvicorn_server"], ["app", "server"]],
     [["__init__"], ["conformance", "testing"], ["pytest_plugin", "verify"], ["cli"], ["__main__"]],

@@ -98,6 +98,58 @@ def test_a_planned_fault_shows_all_its_fields(fake):
     assert fake.send("POST", "/faults", fault) == {"id": 1, **fault, "seen": 0, "fired": 0}
 
 
+def test_replies_are_planned_listed_and_cleared(fake):
+    def ids(**query):
+        return [reply["id"] for reply in fake.get("/replies", **query)["data"]]
+
+    reply = {"input": "weather", "function_call": {"name": "get_weather", "arguments": {"city": "Oslo"}}}
+    assert fake.send("POST", "/replies", reply) == {"id": 1, **reply, "times": 1, "seen": 0, "fired": 0}
+    assert fake.get("/replies") == {"data": [{"id": 1, **reply, "times": 1, "seen": 0, "fired": 0}]}
+    mine = fake.send("POST", "/replies", {"text": "Hi.", "times": None}, api_key=MINE)
+    assert mine == {"id": 2, "key": key_fingerprint(MINE), "text": "Hi.", "times": None, "seen": 0, "fired": 0}
+    yours = fake.send("POST", "/replies", {"json": None, "times": 3, "api_key": YOURS})
+    assert yours == {"id": 3, "key": key_fingerprint(YOURS), "json": None, "times": 3, "seen": 0, "fired": 0}
+    assert ids(api_key=YOURS) == [3]
+    assert fake.request_control("DELETE", "/replies", params={"id": 3, "api_key": MINE}).status_code == 404
+    fake.send("DELETE", "/replies", id=2, api_key=MINE)
+    assert ids() == [1, 3]
+    fake.send("DELETE", "/replies", api_key=YOURS)
+    assert ids() == [1]
+    fake.send("DELETE", "/replies")
+    assert ids() == []
+
+
+def test_a_planned_reply_shows_all_its_fields(fake):
+    match = {
+        "model": "auto",
+        "input": "a",
+        "input_regex": "^a",
+        "instructions": "b",
+        "tool_output": True,
+        "conversation": "conv_1",
+        "turn": 2,
+        "times": 4,
+    }
+    output = {
+        "refusal": ["N", "o."],
+        "function_call": [{"name": "f"}, {"name": "g", "arguments": "{", "call_id": "call_1"}],
+        "reasoning": "Hm.",
+        "incomplete": "content_filter",
+        "fault": {"action": "close"},
+        "usage": {"input_tokens": 1, "output_tokens": 2, "cached_tokens": 3, "reasoning_tokens": 4},
+        "delay": 1,
+        "delta_delay": 0.5,
+        "queued": 2,
+        "sleep": 3,
+    }
+    others = {"text": "t", "json": 1, "items": [{"content": "i"}], "failed": {"code": "c", "message": "m"}}
+    fields = set(CONTROL.schemas.node("/components/schemas/Reply")["properties"])
+    assert fields == {*match, *output, *others, "api_key"}
+    for number, reply in enumerate(({**match, **output}, *({name: others[name]} for name in others)), 1):
+        planned = {"id": number, "times": 1, **reply, "seen": 0, "fired": 0}
+        assert fake.send("POST", "/replies", reply) == planned
+
+
 def test_the_clock_is_read_and_set(fake):
     assert fake.get("/clock")["now"] == pytest.approx(time.time(), abs=5)
     assert fake.get("/clock")["frozen"] is False
@@ -203,6 +255,48 @@ BAD_SEED = {"conversations": [{"items": [{"role": "user", "contents": "x"}]}]}
             "const",
             "the key of the query",
         ),
+        ("POST", "/replies", {}, "", "minProperties", "1"),
+        ("POST", "/replies", {"txt": "Hi."}, "/txt", "unknown_field", "'text'"),
+        ("POST", "/replies", {"input": "Hi."}, "", "invalid_reply", "at least one of text"),
+        ("POST", "/replies", {"text": "a", "json": 1}, "/json", "invalid_reply", "combined with text"),
+        ("POST", "/replies", {"items": [], "reasoning": "a"}, "/reasoning", "invalid_reply", "combined with items"),
+        (
+            "POST",
+            "/replies",
+            {"failed": "a", "incomplete": "content_filter"},
+            "/failed",
+            "invalid_reply",
+            "incomplete",
+        ),
+        ("POST", "/replies", {"text": "a", "input_regex": "("}, "/input_regex", "invalid_reply", "regular expression"),
+        ("POST", "/replies", {"text": "a", "fault": {"times": 2}}, "/fault/times", "unknown_field", "planned faults"),
+        ("POST", "/replies", {"text": "a", "fault": {"commit": True}}, "/fault", "invalid_fault", "at least one of"),
+        ("POST", "/replies", {"function_call": [{"name": 5}]}, "/function_call/0/name", "type", "a string"),
+        ("POST", "/replies", {"items": [{"type": "hologram"}]}, "/items/0/type", "enum", "one of message"),
+        ("POST", "/replies", {"items": [{"type": "item_reference"}]}, "/items/0/type", "enum", "one of message"),
+        ("POST", "/replies", {"items": [{"type": "function_call"}]}, "/items/0/name", "required", ""),
+        ("POST", "/replies", {"items": [{"role": "user", "content": "Hi."}]}, "/items/0/role", "const", "assistant"),
+        (
+            "POST",
+            "/replies",
+            {"items": [{"content": [{"type": "input_text", "text": ""}]}]},
+            "/items/0/content/0/type",
+            "enum",
+            "output_text",
+        ),
+        ("POST", "/replies", {"items": [{"content": "Hi.", "stauts": 1}]}, "/items/0/stauts", "unknown_field", ""),
+        ("POST", "/replies", {"text": "a", "queued": -1}, "/queued", "minimum", "0"),
+        ("POST", f"/replies?api_key={MINE}", {"text": "a", "api_key": YOURS}, "/api_key", "const", "key of the query"),
+        ("POST", "/state", {"replies": [{"text": "a"}, {"txt": "b"}]}, "/replies/1/txt", "unknown_field", ""),
+        ("POST", "/state", {"replies": [{"text": "a"}, {"input": "b"}]}, "/replies/1", "invalid_seed", "at least one"),
+        (
+            "PUT",
+            f"/state?api_key={MINE}",
+            {"replies": [{"text": "a", "api_key": YOURS}]},
+            "/replies/0",
+            "invalid_seed",
+            "another API key",
+        ),
         ("PUT", "/clock", {}, "", "minProperties", "1"),
         ("PUT", "/clock", {"freeze": 5, "advance": 1}, "", "maxProperties", "1"),
         ("PUT", "/clock", {"freeze": "now"}, "/freeze", "type", "a number or null"),
@@ -252,14 +346,14 @@ BAD_SEED = {"conversations": [{"items": [{"role": "user", "contents": "x"}]}]}
 )
 def test_an_invalid_request_is_rejected_and_changes_nothing(fake, method, path, body, pointer, code, phrase):
     fake.create()
-    before = fake.get("/state"), fake.get("/faults"), fake.get("/requests")
+    before = fake.get("/state"), fake.get("/faults"), fake.get("/replies"), fake.get("/requests")
     response = fake.request_control(method, path, json=body)
     assert response.status_code == 400
     error = response.json()["error"]
     assert (error["type"], error["code"]) == ("invalid_request_error", 400)
     assert (error["findings"][0]["pointer"], error["findings"][0]["code"]) == (pointer, code)
     assert phrase in error["findings"][0]["message"]
-    assert (fake.get("/state"), fake.get("/faults"), fake.get("/requests")) == before
+    assert (fake.get("/state"), fake.get("/faults"), fake.get("/replies"), fake.get("/requests")) == before
 
 
 @pytest.mark.parametrize(
@@ -270,6 +364,7 @@ def test_an_invalid_request_is_rejected_and_changes_nothing(fake, method, path, 
         ("GET", "", {}, 404, "'/_mock'"),
         ("GET", "/nothing", {}, 404, "'/_mock/nothing'"),
         ("DELETE", "/faults?id=77", {}, 404, "77"),
+        ("DELETE", "/replies?id=78", {}, 404, "78"),
     ],
 )
 def test_other_errors_come_in_the_same_envelope(fake, method, path, options, status, phrase):
@@ -285,6 +380,7 @@ def test_other_errors_come_in_the_same_envelope(fake, method, path, options, sta
         ("GET", "/reset", "POST"),
         ("PUT", "/requests", "DELETE, GET"),
         ("PATCH", "/faults", "DELETE, GET, POST"),
+        ("PUT", "/replies", "DELETE, GET, POST"),
         ("DELETE", "/clock", "GET, PUT"),
         ("DELETE", "/state", "GET, POST, PUT"),
         ("HEAD", "/coverage", "GET"),
@@ -330,7 +426,7 @@ def test_its_document_is_valid_and_served(fake):
     assert fake.request_control("POST", "/openapi.json").status_code == 405
 
 
-@pytest.mark.parametrize(("method", "route"), [("POST", "/faults"), ("PUT", "/clock")])
+@pytest.mark.parametrize(("method", "route"), [("POST", "/faults"), ("POST", "/replies"), ("PUT", "/clock")])
 def test_the_examples_of_its_document_work(fake, method, route):
     body = CONTROL.schemas.node(f"/paths/~1_mock~1{route[1:]}/{method.lower()}/requestBody/content/application~1json")
     assert len(body["examples"]) == 2

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mockserver.contract.contract import Contract
-from mockserver.gateway.auth import default_account
+from mockserver.gateway.auth import default_account, key_fingerprint
 from tests.support.fake_client import MESSAGE, MINE, YOURS, FakeClient
 
 from .test_cli import serving
@@ -28,7 +28,8 @@ SEED = {
         {"id": "conv_mine", "api_key": MINE, "created_at": 5, "items": [{"id": "msg_1", **MESSAGE}]},
         {"api_key": MINE, "created_at": 6, "metadata": {"made": "up"}},
         {"id": "conv_yours", "api_key": YOURS, "end_user": "ada", "created_at": 7},
-    ]
+    ],
+    "replies": [{"text": "Hi.", "api_key": MINE}, {"text": "Hello.", "api_key": YOURS}],
 }
 SETTINGS = {"ids": "sequential", "seeds": (SEED,), "rate_limits": ("6/d", "9/d")}
 
@@ -41,6 +42,8 @@ def use_everything(fake, key):
     fake.send("POST", "/faults", {"status": 503, "api_key": key})
     fake.request_api("GET", key=key)
     fake.send("POST", "/faults", {"status": 503, "times": 5, "api_key": key})
+    fake.send("DELETE", "/replies", api_key=key)
+    fake.send("POST", "/replies", {"text": "Hey.", "api_key": key})
     fake.send("PUT", "/clock", {"advance": 120}, api_key=key)  # Less than the window of the rate limits.
     fake.send("PUT", "/clock", {"freeze": None}, api_key=key)
 
@@ -55,6 +58,7 @@ def observe(fake, key=None):
         "state": fake.get("/state", **query),
         "requests": fake.get("/requests", **query)["data"],
         "faults": fake.get("/faults", **query)["data"],
+        "replies": [reply["text"] for reply in fake.get("/replies", **query)["data"]],
         "coverage": fake.get("/coverage", **query),
     }
 
@@ -210,3 +214,39 @@ def test_an_invalid_seed_changes_nothing(rich, method, conversations, query):
     for tenants in (before[0]["conversations"], after[0]["conversations"]):
         tenants.sort(key=lambda one: one["account"])  # The order of accounts is unspecified.
     assert after == before
+
+
+# Replies
+
+
+def list_replies(fake):
+    return [(reply["id"], reply["text"], reply["times"]) for reply in fake.get("/replies")["data"]]
+
+
+def test_a_seed_plans_replies_and_a_snapshot_holds_those_that_may_still_fire(make_fake):
+    fake = make_fake(seeds=({"replies": [{"text": "a"}, {"text": "b", "times": None}]},))
+    fake.send("POST", "/state", {"replies": [{"text": "c", "times": 2}]}, api_key=MINE)
+    assert list_replies(fake) == [(1, "a", 1), (2, "b", None), (3, "c", 2)]
+    snapshot = fake.get("/state")
+    assert snapshot["replies"] == [
+        {"text": "a", "times": 1},
+        {"text": "b", "times": None},
+        {"key": key_fingerprint(MINE), "text": "c", "times": 2},
+    ]
+    assert fake.get("/state", api_key=MINE)["replies"] == snapshot["replies"][2:]
+    assert "replies" not in fake.get("/state", api_key=YOURS)
+    fake.send("PUT", "/state", {"replies": [{"text": "d"}]}, api_key=MINE)
+    assert [text for _, text, _ in list_replies(fake)] == ["a", "b", "d"]
+    fake.send("PUT", "/state", {})
+    assert list_replies(fake) == []
+    fake.send("PUT", "/state", snapshot)
+    assert fake.get("/state") == snapshot
+
+
+def test_a_seed_with_an_invalid_conversation_plans_no_reply(make_fake):
+    fake = make_fake()
+    fake.send("POST", "/replies", {"text": "a"})
+    for method in ("POST", "PUT"):
+        seed = {"conversations": [{"id": "conv_1"}, {"id": "conv_1"}], "replies": [{"text": "b"}]}
+        assert fake.request_control(method, "/state", json=seed).status_code == 400
+    assert list_replies(fake) == [(1, "a", 1)]

@@ -19,8 +19,9 @@ class JournalEntry(NamedTuple):
     `operation` is empty if no operation matched. `path` and `query` are as sent; `request` and `response` are the
     bodies; `fault` is a JSON object or empty. All of these may be cut. `item_types` are those in a request body that
     was cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes` are findings that
-    the fake let pass. `started_at` is in Unix seconds by the clock of the fake, `duration` in seconds. A `status` of 0
-    means that the client got no response. `size` is the number of bytes of all fields whose length varies.
+    the fake let pass. `reply` is that of the context. `started_at` is in Unix seconds by the clock of the fake,
+    `duration` in seconds. A `status` of 0 means that the client got no response. `size` is the number of bytes of all
+    fields whose length varies.
     """
 
     operation: str
@@ -35,6 +36,7 @@ class JournalEntry(NamedTuple):
     findings: Sequence[Finding]
     notes: Sequence[Finding]
     fault: bytes
+    reply: int | str | None
     started_at: float
     duration: float
     item_types: Sequence[str]

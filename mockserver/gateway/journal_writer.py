@@ -96,6 +96,7 @@ class JournalWriter:
             context.findings,
             context.notes,
             fault,
+            context.reply,
             self._before(duration, account),
             duration,
             item_types,

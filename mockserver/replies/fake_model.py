@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mockserver.context import Context, Tenant
+from mockserver.replies.header import ReplyHeader
 from mockserver.replies.output import ModelOutput, write_output
 from mockserver.replies.plan import ReplyPlan
 from mockserver.replies.prompt import Prompt
@@ -11,21 +12,32 @@ from mockserver.replies.prompt import Prompt
 class FakeModel:
     """The fake model: what it says is planned, or else the default.
 
-    `new_id` returns an unused id with a prefix, for a tenant.
+    `new_id` returns an unused id with a prefix, for a tenant. With a `header`, requests may carry a reply.
     """
 
-    def __init__(self, plan: ReplyPlan, new_id: Callable[[str, Tenant], str]) -> None:
+    def __init__(
+        self, plan: ReplyPlan, new_id: Callable[[str, Tenant], str], header: ReplyHeader | None = None
+    ) -> None:
         self._plan = plan
         self._new_id = new_id
+        self._header = header
 
     def respond(self, context: Context, prompt: Prompt) -> ModelOutput:
-        """Return what the model says to an accepted request. The chosen reply is used up."""
-        # After a reset, the planned replies are those of another test.
-        planned = self._plan.choose(prompt) if context.past is None else None
+        """Return what the model says to an accepted request. The chosen reply is used up.
+
+        Raises:
+            ControlTokenRequired: the request carries a reply without the control token.
+            InvalidRequest: the request carries an invalid reply.
+        """
 
         def new_id(prefix: str) -> str:
             return self._new_id(prefix, context.caller)
 
-        if planned is None:
-            return write_output(None, prompt, new_id)
-        return write_output(planned.reply, prompt, new_id)._replace(reply=planned.id)
+        reply = self._header.read(context.headers) if self._header else None
+        if reply is not None:
+            context.reply = "header"
+        elif context.past is None:  # After a reset, the planned replies are those of another test.
+            planned = self._plan.choose(prompt)
+            if planned is not None:
+                reply, context.reply = planned.reply, planned.id
+        return write_output(reply, prompt, new_id)

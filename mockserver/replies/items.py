@@ -16,14 +16,12 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "function_call": _CALL,
     "function_call_output": {"output": "", **_DONE},
     "custom_tool_call": {"input": ""},
-    "custom_tool_call_output": {"output": ""},
     "file_search_call": {"queries": [], **_DONE},
     "web_search_call": {"action": {"type": "search", "query": ""}, **_DONE},
     "code_interpreter_call": {"code": None, "outputs": None, **_DONE},
     "image_generation_call": {"result": "", **_DONE},
     "computer_call": {"action": {"type": "screenshot"}, "pending_safety_checks": [], **_DONE},
     "local_shell_call": {"action": {"type": "exec", "command": [], "env": {}}, **_DONE},
-    "local_shell_call_output": {"output": "", **_DONE},
     "shell_call": {"action": {"type": "exec"}, **_DONE},
     "shell_call_output": {
         "output": {"stdout": "", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}},
@@ -35,6 +33,9 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "compaction": {"content": ""},
 }
 """The fields that a planned item may omit, by its type, apart from generated ids."""
+
+OUTPUT_TYPES = tuple(_DEFAULTS)
+"""The types of items that a model or the service makes; only clients make the others."""
 
 _GENERATED_IDS: Mapping[str, tuple[str, str]] = {
     "function_call": ("call_id", "call"),
@@ -75,7 +76,8 @@ def complete_items(items: Sequence[Mapping[str, Any]], new_id: Callable[[str], s
             defaults["call_id"] = call_ids[kind.removesuffix("_output")]
         body = {"type": kind, **deepcopy(defaults | dict(item))}
         for field in _PART_FIELDS.get(kind, ()):
-            body |= {field: [_complete_part(part) for part in body[field]]} if field in body else {}
+            if field in body:
+                body[field] = _complete_parts(body[field])
         if "call_id" in body:
             call_ids[kind] = body["call_id"]
         completed.append(body)
@@ -110,8 +112,17 @@ def mark_incomplete(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"status": "incomplete"} if "status" in body else body
 
 
-def _complete_part(part: Any) -> Any:
-    return {**_PART_DEFAULTS.get(part.get("type"), {}), **part}
+def _complete_parts(content: Any) -> Any:
+    """Return complete parts; the content may be invalid, and a string is the text of one part."""
+    if isinstance(content, str):
+        content = [{"type": "output_text", "text": content}]
+    if not isinstance(content, list):
+        return content
+    return [_complete_part(part) if isinstance(part, dict) else part for part in content]
+
+
+def _complete_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_PART_DEFAULTS.get(str(part.get("type")), {}), **part}
 
 
 def _streamed_fields(body: Any) -> Iterator[tuple[Any, str]]:

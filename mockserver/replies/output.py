@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 from mockserver.replies import default
 from mockserver.replies.default import dump_json, text_message
 from mockserver.replies.items import complete_items, cut_item, list_streamed_texts, mark_incomplete
-from mockserver.replies.model import Reply
+from mockserver.replies.model import CONTENT_FIELDS, Reply
 from mockserver.replies.prompt import Prompt
 from mockserver.replies.words import count_item_words, split_into_words
 
 NewId = Callable[[str], str]
 """Returns an unused id with the given prefix."""
-
-_CONTENT_FIELDS = ("text", "json", "refusal", "function_call", "reasoning", "items")
 
 
 class OutputItem(NamedTuple):
@@ -33,7 +31,7 @@ class ModelOutput(NamedTuple):
     `incomplete` is the reason of an incomplete response, `error` the code and message of a failed one. `usage` holds
     the counts that replace computed ones. `delay` and `delta_delay` are the seconds before the first item and before
     each delta, `queued` and `sleep` those that a background response is queued and sleeps. `fault` strikes while the
-    output is delivered. `reply` is the id of the planned reply, or None for the default.
+    output is delivered.
     """
 
     items: Sequence[OutputItem]
@@ -45,7 +43,6 @@ class ModelOutput(NamedTuple):
     queued: float = 0.0
     sleep: float | None = None
     fault: Mapping[str, Any] | None = None
-    reply: int | str | None = None
 
     @property
     def words(self) -> int:
@@ -62,7 +59,7 @@ def write_output(reply: Reply | None, prompt: Prompt, new_id: NewId) -> ModelOut
     """Return what the model says: the output of `reply`, or the default."""
     fields: Mapping[str, Any] = reply.fields if reply is not None else {}
     failed, incomplete = fields.get("failed"), fields.get("incomplete")
-    if any(name in fields for name in _CONTENT_FIELDS):
+    if any(name in fields for name in CONTENT_FIELDS):
         bodies = fields["items"] if "items" in fields else _write_bodies(fields)
     else:
         bodies = [] if failed else default.write_items(prompt)

@@ -1,30 +1,31 @@
 """The plan: which reply answers which request."""
 
-import re
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from mockserver.replies.model import Reply
+from mockserver.replies.patterns import compile_pattern
 from mockserver.replies.prompt import Prompt
 
 
 class PlannedReply:
     """A reply in the plan. `seen` counts the requests that it matched, `fired` those that it answered."""
 
-    __slots__ = ("_pattern", "fired", "id", "reply", "seen")
+    __slots__ = ("_has_pattern", "fired", "id", "reply", "seen")
 
-    def __init__(self, reply_id: int, reply: Reply, fired: int = 0) -> None:
+    def __init__(self, reply_id: int, reply: Reply) -> None:
         self.id = reply_id
         self.reply = reply
         self.seen = 0
-        self.fired = fired
+        self.fired = 0
         pattern = reply.fields.get("input_regex")
-        self._pattern = None if pattern is None else re.compile(pattern)
+        self._has_pattern = None if pattern is None else compile_pattern(pattern)
 
     @property
-    def is_exhausted(self) -> bool:
-        """Whether it has fired as often as planned."""
-        return self.reply.times is not None and self.fired >= self.reply.times
+    def times_left(self) -> float:
+        """How often it may still fire."""
+        return inf if self.reply.times is None else self.reply.times - self.fired
 
     def matches(self, prompt: Prompt) -> bool:
         """Return whether the reply applies to a request."""
@@ -40,14 +41,12 @@ class PlannedReply:
                 "instructions" not in fields
                 or any(fields["instructions"] in text for text in prompt.instruction_texts)
             )
-            and (self._pattern is None or self._pattern.search(prompt.newest_user_text) is not None)
+            and (self._has_pattern is None or self._has_pattern(prompt.newest_user_text))
         )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the planned reply in the form of the control API."""
-        key = {} if self.reply.key is None else {"key": self.reply.key}
-        fields = {"times": 1, **self.reply.fields}
-        return {"id": self.id, **fields, **key, "seen": self.seen, "fired": self.fired}
+        return {"id": self.id, **self.reply.as_dict(), "seen": self.seen, "fired": self.fired}
 
     def _matches_tool_outputs(self, prompt: Prompt) -> bool:
         expected = self.reply.fields.get("tool_output")
@@ -91,12 +90,20 @@ class ReplyPlan:
         if key is None:
             self._last_id = 0
 
+    def snapshot(self, key: str | None = None) -> list[dict[str, Any]]:
+        """Return the replies that may still fire, or those of them for one key, with the times that are left."""
+        return [
+            {**planned.reply.as_dict(), "times": planned.times_left if planned.reply.times else None}
+            for planned in self.list_replies(key)
+            if planned.times_left
+        ]
+
     def choose(self, prompt: Prompt) -> PlannedReply | None:
         """Return the reply that answers a request, and count it: limited ones come before unlimited ones."""
         matching = [planned for planned in self._planned.values() if planned.matches(prompt)]
         for planned in matching:
             planned.seen += 1
-        ready = [planned for planned in matching if not planned.is_exhausted]
+        ready = [planned for planned in matching if planned.times_left]
         chosen = min(ready, key=lambda planned: planned.reply.times is None, default=None)
         if chosen is not None:
             chosen.fired += 1

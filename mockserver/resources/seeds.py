@@ -45,6 +45,7 @@ class ValidatedSeed(NamedTuple):
 
     name: str
     conversations: Sequence[Mapping[str, Any]]
+    replies: Sequence[Mapping[str, Any]]
 
 
 class Seeder:
@@ -81,7 +82,7 @@ class Seeder:
         findings = self._schema.validate_strictly(data, "request", "body")
         if findings:
             raise SeedError(name, findings[0].pointer, findings[0].message)
-        return ValidatedSeed(name, data.get("conversations", ()))
+        return ValidatedSeed(name, data.get("conversations", ()), data.get("replies", ()))
 
     def check_owner(self, seed: ValidatedSeed, account: str) -> None:
         """Raise SeedError if a conversation of the seed belongs to another account."""

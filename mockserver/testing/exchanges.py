@@ -19,7 +19,8 @@ class Exchange:
     `operation` is None if no operation matches the request. `status` is 0 if the client got no response. `key` is the
     fingerprint of the API key. `findings` are mistakes in the request or the response; `notes` are findings that
     do no harm, such as an unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the
-    planned fault that made the response, or None. `started_at` is in Unix seconds by the fake's clock, `duration` in
+    planned fault that made the response, or None. `reply` is the id of the planned reply, `header` for one that the
+    request carries, or None for the default output. `started_at` is in Unix seconds by the fake's clock, `duration` in
     seconds.
     """
 
@@ -35,6 +36,7 @@ class Exchange:
     findings: list[dict[str, str]]
     notes: list[dict[str, str]]
     fault: dict[str, Any] | None
+    reply: int | str | None
     started_at: float
     duration: float
 

@@ -62,6 +62,7 @@ def test_an_entry_has_the_request_and_the_response(api, list_entries):
         "findings": [],
         "notes": [],
         "fault": None,
+        "reply": None,
     }
 
 
@@ -242,7 +243,9 @@ def test_dropped_entries_are_counted_for_each_key(app, api, monkeypatch):
 
 def build_entry(request=b"", response=b"", key=""):
     size = len(request) + len(response)
-    return JournalEntry("op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", 0.0, 0.0, (), size)
+    return JournalEntry(
+        "op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", None, 0.0, 0.0, (), size
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,18 +1,13 @@
 """Faults that a request asks for itself."""
 
-import hmac
 from collections.abc import Callable
+from typing import Any
 
 from mockserver.asgi import Headers
-from mockserver.contract import json_text
 from mockserver.contract.schemas import Schema
-from mockserver.errors import ControlTokenRequired, InvalidRequest
-from mockserver.findings import Finding
-from mockserver.gateway.faults.model import PLANNING_FIELDS, Fault
-
-_HEADER = b"x-mock-fault"
-_POINTER = "/X-Mock-Fault"
-_TOKEN_HEADER = b"x-mock-token"
+from mockserver.errors import InvalidRequest
+from mockserver.gateway.faults.model import Fault, find_inline_mistakes
+from mockserver.mock_header import MockHeader
 
 
 class FaultHeader:
@@ -23,7 +18,7 @@ class FaultHeader:
 
     def __init__(self, load_schema: Callable[[], Schema], token: str | None) -> None:
         self._load_schema = load_schema
-        self._token = token
+        self._header = MockHeader("X-Mock-Fault", token)
 
     def read(self, headers: Headers) -> list[Fault]:
         """Return the faults that a request asks for.
@@ -32,31 +27,12 @@ class FaultHeader:
             ControlTokenRequired: the token is missing.
             InvalidRequest: a fault is invalid.
         """
-        if _HEADER not in headers:
-            return []
-        if self._token is not None:
-            sent = headers.get_all(_TOKEN_HEADER)
-            if len(sent) != 1 or not hmac.compare_digest(sent[0], self._token.encode()):
-                raise ControlTokenRequired("X-Mock-Fault needs the control token in the header `X-Mock-Token`.")
-        return [self._parse(value) for value in headers.get_all(_HEADER)]
+        return [self._build_fault(data) for data in self._header.read(headers)]
 
-    def _parse(self, value: bytes) -> Fault:
-        try:
-            data = json_text.parse(value)
-        except json_text.JsonError as error:
-            finding = Finding("request", "header", _POINTER + error.pointer, error.code, error.message)
-            raise InvalidRequest([finding]) from error
-        findings = self._load_schema().validate_strictly(data, "request", "header", _POINTER)
-        if not findings:
-            message = "applies only to planned faults, not to a fault for one request"
-            findings = [
-                Finding("request", "header", f"{_POINTER}/{name}", "unknown_field", message)
-                for name in PLANNING_FIELDS
-                if name in data
-            ]
-        if not findings:
-            fault = Fault.from_dict(data)
-            findings = fault.validate("header", _POINTER)
+    def _build_fault(self, data: Any) -> Fault:
+        pointer = self._header.pointer
+        findings = self._load_schema().validate_strictly(data, "request", "header", pointer)
+        findings = findings or find_inline_mistakes(data, "header", pointer)
         if findings:
             raise InvalidRequest(findings)
-        return fault
+        return Fault.from_dict(data)

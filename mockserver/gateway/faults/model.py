@@ -73,3 +73,14 @@ class Fault:
     def alters_response(self) -> bool:
         """Whether it does more than delay the response."""
         return bool(self.replaces_response or self.headers or self.patch or self.action)
+
+
+def find_inline_mistakes(data: Mapping[str, Any], location: Location, pointer: str) -> list[Finding]:
+    """Return the mistakes, apart from those in its shape, of a fault that a request or a reply carries."""
+    message = "applies only to planned faults, not to a fault for one request"
+    misplaced = [
+        Finding("request", location, f"{pointer}/{name}", "unknown_field", message)
+        for name in PLANNING_FIELDS
+        if name in data
+    ]
+    return misplaced or Fault.from_dict(data).validate(location, pointer)
