@@ -21,7 +21,7 @@ from mockserver.gateway.message_errors import MessageErrors
 from mockserver.gateway.rate_limit import RateLimit
 from mockserver.gateway.token_exchange import TokenExchange
 from mockserver.replies.fake_model import FakeModel
-from mockserver.replies.plan import ReplyPlan
+from mockserver.replies.header import ReplyHeader
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
 from mockserver.responses.resource import ResponsesResource
@@ -122,7 +122,9 @@ class Fake:
     def _build_responses(self) -> ResponsesResource:
         state = self.state
         defaults = self.contract.operations["createResponse"].body_content["application/json"].field_defaults
-        model = FakeModel(ReplyPlan(), lambda prefix, tenant: state.ids.new_id(prefix, tenant.account))
+        has_header = state.settings.control and state.settings.fault_header
+        header = ReplyHeader(state.reply_validator, state.settings.control_token) if has_header else None
+        model = FakeModel(state.replies, state.id_allocator.new_id, header)
         return ResponsesResource(state.store, state.item_factory, state.id_allocator, state.clock, model, defaults)
 
     @cached_property
