@@ -35,12 +35,16 @@ class Contract:
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Contract":
-        """Load and compile the document at `path`, by default the API's own.
+        """Load the document at `path`, by default the API's own.
 
         Raises:
             DocumentError: the document cannot be read or uses something that is not supported.
         """
-        return cls.from_document(load_document(path))
+        if path is not None:
+            return cls.from_document(load_document(path))
+        document = load_document()
+        # A test has checked this one, which would take longer than all other preparations of the start.
+        return cls(document, Operations(document, check_schemas=False))
 
     @property
     def schemas(self) -> Schemas:

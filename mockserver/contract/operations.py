@@ -12,6 +12,7 @@ from mockserver.contract.schemas import Schema, Schemas
 from mockserver.findings import Code, Finding, Location, Side, escape_token, json_pointer
 
 METHODS = ("get", "put", "post", "delete", "patch")
+EVENT_STREAM = "text/event-stream"
 
 _UNSUPPORTED_METHODS = ("head", "options", "trace")
 _STYLES = {"query": "form", "path": "simple", "header": "simple"}
@@ -43,11 +44,16 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The response that the document declares for a status, or a range of statuses, of an operation."""
+    """The response that the document declares for a status, or a range of statuses, of an operation.
+
+    `content` has the schemas of complete bodies. `events` is the schema of the parsed `data` of each event, if the
+    response can be an event stream.
+    """
 
     pointer: str
     headers: tuple[Parameter, ...]
     content: Mapping[str, Schema]
+    events: Schema | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,13 @@ class Match(NamedTuple):
 class Operations(Mapping[str, Operation]):
     """All operations of a document, by `operationId`.
 
+    Without `check_schemas`, each schema is checked and compiled on first use only.
+
     Raises:
         DocumentError: the document uses something that is not supported.
     """
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], *, check_schemas: bool = True) -> None:
         check_dialect(document)
         self.schemas = Schemas(document)
         self._by_id: dict[str, Operation] = {}
@@ -102,6 +110,8 @@ class Operations(Mapping[str, Operation]):
         for template in templates:
             by_slashes.setdefault(template.slashes, []).append(template)
         self._matchers = {slashes: _PathMatcher(some) for slashes, some in by_slashes.items()}
+        if check_schemas:
+            self.schemas.check()
 
     def _read_path(self, path: str) -> tuple[str, list[Operation]]:
         pointer = self.schemas.resolve(f"/paths/{escape_token(path)}")
@@ -260,7 +270,12 @@ class _OperationReader:
             for name in self._schemas.node(pointer).get("headers", {})
             if name.lower() != "content-type"
         )
-        return Response(pointer, headers, _read_content(self._schemas, pointer))
+        return Response(
+            pointer,
+            headers,
+            _read_content(self._schemas, pointer, except_for=EVENT_STREAM),
+            _read_events(self._schemas, pointer),
+        )
 
 
 def _read_parameter(schemas: Schemas, pointer: str, name: str, location: Location = "header") -> Parameter:
@@ -309,7 +324,7 @@ def _check_types(schema: Schema, location: str, place: str) -> None:
             raise DocumentError(f"{place}: an array or object within another cannot be written as text")
 
 
-def _read_content(schemas: Schemas, pointer: str) -> dict[str, Schema]:
+def _read_content(schemas: Schemas, pointer: str, *, except_for: str | None = None) -> dict[str, Schema]:
     """Return the schemas by media type.
 
     Raises:
@@ -317,6 +332,8 @@ def _read_content(schemas: Schemas, pointer: str) -> dict[str, Schema]:
     """
     content: dict[str, Schema] = {}
     for media_type, node in schemas.node(pointer).get("content", {}).items():
+        if media_type == except_for:
+            continue
         at = f"{pointer}/content/{escape_token(media_type)}"
         if not is_json(media_type) or media_type != media_type_essence(media_type):
             raise DocumentError(f"#{at}: only JSON media types without parameters are supported")
@@ -324,6 +341,24 @@ def _read_content(schemas: Schemas, pointer: str) -> dict[str, Schema]:
             raise DocumentError(f"#{at}: content without a schema is not supported")
         content[media_type] = schemas.at(f"{at}/schema")
     return content
+
+
+def _read_events(schemas: Schemas, pointer: str) -> Schema | None:
+    """Return the schema of the data of the events in an event stream.
+
+    The schema of the stream describes one event, as `itemSchema` does in OpenAPI 3.2; its `data` is JSON text.
+
+    Raises:
+        DocumentError: the schema does not say so.
+    """
+    content = f"{pointer}/content"
+    if EVENT_STREAM not in schemas.node(pointer).get("content", {}):
+        return None
+    at = schemas.resolve(f"{content}/{escape_token(EVENT_STREAM)}/schema")
+    data = schemas.node(at).get("properties", {}).get("data", {})
+    if data.get("contentMediaType") != "application/json" or "contentSchema" not in data:
+        raise DocumentError(f"#{at}: the events of a stream must have `data` with a contentSchema, as JSON")
+    return schemas.at(schemas.resolve(f"{at}/properties/data/contentSchema"))
 
 
 def media_type_essence(media_type: str) -> str:

@@ -24,23 +24,27 @@ class Schemas(SchemaTree):
 
     def __init__(self, document: dict[str, Any]) -> None:
         super().__init__(document)
-        self._registry = Registry([(_DOCUMENT, document)])
-        self._compiled: dict[str, Schema] = {}
+        self._known: dict[str, Schema] = {}
         self._keywords: dict[tuple[str, str], Callable[[Any], bool]] = {}
         self._patterns: dict[str, Callable[[Any], bool]] = {}
-        for name, schema in document.get("components", {}).get("schemas", {}).items():
-            _check_schema(f"/components/schemas/{escape_token(name)}", schema)
 
     def at(self, pointer: str) -> "Schema":
-        """Return the compiled schema at a JSON pointer of the document.
+        """Return the schema at a JSON pointer of the document."""
+        if pointer not in self._known:
+            self._known[pointer] = Schema(self, pointer)
+        return self._known[pointer]
+
+    def check(self) -> None:
+        """Check all components that are schemas, and compile all schemas that are known so far.
 
         Raises:
-            DocumentError: the schema cannot be compiled.
+            DocumentError: one of them is not a valid schema.
         """
-        if pointer not in self._compiled:
-            _check_schema(pointer, self.node(pointer))
-            self._compiled[pointer] = Schema(self, pointer, self._compile(_DOCUMENT, pointer, self._registry))
-        return self._compiled[pointer]
+        for name, schema in self._document.get("components", {}).get("schemas", {}).items():
+            _check_schema(f"/components/schemas/{escape_token(name)}", schema)
+        for known in self._known.values():
+            _check_schema(known.pointer, self.node(known.pointer))
+            self.validator(known.pointer)
 
     def is_valid_at(self, pointer: str) -> Callable[[Any], bool]:
         """Return the function that validates values with a schema."""
@@ -64,9 +68,21 @@ class Schemas(SchemaTree):
         """The finder of fields that no schema declares."""
         return UnknownFieldFinder(self, lambda pointer: self.at(pointer).is_valid_without_unknown_fields)
 
+    def validator(self, pointer: str) -> Draft202012Validator:
+        """Compile the schema at a JSON pointer.
+
+        Raises:
+            DocumentError: the schema cannot be compiled.
+        """
+        return self._compile(_DOCUMENT, pointer, self._registry)
+
     def closed_validator(self, pointer: str) -> Draft202012Validator:
         """Compile the schema at a JSON pointer so that it rejects fields that are not declared."""
         return self._compile(_CLOSED, pointer, self._closed_registry)
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry([(_DOCUMENT, self._document)])
 
     @cached_property
     def _closed_registry(self) -> Registry:
@@ -100,12 +116,16 @@ def _check_schema(pointer: str, schema: Any) -> None:
 
 
 class Schema:
-    """One compiled schema: `is_valid` is fast, `validate` explains what is wrong."""
+    """One schema, compiled on first use: `is_valid` is fast, `validate` explains what is wrong."""
 
-    def __init__(self, schemas: Schemas, pointer: str, validator: Draft202012Validator) -> None:
+    def __init__(self, schemas: Schemas, pointer: str) -> None:
         self._schemas = schemas
         self.pointer = pointer
-        self.is_valid = validator.is_valid
+
+    @cached_property
+    def is_valid(self) -> Callable[[Any], bool]:
+        """The function that validates a value."""
+        return self._schemas.validator(self.pointer).is_valid
 
     @cached_property
     def is_valid_without_unknown_fields(self) -> Callable[[Any], bool]:

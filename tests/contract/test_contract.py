@@ -36,3 +36,9 @@ def test_an_engine_is_created_once():
 def test_an_unsupported_document_is_rejected():
     with pytest.raises(DocumentError, match="#/openapi"):
         Contract.from_document({"openapi": "4.0.0"})
+
+
+@pytest.mark.parametrize("name", ["spec/openapi.yaml", "spec/control.yaml"])
+def test_all_schemas_of_the_shipped_contracts_can_be_compiled(name):
+    contract = Contract.load(data_path(name))
+    contract.schemas.check()

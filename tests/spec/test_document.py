@@ -1,5 +1,6 @@
 """The document is valid and complete, and its examples are valid."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -76,9 +77,9 @@ def test_the_document_is_valid_openapi() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
 
 
-def test_the_document_has_twelve_operations() -> None:
-    assert len(OPERATIONS) == 12
-    assert sum(verb != "parameters" for item in DOCUMENT["paths"].values() for verb in item) == 12
+def test_the_document_has_twenty_one_operations() -> None:
+    assert len(OPERATIONS) == 21
+    assert sum(verb != "parameters" for item in DOCUMENT["paths"].values() for verb in item) == 21
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
@@ -86,9 +87,9 @@ def test_an_operation_is_described(operation_id: str) -> None:
     _, _, operation = OPERATIONS[operation_id]
     assert operation["summary"]
     assert operation["description"]
-    assert operation["tags"] in (["Conversations"], ["API Key"])
-    [answer] = operation["responses"]["200"]["content"].values()
-    assert answer["examples"]
+    assert operation["tags"] in (["Conversations"], ["Responses"], ["API Key"])
+    for content in operation["responses"]["200"]["content"].values():
+        assert content["examples"]
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
@@ -99,6 +100,8 @@ def test_an_operation_declares_its_errors(operation_id: str) -> None:
         errors |= {"413", "415"}
     if operation_id == "exchangeApiKeyToken":
         errors |= {"409", "410"}
+    if operation_id == "wakeResponse":
+        errors |= {"409"}
     assert operation["responses"].keys() == {"200"} | errors
 
 
@@ -116,7 +119,9 @@ def test_the_links_of_an_operation_are_valid(operation_id: str) -> None:
         assert link["parameters"].keys() <= _parameters(target).keys()
         required = {name for name, parameter in _parameters(target).items() if parameter.get("required")}
         assert required <= link["parameters"].keys()
-        for expression in link["parameters"].values():
+        for expression in map(str, link["parameters"].values()):
+            if not expression.startswith("$"):
+                continue
             if source := re.fullmatch(r"\$request\.(path|query|header)\.(.+)", expression):
                 place, name = source.groups()
                 assert _parameters(operation_id)[name]["in"] == place
@@ -152,13 +157,14 @@ def test_a_kind_of_item_has_a_stored_form(kind: str) -> None:
         assert not validator(f"/components/schemas/{stored}").is_valid(without_id)
 
 
-def test_an_id_that_may_be_left_out_has_a_prefix() -> None:
-    prefixes = {kind: SCHEMAS[kind].get("x-id-prefix") for kind in KINDS}
-    assert {kind for kind in KINDS if prefixes[kind]} == {
-        kind for kind in KINDS if "id" not in SCHEMAS[kind]["required"]
+def test_each_type_of_item_has_a_prefix_of_its_own() -> None:
+    prefixes = {
+        (SCHEMAS[kind]["properties"]["type"]["const"], SCHEMAS[kind].get("x-id-prefix"))
+        for kind in KINDS
+        if kind != "ItemReference"  # It has the id of another item.
     }
-    given = [prefix for prefix in prefixes.values() if prefix]
-    assert len(set(given)) == len(given)
+    assert None not in {prefix for _, prefix in prefixes}
+    assert len(prefixes) == len(dict(prefixes)) == len({prefix for _, prefix in prefixes})
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
@@ -198,6 +204,40 @@ def test_the_examples_of_items_show_every_field_and_null(name: str) -> None:
         nullable = "null" in described.get("type", ()) or {"type": "null"} in described.get("anyOf", ())
         if nullable:
             assert {part[field] is None for part in shown if field in part} == {True, False}, field
+
+
+STREAMS = [
+    (operation_id, operation["responses"]["200"]["content"]["text/event-stream"])
+    for operation_id, (_, _, operation) in OPERATIONS.items()
+    if "text/event-stream" in operation["responses"]["200"]["content"]
+]
+EVENTS = SCHEMAS["ResponseStreamingEvent"]
+
+
+@pytest.mark.parametrize(("operation_id", "content"), STREAMS, ids=[name for name, _ in STREAMS])
+def test_the_data_of_an_example_of_an_event_is_valid(operation_id: str, content: dict[str, Any]) -> None:
+    for event in [resolved(example)["value"] for example in content["examples"].values()]:
+        data = json.loads(event["data"])
+        assert data["type"] == event["event"]
+        errors = validator("/components/schemas/ResponseStreamingEvent").iter_errors(data)
+        assert [error.message for error in errors] == []
+
+
+def test_only_two_operations_have_streams() -> None:
+    assert sorted(name for name, _ in STREAMS) == ["createResponse", "getResponse"]
+
+
+def test_there_are_seventy_events() -> None:
+    assert len(EVENTS["discriminator"]["mapping"]) == 70
+
+
+@pytest.mark.parametrize("event", EVENTS["discriminator"]["mapping"])
+def test_an_event_has_a_sequence_number(event: str) -> None:
+    schema = EVENTS["discriminator"]["mapping"][event].removeprefix("#")
+    for wrong in ({"type": event}, {"type": event, "sequence_number": -1}):
+        assert any(
+            "sequence_number" in error.json_path + error.message for error in validator(schema).iter_errors(wrong)
+        )
 
 
 def test_a_discriminator_names_every_branch() -> None:
