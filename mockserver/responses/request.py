@@ -11,20 +11,22 @@ Request = Mapping[str, Any]
 
 _COMPUTER = "computer_use_preview"
 _NAMED_TOOLS = ("function", "custom", "agent")
+_SCHEMA_FIELDS = ("parameters", "schema")
 _TOOL_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"function": {"parameters": {}, "strict": False}}
 
 
 def read_request(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Request:
-    """Return a valid body with its defaults. Null in an optional field of the body, a tool or `text` means absent.
+    """Return a valid body with its defaults, and without nulls in the optional fields of the body, tools and `text`.
 
     Raises:
         InvalidRequest: the body breaks a rule.
     """
-    request = {**defaults, **_drop_nulls(body)}
+    request = {**defaults, **drop_nulls(body)}
     if "tools" in request:
-        request["tools"] = [_read_tool(tool) for tool in request["tools"]]
+        tools = map(_drop_inner_nulls, request["tools"])
+        request["tools"] = [{**_TOOL_DEFAULTS.get(tool["type"], {}), **tool} for tool in tools]
     if "text" in request:
-        request["text"] = {name: _drop_nulls(value) for name, value in _drop_nulls(request["text"]).items()}
+        request["text"] = _drop_inner_nulls(request["text"])
     if findings := [finding for check in _CHECKS for finding in check(request)]:
         raise InvalidRequest(findings)
     return request
@@ -37,14 +39,20 @@ def conversation_id_of(request: Request) -> str | None:
     return named
 
 
-def _drop_nulls(value: Any) -> Any:
+def drop_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without the fields that are null."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _drop_inner_nulls(value: Any) -> Any:
+    """Return a value without all fields that are null, except within JSON Schemas."""
+    if isinstance(value, list):
+        return [_drop_inner_nulls(part) for part in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: part for name, part in value.items() if part is not None}
-
-
-def _read_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_TOOL_DEFAULTS.get(tool["type"], {}), **_drop_nulls(tool)}
+    return {
+        name: part if name in _SCHEMA_FIELDS else _drop_inner_nulls(part) for name, part in drop_nulls(value).items()
+    }
 
 
 def _check_combinations(request: Request) -> Iterator[Finding]:

@@ -15,7 +15,9 @@ from mockserver.replies.output import ModelOutput
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import list_json
-from mockserver.responses.request import Request, read_request
+from mockserver.responses.compaction import compact_items
+from mockserver.responses.generated_items import fit_output
+from mockserver.responses.request import Request, drop_nulls, read_request
 from mockserver.responses.response_object import count_usage, new_response
 from mockserver.responses.run import ResponseRun
 from mockserver.responses.stream import respond
@@ -64,7 +66,8 @@ class ResponsesResource:
     def create(self, context: Context) -> bytes | AsyncResponse:
         request = read_request(context.body, self._defaults)
         turn = self._turns.build(context.caller, request, context.key)
-        output = self._model.respond(context, turn.prompt)
+        is_used = partial(self._store.has_item, context.caller)
+        output = fit_output(self._model.respond(context, turn.prompt), request, is_used)
         run = self._start(context, request, turn, output)
         has_pauses = bool(output.delay or output.delta_delay)
         return respond(run, context, stream=request["stream"], has_pauses=has_pauses)
@@ -97,12 +100,22 @@ class ResponsesResource:
 
     def list_input_items(self, context: Context) -> bytes:
         query = context.query
-        paging = Paging(query.get("after"), query["limit"], query["order"])
+        paging = Paging(query.get("after"), query["limit"], query.get("order", "desc"))
         page = page_of_items(self._find(context).input, paging)
         return list_json((item.data for item in page.data), page.has_more, [item.id for item in page.data])
 
     def compact(self, context: Context) -> bytes:
-        raise NotImplementedError
+        tenant = context.caller
+        turn = self._turns.build(tenant, drop_nulls(context.body), context.key)
+        item = compact_items(self._id_allocator.new_item_id(tenant, "compaction"), turn.prompt.items)
+        compacted = {
+            "id": self._id_allocator.new_response_id(tenant),
+            "object": "response.compaction",
+            "created_at": self._now(context),
+            "output": [item],
+            "usage": count_usage(turn.prompt.input_words, [item], {}),
+        }
+        return orjson.dumps(compacted)
 
     def _find(self, context: Context) -> StoredResponse:
         return self._store.responses(context.caller).get(context.path["response_id"])
