@@ -103,7 +103,7 @@ class TurnBuilder:
         for response in reversed(chain):
             items += [orjson.loads(item.data) for item in response.input]
             items += response.body["output"]
-        return _distinct(items)
+        return items
 
     def _resolve_input(self, tenant: Tenant, sent: str | Sequence[Body]) -> list[Body]:
         """Return the items of an input, with references replaced by the items that they name."""

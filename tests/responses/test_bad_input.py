@@ -137,8 +137,9 @@ def test_a_choice_of_a_tool_of_the_request_is_accepted(make_client, tool, choice
 
 def test_a_prompt_template_may_bring_tools(make_client):
     choice = {"type": "function", "name": "f"}
-    response = respond(make_client(), [CALL, OUTPUT], prompt={"id": "pmpt_1"}, tool_choice=choice)
-    assert response["tool_choice"] == choice
+    for each in (choice, "required"):
+        response = respond(make_client(), [CALL, OUTPUT], prompt={"id": "pmpt_1"}, tool_choice=each)
+        assert response["tool_choice"] == each
 
 
 def test_a_call_may_be_in_the_history(make_client):
@@ -150,13 +151,28 @@ def test_a_call_may_be_in_the_history(make_client):
     respond(client, [OUTPUT], previous_response_id=first["id"])
 
 
+def test_an_output_in_the_history_may_have_no_call(make_client):
+    client = make_client()
+    conversation_id = create_conversation(client)
+    client.post(f"/conversations/{conversation_id}/items", json={"items": [OUTPUT]})
+    respond(client, "x", conversation=conversation_id)
+
+
 @pytest.mark.parametrize("named", ["call_shell", "lsh_1"])
 def test_the_output_of_a_local_shell_names_its_call_by_its_id(make_client, named):
     action = {"type": "exec", "command": ["ls"], "env": {}}
-    call = {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_shell", "action": action, "status": "completed"}
+    call = {
+        "type": "local_shell_call",
+        "id": "lsh_1",
+        "call_id": "call_shell",
+        "action": action,
+        "status": "completed",
+    }
     client = make_client()
     first = respond(client, [call])
-    respond(client, [{"type": "local_shell_call_output", "id": named, "output": "x"}], previous_response_id=first["id"])
+    respond(
+        client, [{"type": "local_shell_call_output", "id": named, "output": "x"}], previous_response_id=first["id"]
+    )
 
 
 UNKNOWN = {

@@ -235,6 +235,16 @@ def test_a_reference_to_an_item_of_another_conversation_is_kept_as_a_reference(m
     assert client.get(f"/responses/{response['id']}/input_items").json()["data"] == [original]
 
 
+def test_a_reference_in_the_conversation_stands_for_its_item(make_client):
+    client = make_client()
+    source, target = create_conversation(client, "original"), create_conversation(client)
+    (original,) = list_items(client, source)
+    client.post(f"/conversations/{target}/items", json={"items": [{"id": original["id"]}]})
+    assert text_of(respond(client, "new", conversation=target)) == "You said: new Before that: original"
+    client.delete(f"/conversations/{source}/items/{original['id']}")
+    assert text_of(respond(client, "newer", conversation=target)) == "You said: newer Before that: new"
+
+
 def test_a_reference_to_an_output_item_of_a_response_is_resolved(make_client):
     client = make_client()
     (answer,) = respond(client, "one")["output"]
@@ -330,4 +340,6 @@ def test_encrypted_reasoning_comes_back_in_the_next_request(make_client):
     reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "secret", "content": None}
     del reasoning["content"]
     fields = {"include": ["reasoning.encrypted_content"], "store": False}
-    assert text_of(respond(client, [user("one"), reasoning, user("two")], **fields)) == "You said: two Before that: one"
+    assert (
+        text_of(respond(client, [user("one"), reasoning, user("two")], **fields)) == "You said: two Before that: one"
+    )

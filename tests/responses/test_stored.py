@@ -21,7 +21,9 @@ def listed(make_client):
         assert response.status_code == 200, response
         page = response.json()
         found = "".join(names[each["id"]] for each in page["data"])
-        assert (page.get("first_id"), page.get("last_id")) == ((ids[found[0]], ids[found[-1]]) if found else (None, None))
+        assert (page.get("first_id"), page.get("last_id")) == (
+            (ids[found[0]], ids[found[-1]]) if found else (None, None)
+        )
         return found, page["has_more"]
 
     list_page.client, list_page.ids = client, ids
