@@ -112,10 +112,12 @@ class Fake:
             ),
             Middleware(FaultLayer, state.faults, fault_header),
         ]
-        handlers: dict[str, Handler] = {**conversations.handlers(), **items.handlers()}
-        if "createResponse" in operations:  # Until the document has the operations.
-            handlers |= self._build_responses().handlers()
-        handlers |= TokenExchange(state.tokens).handlers()
+        handlers: dict[str, Handler] = {
+            **conversations.handlers(),
+            **items.handlers(),
+            **self._build_responses().handlers(),
+            **TokenExchange(state.tokens).handlers(),
+        }
         api = wrap_in_layers(Endpoint(handlers, operations), layers)
         return wrap_in_layers(api, outer_layers), wrap_in_layers(api, [*outer_layers, message_errors])
 
