@@ -20,6 +20,7 @@ _Http = Literal[
     "unknown_parameter",
 ]  # fmt: skip
 _Value = Literal["null_not_allowed", "unknown_field", "schema"]
+_Stream = Literal["event_order", "event_mismatch", "invalid_event", "sequence_number", "stream_cut"]
 _State = Literal["id_in_use", "reference_within_conversation", "unknown_cursor"]
 _Response = Literal[
     "conflict", "duplicate_tool", "invalid_schema", "response_not_ended", "unknown_call", "unknown_tool",
@@ -28,7 +29,7 @@ _Response = Literal[
 _Control = Literal["invalid_fault", "invalid_reply", "invalid_seed", "reply_mismatch"]
 _Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "reference_engine"]
 
-Code = _Keyword | _Value | _Text | _Http | _State | _Response | _Control | _Failure
+Code = _Keyword | _Value | _Text | _Http | _Stream | _State | _Response | _Control | _Failure
 """All codes: the keyword of JSON Schema that a value breaks, else a name for the kind of mistake."""
 CODES: frozenset[str] = frozenset(code for group in get_args(Code) for code in get_args(group))
 

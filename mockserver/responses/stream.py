@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from mockserver.asgi import send_response
 from mockserver.context import Context
 from mockserver.contract.endpoint import AsyncResponse
-from mockserver.responses.run import Event, ResponseRun, Step
+from mockserver.responses.events import Event
+from mockserver.responses.run import ResponseRun, Step
 
 _HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
 
