@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mockserver.asgi import wrap_in_layers
 from mockserver.contract.contract import Contract, control_contract
 from mockserver.contract.endpoint import Endpoint, Handler
+from mockserver.contract.event_order import event_order
 from mockserver.contract.guard import RequestGuard, ResponseGuard
 from mockserver.contract.schemas import Schema
 from mockserver.determinism import Clock, IdSource
@@ -95,7 +96,13 @@ class Fake:
         fault_header = FaultHeader(_fault_schema, settings.control_token) if has_fault_header else None
         outer_layers = [
             Middleware(JournalWriter, state.journal, state.clock, state.open_requests, self.contract.secret_fields),
-            Middleware(ResponseGuard, operations, engine=engine, base_paths=(API_PATH, AUTHENTICATION_PATH)),
+            Middleware(
+                ResponseGuard,
+                operations,
+                engine=engine,
+                base_paths=(API_PATH, AUTHENTICATION_PATH),
+                event_order=event_order(),
+            ),
         ]
         message_errors = Middleware(MessageErrors, operations)  # Only for the paths of the authentication service.
         layers = [

@@ -11,6 +11,10 @@ from mockserver.errors import ApiError
 JSON = b"application/json"
 
 
+class Disconnected(OSError):
+    """Raised by `send` when nobody receives the rest of a response, so that the application stops making it."""
+
+
 class Headers(dict[bytes, bytes]):
     """The headers of a request by lower-case name; the first value of a header that is repeated."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mockserver.asgi import Headers
 from mockserver.findings import Finding
@@ -23,6 +23,31 @@ class Tenant(NamedTuple):
     end_user: str | None = None
 
 
+StreamEnd = Literal["finished", "client_gone", "fault", "violation", "failure"]
+
+_MAX_STREAM = 64 * 1024
+
+
+class StreamRecord:
+    """What became of an event stream: the number of its events, the first of them as sent, and how it ended."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.events: list[bytes] = []
+        self.end: StreamEnd = "client_gone"
+        """An application sends no end to a client that is gone."""
+        self._room = _MAX_STREAM
+
+    def add(self, data: bytes) -> None:
+        """Record an event."""
+        self.count += 1
+        if self._room > 0 and (room := self._room - len(data)) >= 0:
+            self.events.append(data)
+            self._room = room
+        else:
+            self._room = 0
+
+
 @dataclass(eq=False, repr=False)
 class Context:
     """One request on its way to a handler.
@@ -30,8 +55,9 @@ class Context:
     `raw_path` has the path parameters still percent-encoded; `path`, `query` and `header` have the declared
     parameters, decoded and with their defaults; `undeclared_query` has the other query pairs in the order sent. `key`
     is the fingerprint of the API key. `content` is the body as sent, `body` the parsed body. `status` and
-    `response_content` are the response. `findings` are the mistakes in the request or the response; `notes` are
-    findings that do no harm, such as an unknown field.
+    `response_content` are the response. An event stream has a `stream`, and its content is the final response object.
+    `findings` are the mistakes in the request or the response; `notes` are findings that do no harm, such as unknown
+    fields.
 
     `reply` is the id of the planned reply that answered the request, or `header` for one that the request carries.
     `fault` describes the faults that fired. `bypasses_contract` is set when they alter the response: the guard then
@@ -60,6 +86,7 @@ class Context:
     past: Callable[[], AbstractContextManager[None]] | None = field(default=None, init=False)
     status: int = field(default=0, init=False)
     response_content: bytes = field(default=b"", init=False)
+    stream: StreamRecord | None = field(default=None, init=False)
     findings: tuple[Finding, ...] = field(default=(), init=False)
     notes: tuple[Finding, ...] = field(default=(), init=False)
 

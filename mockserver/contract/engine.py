@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from mockserver.contract.event_streams import EventValidator, compile_event_validator
 from mockserver.contract.operations import Operation
 from mockserver.contract.requests import CompiledRequestValidator, Parameters
-from mockserver.contract.responses import validate_response
+from mockserver.contract.responses import event_schema, validate_response, validate_stream_head
 from mockserver.errors import UsageError
 from mockserver.findings import Finding
 from mockserver.settings import EngineName
@@ -46,12 +47,23 @@ class Engine(Protocol):
         """Return a finding for each mistake in a complete response."""
         ...
 
+    def validate_stream_head(
+        self, operation: Operation, status: int, headers: Iterable[tuple[bytes, bytes]]
+    ) -> list[Finding]:
+        """Return a finding for each mistake in the status and the headers of an event stream."""
+        ...
+
+    def event_validator(self, operation: Operation, status: int) -> EventValidator:
+        """Return the function that validates the events of a stream."""
+        ...
+
 
 class CompiledEngine:
     """The fast engine, with schemas compiled at start."""
 
     def __init__(self) -> None:
         self._request_validators: dict[str, RequestValidator] = {}
+        self._event_validators: dict[str, EventValidator] = {}
 
     def request_validator(self, operation: Operation) -> RequestValidator:
         """Return the validator of an operation's requests."""
@@ -60,6 +72,14 @@ class CompiledEngine:
         return self._request_validators[operation.id]
 
     validate_response = staticmethod(validate_response)
+    validate_stream_head = staticmethod(validate_stream_head)
+
+    def event_validator(self, operation: Operation, status: int) -> EventValidator:
+        """Return the function that validates the events of a stream."""
+        schema = event_schema(operation, status)
+        if schema.pointer not in self._event_validators:
+            self._event_validators[schema.pointer] = compile_event_validator(schema)
+        return self._event_validators[schema.pointer]
 
 
 def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:

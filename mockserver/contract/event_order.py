@@ -65,6 +65,7 @@ class EventOrder:
     def __init__(self, rules: Mapping[str, Any]) -> None:
         """Compile rules in the form of `spec/streams.yaml`."""
         response, hosted = rules["response"], {name: _read_order(order) for name, order in rules["hosted"].items()}
+        self.resuming_parameter: str = rules["resumed_by"]
         self.response_state = _compile([_read_order(response["order"])])
         self.statuses: Mapping[str, Sequence[str]] = response["status"]
         self.terminal_events = frozenset(_read_order(response["order"])[-1].events)

@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.contract.event_order import ERROR, ITEM_ADDED, ITEM_DONE, AnyState, EventOrder, State
+from mockserver.contract.operations import Operation
 from mockserver.findings import Code, Finding, describe, json_pointer
 
 Event = Mapping[str, Any]
 
 _MAX_NAMES = 5
+
+
+def track_events(operation: Operation, order: EventOrder) -> "EventTracker":
+    """Return the tracker of a stream of an operation."""
+    is_resumed = any(parameter.name == order.resuming_parameter for parameter in operation.parameters)
+    return EventTracker(order, is_resumed=is_resumed)
 
 
 class _Part:
@@ -97,7 +104,7 @@ class EventTracker:
     def skip(self) -> None:
         """Take an event that does not conform to its schema."""
         self._position += 1
-        self.next_number = None
+        self.next_number = None if self.next_number is None else self.next_number + 1
 
     def end(self) -> list[Finding]:
         """Return a finding if the stream must not end here."""

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mockserver.asgi import Headers, send_error
-from mockserver.context import CONTEXT, RECORD, Context
+from mockserver.asgi import Disconnected, Headers, send_error
+from mockserver.context import CONTEXT, RECORD, Context, StreamRecord
 from mockserver.contract.engine import CompiledEngine, Engine, RequestValidator
+from mockserver.contract.event_order import EventOrder
+from mockserver.contract.event_streams import StreamValidator
+from mockserver.contract.event_tracker import track_events
 from mockserver.contract.json_text import has_more_values
 from mockserver.contract.operations import Operation, Operations
+from mockserver.contract.stream_guard import GuardedStream, is_event_stream
 from mockserver.errors import (
     ApiError,
     BodyTooLarge,
@@ -35,13 +39,21 @@ class ResponseGuard:
 
     A request that matches no operation gets a 404 or 405; the 404 names the path below one of `base_paths` that was
     probably meant. A response that violates the document is replaced by a 500 that says where, and leaves findings in
-    the context; so does an exception that no layer has handled.
+    the context; so does an exception that no layer has handled. An event stream passes event by event; in place of an
+    event that violates the document, or comes out of order, it ends with an `error` event.
     """
 
     def __init__(
-        self, app: ASGIApp, operations: Operations, *, engine: Engine | None = None, base_paths: Sequence[str] = ()
+        self,
+        app: ASGIApp,
+        operations: Operations,
+        *,
+        engine: Engine | None = None,
+        base_paths: Sequence[str] = (),
+        event_order: EventOrder | None = None,
     ) -> None:
         self._app = app
+        self._event_order = event_order
         self._operations = operations
         self._base_paths = base_paths
         self._engine = engine or CompiledEngine()
@@ -57,9 +69,11 @@ class ResponseGuard:
             return
         operation, raw_parameters = match
         context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters, scope.get(RECORD))
-        response = _BufferedResponse(self._engine, operation, context, send)
+        response = _BufferedResponse(self._engine, operation, context, send, self._event_order)
         try:
             await self._app(scope, receive, response.send)
+        except Disconnected:
+            return
         except Exception as error:  # noqa: BLE001 - the client gets a response, the log gets the cause
             _log.exception("%s failed", operation.id)
             await response.fail(error)
@@ -89,10 +103,20 @@ class ResponseGuard:
 class _BufferedResponse:
     """One response, kept back until it is complete and validated.
 
-    A response that a fault has changed is sent as it comes; its mistakes become notes.
+    A response that a fault has changed is sent as it comes; its mistakes become notes. So is an event stream, but not
+    its mistakes.
     """
 
-    def __init__(self, engine: Engine, operation: Operation, context: Context, send: Send) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        operation: Operation,
+        context: Context,
+        send: Send,
+        event_order: EventOrder | None = None,
+    ) -> None:
+        self._event_order = event_order
+        self._stream: GuardedStream | None = None
         self._engine = engine
         self._operation = operation
         self._context = context
@@ -103,6 +127,12 @@ class _BufferedResponse:
 
     async def send(self, message: Message) -> None:
         """Receive an ASGI message of the application; send the response once it is complete."""
+        if self._stream is not None:
+            await self._stream.send(message)
+            return
+        if message["type"] == "http.response.start" and is_event_stream(message["headers"]):
+            await self._start_stream(message)
+            return
         if self._context.bypasses_contract:
             self._is_sent = True
             await self._send(message)
@@ -136,8 +166,27 @@ class _BufferedResponse:
         """Respond for an application that has raised `error`, unless it has already responded."""
         message = f"{self._operation.id} failed: {type(error).__name__}. See the log."
         self._context.findings += (Finding("response", "status", "", "application_error", message),)
-        if not self._is_sent:
+        if self._stream is not None:
+            await self._stream.fail(message)
+        elif not self._is_sent:
             await self._send_error(InternalError(message))
+
+    async def _start_stream(self, start: Message) -> None:
+        """Send the head of an event stream; what follows is sent event by event."""
+        context, operation = self._context, self._operation
+        findings = self._engine.validate_stream_head(operation, start["status"], start["headers"])
+        self._is_sent = True
+        if findings:
+            context.findings += tuple(findings)
+            await self._send_error(_violation_error(operation, findings))
+            raise Disconnected("the response violates the document")
+        context.status, context.stream = start["status"], StreamRecord()
+        validator = StreamValidator(
+            self._engine.event_validator(operation, start["status"]),
+            None if self._event_order is None else track_events(operation, self._event_order),
+        )
+        self._stream = GuardedStream(validator, operation.id, context, context.stream, self._send)
+        await self._send(start)
 
     async def _send_error(self, error: InternalError) -> None:
         self._context.status, self._context.response_content = error.status, orjson.dumps(error.body())

@@ -26,9 +26,11 @@ from openapi_core.validation.request.exceptions import MissingRequiredParameter,
 from openapi_core.validation.response.exceptions import HeaderValidationError, MissingHeaderError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
+from mockserver.contract.event_streams import EventValidator
 from mockserver.contract.json_text import MAX_DEPTH
-from mockserver.contract.operations import Operation, is_json
+from mockserver.contract.operations import EVENT_STREAM, Operation, is_json
 from mockserver.contract.requests import Parameters, decode_header
+from mockserver.contract.responses import validate_stream_head
 from mockserver.findings import CODES, MAX_FINDINGS, Code, Finding, Location, Side, describe, json_pointer
 
 
@@ -66,6 +68,23 @@ class ReferenceEngine:
             except (TypeError, ValueError) as error:  # It fails on a tag that is an array or object.
                 return [Finding("response", "body", "", "reference_engine", f"cannot be read: {_on_one_line(error)}")]
         return [finding for error in errors for finding in _response_findings(error)]
+
+    validate_stream_head = staticmethod(validate_stream_head)
+
+    def event_validator(self, operation: Operation, status: int) -> EventValidator:
+        """Return the function that validates the events of a stream."""
+        content = self._place(operation).operation / "responses" / str(status) / "content" / EVENT_STREAM
+        schema = content / "schema" / "properties" / "data" / "contentSchema"
+        validator = self._responses.schema_validators_factory.create(self._spec, schema).validator
+
+        def validate(content: bytes) -> tuple[Any, list[Finding]]:
+            try:
+                event = _parse_response(content)
+            except ValueError as error:
+                return None, [Finding("response", "body", "", "reference_engine", f"cannot be read: {error}")]
+            return event, [_schema_finding(error, "response", "body", []) for error in validator.iter_errors(event)]
+
+        return validate
 
     def _place(self, operation: Operation) -> "_Place":
         path = self._spec / "paths" / operation.path
@@ -198,10 +217,7 @@ def _findings_of(
     cause = error.__cause__ or error
     schema_errors = getattr(cause, "schema_errors", None)
     if schema_errors:
-        for schema_error in schema_errors:
-            deepest = cast(ValidationError, best_match(iter([schema_error])))
-            path = [*at, *deepest.absolute_path, *_missing_field(deepest)]
-            yield Finding(side, location, json_pointer(path), _code(deepest), _on_one_line(deepest.message))
+        yield from (_schema_finding(schema_error, side, location, at) for schema_error in schema_errors)
     elif isinstance(cause, MediaTypeNotFound):
         expected = " or ".join(cause.availableMimetypes)
         yield Finding(
@@ -216,6 +232,12 @@ def _findings_of(
     else:
         reason = cause.__cause__ or cause.__context__ or cause
         yield Finding(side, location, json_pointer(at), "reference_engine", f"cannot be read: {_on_one_line(reason)}")
+
+
+def _schema_finding(error: ValidationError, side: Side, location: Location, at: list[str | int]) -> Finding:
+    deepest = cast(ValidationError, best_match(iter([error])))
+    path = [*at, *deepest.absolute_path, *_missing_field(deepest)]
+    return Finding(side, location, json_pointer(path), _code(deepest), _on_one_line(deepest.message))
 
 
 def _missing_field(error: ValidationError) -> Iterator[str]:

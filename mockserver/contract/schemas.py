@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator, ReferencingError, Registry, Vali
 from mockserver.contract.descent import SchemaTree
 from mockserver.contract.document import DocumentError
 from mockserver.contract.explanations import explain
+from mockserver.contract.tree import reference_target
 from mockserver.contract.unknown_fields import UnknownField, UnknownFieldFinder, close_objects
 from mockserver.findings import MAX_FINDINGS, Finding, Location, Side, escape_token, json_pointer
 
@@ -162,6 +163,13 @@ class Schema:
             for part in self._schemas.flatten(field)
             if "default" in part
         }
+
+    @cached_property
+    def variants(self) -> Mapping[str, "Schema"]:
+        """The branches of a union with a discriminator, by its value."""
+        node = self._schemas.node(self.pointer)
+        mapping: Mapping[str, str] = node.get("discriminator", {}).get("mapping", {})
+        return {value: self._schemas.at(reference_target(reference)) for value, reference in mapping.items()}
 
     def field_types(self, name: str) -> frozenset[str]:
         """Return the JSON types that an object's field can have."""

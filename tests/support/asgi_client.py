@@ -29,18 +29,24 @@ _SCOPE: dict[str, Any] = {
 async def call_app(app: ASGIApp, scope: Scope, chunks: Iterable[bytes] = (b"",)) -> Response | None:
     """Send one request, its body in these chunks, and return the response, or None if the application sends none.
 
-    After its last chunk, the client disconnects.
+    The client disconnects after the response.
     """
     body = list(chunks)
     messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in body]
     messages[-1]["more_body"] = False
     sent: list[Message] = []
+    is_complete = asyncio.Event()
 
     async def receive() -> Message:
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
+        if messages:
+            return messages.pop(0)
+        await is_complete.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            is_complete.set()
 
     await app({**_SCOPE, **scope}, receive, send)
     if not sent:
