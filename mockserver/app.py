@@ -67,7 +67,7 @@ class Fake:
         store: MemoryStore | None = None,
     ) -> None:
         self.contract = contract
-        self.state = State(settings, contract.id_prefixes, clock=clock, ids=ids, store=store)
+        self.state = State(settings, contract, clock=clock, ids=ids, store=store)
         self._api, self._authentication = self._build_apis()
         self._app = self._allow_origins(self._dispatch)
 
@@ -130,11 +130,12 @@ class Fake:
 
     def _build_responses(self) -> ResponsesResource:
         state = self.state
-        defaults = self.contract.operations["createResponse"].body_content["application/json"].field_defaults
         has_header = state.settings.control and state.settings.fault_header
         header = ReplyHeader(state.reply_validator, state.settings.control_token) if has_header else None
         model = FakeModel(state.replies, state.id_allocator.new_id, header)
-        return ResponsesResource(state.store, state.item_factory, state.id_allocator, state.clock, model, defaults)
+        return ResponsesResource(
+            state.store, state.item_factory, state.id_allocator, state.clock, model, state.response_defaults
+        )
 
     @cached_property
     def _router(self) -> ASGIApp:

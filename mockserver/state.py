@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mockserver.contract.contract import Contract
 from mockserver.determinism import AdjustableClock, Clock, IdSource, RandomIds, SequentialIds
 from mockserver.gateway.auth import default_account, key_fingerprint
 from mockserver.gateway.faults.model import find_inline_mistakes
@@ -14,10 +15,13 @@ from mockserver.gateway.tokens import TokenIssuer
 from mockserver.replies.model import Reply
 from mockserver.replies.plan import ReplyPlan
 from mockserver.replies.validator import ReplyValidator
+from mockserver.resources.conversation_seeds import ConversationSeeds
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.past import Past
+from mockserver.resources.seed_section import SeedSection
 from mockserver.resources.seeds import Seeder, SeedError, ValidatedSeed
+from mockserver.responses.seeds import ResponseSeeds
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
 from mockserver.store.memory import MemoryStore
 
@@ -32,7 +36,7 @@ class State:
     def __init__(
         self,
         settings: Settings,
-        id_prefixes: Mapping[str, str],
+        contract: Contract,
         *,
         clock: Clock | None = None,
         ids: IdSource | None = None,
@@ -49,10 +53,11 @@ class State:
         self.ids = ids or (SequentialIds() if settings.ids == "sequential" else RandomIds())
         self.tokens = TokenIssuer(self.clock)
         self.rate_counters = [RateCounter(rate, self.clock) for rate in settings.rates()]
-        self.id_allocator = IdAllocator(self.store, self.ids, id_prefixes)
+        self.id_allocator = IdAllocator(self.store, self.ids, contract.id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self.open_requests = OpenRequests()
-        self._seeder = Seeder(self.store, self.item_factory, self.id_allocator, self.clock, self.account_of)
+        self.response_defaults = contract.operations["createResponse"].body_content["application/json"].field_defaults
+        self._seeder = Seeder(self._seed_sections(), self.id_allocator, self.account_of)
         self._seeds = [self._read_seed(seed) for seed in settings.seeds]
         self._load_seeds()
 
@@ -107,12 +112,19 @@ class State:
     def _account(self, key: str | None) -> str | None:
         return None if key is None else self.account_of(key)
 
+    def _seed_sections(self) -> dict[str, SeedSection]:
+        tools = self.store, self.item_factory, self.id_allocator, self.clock
+        return {
+            "conversations": ConversationSeeds(*tools),
+            "responses": ResponseSeeds(*tools, self.response_defaults),
+        }
+
     def _read_seed(self, seed: Seed, key: str | None = None) -> ValidatedSeed:
         """Read a seed; with an API key, all of it must belong to the key or its account."""
         validated = self._seeder.read(seed)
         if key is not None:
             self._seeder.check_owner(validated, self.account_of(key))
-        for index, data in enumerate(validated.replies):
+        for index, data in enumerate(validated.section("replies")):
             pointer = f"/replies/{index}"
             if findings := self.reply_validator.find_mistakes(data, "body", pointer):
                 raise SeedError(validated.name, findings[0].pointer, findings[0].message)
@@ -127,7 +139,7 @@ class State:
 
     def _plan_replies(self, seed: ValidatedSeed, *, only: str | None = None, default: str | None = None) -> None:
         """Plan the replies of a seed, or those of the key `only`; `default` is the key of a reply that names none."""
-        for data in seed.replies:
+        for data in seed.section("replies"):
             reply_key = _reply_key(data) or default
             if only in (None, reply_key):
                 self.replies.add(Reply.from_dict(data, reply_key))

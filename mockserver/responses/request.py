@@ -1,6 +1,6 @@
 """The body of a request for a response: its defaults, and its rules that no schema can express."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mockserver.contract.json_schema import find_schema_mistake
@@ -37,6 +37,12 @@ def conversation_id_of(request: Request) -> str | None:
     conversation = request.get("conversation")
     named: str | None = conversation["id"] if isinstance(conversation, Mapping) else conversation
     return named
+
+
+def list_input(request: Request) -> Sequence[Mapping[str, Any]]:
+    """Return the items of a request's input; a text is a message of the user."""
+    sent = request.get("input") or ()
+    return [{"type": "message", "role": "user", "content": sent}] if isinstance(sent, str) else sent
 
 
 def drop_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

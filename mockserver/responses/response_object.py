@@ -48,6 +48,12 @@ def new_response(response_id: str, created_at: int, request: Request) -> dict[st
     return response
 
 
+def echoed_request(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request that its response echoes."""
+    names = ("model", "text", "conversation", *_ECHOED_ALWAYS, *_ECHOED_IF_GIVEN)
+    return {name: response[name] for name in names if response.get(name) is not None}
+
+
 def output_text(output: Sequence[Mapping[str, Any]]) -> str:
     """Return the text of all messages of an output."""
     messages = [item for item in output if item["type"] == "message"]

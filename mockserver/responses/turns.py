@@ -10,7 +10,7 @@ from mockserver.errors import ConversationNotFound, InvalidRequest, ItemIdInUse,
 from mockserver.findings import Finding, describe, json_pointer
 from mockserver.replies.prompt import Prompt
 from mockserver.resources.items import ItemFactory
-from mockserver.responses.request import Request, conversation_id_of
+from mockserver.responses.request import Request, conversation_id_of, list_input
 from mockserver.store.memory import MemoryStore
 from mockserver.store.records import REFERENCE, Item
 from mockserver.store.stored_responses import Origin, StoredResponse
@@ -62,7 +62,7 @@ class TurnBuilder:
         """
         origin = self._find_origin(tenant, request)
         history = self._history(tenant, origin)
-        bodies = self._resolve_input(tenant, request.get("input", ()))
+        bodies = self._resolve_input(tenant, list_input(request))
         _check_outputs([*history, *bodies], len(history))
         items = self._item_factory.create_items(tenant, bodies)
         context = _distinct([*history, *(orjson.loads(item.data) for item in items)])
@@ -105,10 +105,8 @@ class TurnBuilder:
             items += response.body["output"]
         return items
 
-    def _resolve_input(self, tenant: Tenant, sent: str | Sequence[Body]) -> list[Body]:
+    def _resolve_input(self, tenant: Tenant, sent: Sequence[Body]) -> list[Body]:
         """Return the items of an input, with references replaced by the items that they name."""
-        if isinstance(sent, str):
-            return [{"type": "message", "role": "user", "content": sent}]
         seen: set[str] = set()
         bodies: list[Body] = []
         for index, item in enumerate(sent):

@@ -111,6 +111,19 @@ class MemoryStore:
         """Return the position that the next item of a live conversation will have."""
         return self._find(tenant).live_conversation(conversation_id).items.end
 
+    def position_of_turn(
+        self, tenant: Tenant, conversation_id: str, response_id: str, items_before: int | None = None
+    ) -> int:
+        """Return the position that lies behind so many items of a conversation.
+
+        By default, it lies in front of the first item of a response, or at the end if there is none.
+        """
+        return self._find(tenant).position_of_turn(conversation_id, response_id, items_before)
+
+    def count_items_before(self, tenant: Tenant, conversation_id: str, position: int) -> int:
+        """Return the number of items that a conversation has below a position."""
+        return self._find(tenant).count_items_before(conversation_id, position)
+
     def original(self, tenant: Tenant, item_id: str) -> Item | None:
         """Return the item of any conversation with this id that is no reference, if there is one."""
         return self._find(tenant).original(item_id)

@@ -207,6 +207,23 @@ class TenantStore:
         items = list(conversation.items.walk(position, "desc"))[::-1]
         return [original for item in items if (original := self.original(item.id) if item.is_reference else item)]
 
+    def position_of_turn(self, conversation_id: str, response_id: str, items_before: int | None = None) -> int:
+        """Return a position within a conversation; see `MemoryStore.position_of_turn`."""
+        if conversation_id not in self._conversations:
+            return 0
+        conversation = self._conversations[conversation_id]
+        items = list(conversation.items.walk())
+        if items_before is None:
+            own = (number for number, item in enumerate(items) if item.response_id == response_id)
+            items_before = next(own, len(items))
+        return conversation.positions[items[items_before].id] if items_before < len(items) else conversation.items.end
+
+    def count_items_before(self, conversation_id: str, position: int) -> int:
+        """Return the number of items that a conversation has below a position."""
+        if conversation_id not in self._conversations:
+            return 0
+        return sum(each < position for each in self._conversations[conversation_id].positions.values())
+
     def original(self, item_id: str) -> Item | None:
         """Return the item with this id that is no reference, if there is one."""
         conversation = self.originals.get(item_id)
