@@ -48,6 +48,11 @@ TEXTS = (
     "100%",
     "x" * 63,
 )
+PATTERNED = {
+    "^resp[-_][a-zA-Z0-9]+$": ("resp_1", "resp-a9Z", "resp_" + "0" * 32),
+    r"^(?!\*$)[ -~]*$": ("*a", "ada", "~"),
+}
+"""Texts for each pattern of the document."""
 NAMES = ("channel", "", "x" * 64, "x" * 65, "\U0001f600" * 64, "type", "a b", "a/b~c")
 OTHERS: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 1.0, 1.5, 1e308, 2**53),
@@ -252,14 +257,15 @@ class Generator:
             return values[-1]
         values = [part["enum"] for part in parts if "enum" in part]
         if values:
-            return self._pick_rarest(values[-1])
+            return self._pick_rarest(values[-1], key=id(values[-1]))
         types = frozenset({"string", "integer", "object"})
         stated = [
             frozenset([part["type"]] if isinstance(part["type"], str) else part["type"])
             for part in parts
             if "type" in part
         ]
-        kind = self._pick_rarest(sorted(frozenset.intersection(*stated) if stated else types) or ["string"])
+        kinds = sorted(frozenset.intersection(*stated) if stated else types) or ["string"]
+        kind = self._pick_rarest(kinds, key=id(parts[0]))
         match kind:
             case "string":
                 return self._string(parts)
@@ -285,6 +291,9 @@ class Generator:
         low, high = _bound(parts, "minLength", max, 0), _bound(parts, "maxLength", min, 2000)
         if any(part.get("format") == "json-pointer" for part in parts):
             return self._random.choice(("", "/a", "/items/0/role", "/a~1b"))
+        for part in parts:
+            if "pattern" in part:
+                return self._random.choice(PATTERNED[part["pattern"]])
         text: str = self._random.choice(TEXTS)
         if self._chance(0.2) and high < 2000:
             text = "\U0001f600" * high
