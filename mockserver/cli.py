@@ -271,7 +271,8 @@ def verify(**arguments: Any) -> None:
 def spec(form: str, output: Path | None, check: bool) -> None:
     """Print the OpenAPI document as one file."""
     from mockserver.contract.contract import Contract
-    from mockserver.contract.document import DocumentError, dump_json, dump_yaml, load_document
+    from mockserver.contract.document import DocumentError, dump_json, load_document
+    from mockserver.contract.yaml_file import dump_yaml
 
     try:
         document = load_document()

@@ -10,9 +10,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.asgi import send_error, wrap_in_layers
 from mockserver.contract.contract import Contract, control_contract
-from mockserver.contract.document import dump_json, dump_yaml
+from mockserver.contract.document import dump_json
 from mockserver.contract.endpoint import Endpoint
 from mockserver.contract.guard import RequestGuard, ResponseGuard
+from mockserver.contract.yaml_file import dump_yaml
 from mockserver.control import CONTROL_PATH, Control
 from mockserver.control_access import ControlAccess
 from mockserver.errors import MethodNotAllowed

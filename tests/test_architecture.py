@@ -21,9 +21,12 @@ STEPS = {name: number for number, step in enumerate(step for floor in FLOORS for
 LAZY_IMPORTS = {
     ("app", "mockserver.routes"),
     ("app", "starlette.middleware.cors"),
+    ("contract.document", "mockserver.contract.bundler"),
+    ("contract.document", "mockserver.contract.yaml_file"),
     ("contract.engine", "mockserver.contract.reference"),
     ("gateway.faults.json_patch", "jsonpatch"),
     ("gateway.tokens", "jwt"),
+    ("resources.seeds", "mockserver.contract.yaml_file"),
 }
 
 ROOT = Path(mockserver.__file__).parent

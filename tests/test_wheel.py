@@ -68,7 +68,7 @@ def test_an_installed_copy_uses_its_own_files(installed):
 def test_the_installed_command_has_the_document(installed):
     _, run = installed
     result = run("-m", "mockserver", "spec", "--check")
-    assert result.stdout.startswith("The document is valid: 12 operations")
+    assert result.stdout.startswith("The document is valid: 21 operations")
 
 
 def test_the_wheel_contains_only_the_package(wheel):
@@ -78,6 +78,7 @@ def test_the_wheel_contains_only_the_package(wheel):
     assert all(name.startswith(("mockserver/", "mka1_mockserver-")) for name in names)
     assert "mockserver/py.typed" in names
     assert "mockserver/_data/spec/behaviours.yaml" in names
+    assert {f"mockserver/_data/spec/build/{name}.json" for name in ("control", "openapi", "streams")} <= set(names)
     assert any(name.startswith("mockserver/_data/fixtures/exchanges/") for name in names)
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line]
     heavy = ("schemathesis", "httpx", "pytest", "openai", "meetkai", "jsonschema>", "hypothesis")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from mockserver.contract.document import data_path, read_yaml
+from mockserver.contract.document import data_path
+from mockserver.contract.yaml_file import read_yaml
 
 Status = Literal["documented", "observed", "assumed"]
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mockserver.contract.document import data_path, read_yaml
+from mockserver.contract.document import data_path
+from mockserver.contract.yaml_file import read_yaml
 
 Item = dict[str, Any]
 

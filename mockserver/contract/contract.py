@@ -40,10 +40,12 @@ class Contract:
         Raises:
             DocumentError: the document cannot be read or uses something that is not supported.
         """
-        if path is not None:
-            return cls.from_document(load_document(path))
-        document = load_document()
-        # A test has checked this one, which would take longer than all other preparations of the start.
+        return cls.load_shipped("spec/openapi.yaml") if path is None else cls.from_document(load_document(path))
+
+    @classmethod
+    def load_shipped(cls, name: str) -> "Contract":
+        """Load a shipped document such as `spec/control.yaml`. A test has checked its schemas, which takes long."""
+        document = load_document(data_path(name))
         return cls(document, Operations(document, check_schemas=False))
 
     @property
@@ -112,4 +114,4 @@ def _list_body_schemas(operation: Operation) -> Iterator[Schema]:
 @cache
 def control_contract() -> Contract:
     """Return the contract of the control API, which all fakes of a process share."""
-    return Contract.load(data_path("spec/control.yaml"))
+    return Contract.load_shipped("spec/control.yaml")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Self
 
-from mockserver.contract.document import data_path, read_yaml
+from mockserver.contract.document import read_shipped_yaml
 
 ITEM_ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"
@@ -107,7 +107,7 @@ class EventOrder:
     @classmethod
     def load(cls) -> Self:
         """Read and compile `spec/streams.yaml`."""
-        return cls(read_yaml(data_path("spec/streams.yaml")))
+        return cls(read_shipped_yaml("spec/streams.yaml"))
 
     @property
     def event_types(self) -> frozenset[str]:

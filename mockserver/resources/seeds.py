@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mockserver.context import Tenant
 from mockserver.contract import json_text
 from mockserver.contract.contract import control_contract
-from mockserver.contract.document import DocumentError, data_path, read_yaml
+from mockserver.contract.document import DocumentError, data_path
 from mockserver.contract.json_text import JsonError
 from mockserver.contract.schemas import Schema
 from mockserver.errors import UsageError, parameter_name
@@ -146,6 +146,8 @@ def _read(seed: Seed) -> tuple[str, Any]:
     try:
         if path.suffix == ".json":
             return str(seed), json_text.parse(path.read_bytes())
+        from mockserver.contract.yaml_file import read_yaml  # Slow to import, and few fakes have a seed.
+
         return str(seed), read_yaml(path)
     except DocumentError as error:
         raise UsageError(f"seed {error}") from error

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract.document import DocumentError, read_yaml
+from mockserver.contract.document import DocumentError
+from mockserver.contract.yaml_file import read_yaml
 from mockserver.errors import UsageError
 from mockserver.resources.seeds import shipped_seeds
 from mockserver.settings import API_PATH

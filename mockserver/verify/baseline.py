@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mockserver.contract.document import DocumentError, read_yaml
+from mockserver.contract.document import DocumentError
+from mockserver.contract.yaml_file import read_yaml
 from mockserver.errors import UsageError
 from mockserver.verify.report.model import BaselineNote, Deviation
 

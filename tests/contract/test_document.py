@@ -2,6 +2,7 @@
 
 import pytest
 
+from mockserver.contract import bundler, document
 from mockserver.contract.document import DocumentError, load_document
 
 ENTRY = """
@@ -121,3 +122,52 @@ def test_an_unusable_document_is_rejected_with_its_place(tmp_path, files, messag
     with pytest.raises(DocumentError) as caught:
         load_document(written(tmp_path, **files))
     assert message in str(caught.value)
+
+
+# The cache of the shipped documents
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of documents that counts as the shipped one."""
+    entry = written(tmp_path / "spec", openapi=ENTRY, paths__things="things: {get: {responses: {}}}")
+    monkeypatch.setattr(document, "data_path", lambda name: tmp_path / name)
+    return entry
+
+
+def test_a_shipped_document_is_read_once(shipped, monkeypatch):
+    first = load_document()
+    assert first["paths"]["/things"] == {"get": {"responses": {}}}
+    monkeypatch.setattr(bundler, "bundle", None)
+    assert load_document() == load_document(shipped) == first
+    assert load_document() is not first
+
+
+@pytest.mark.parametrize("changed", ["openapi.yaml", "paths/things.yaml", "schemas/new.yaml"])
+def test_a_changed_document_is_read_again(shipped, changed, monkeypatch):
+    load_document()
+    file = shipped.parent / changed
+    file.parent.mkdir(exist_ok=True)
+    with file.open("a") as text:
+        text.write("# changed\n")
+    monkeypatch.setattr(bundler, "bundle", lambda path: {"read": str(path)})
+    assert load_document() == load_document() == {"read": str(shipped)}
+
+
+def test_a_broken_cache_is_written_again(shipped):
+    first = load_document()
+    (cache,) = (shipped.parent / "build").iterdir()
+    cache.write_bytes(b"")
+    assert load_document() == first
+    assert cache.read_bytes()
+
+
+def test_a_document_in_a_read_only_folder_is_not_cached(shipped):
+    (shipped.parent / "build").write_text("not a folder")
+    assert load_document() == load_document()
+
+
+def test_other_documents_are_not_cached(tmp_path):
+    entry = written(tmp_path, openapi=ENTRY, paths__things="things: {get: {responses: {}}}")
+    load_document(entry)
+    assert not (tmp_path / "build").exists()

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.contract.document import data_path, read_yaml
+from mockserver.contract.document import data_path
 from mockserver.contract.operations import Operations
+from mockserver.contract.yaml_file import read_yaml
 
 FILES = sorted(data_path("fixtures/exchanges").glob("*.yaml"))
 
