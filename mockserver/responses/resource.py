@@ -131,6 +131,7 @@ class ResponsesResource:
             count_usage=partial(count_usage, turn.prompt.input_words, planned=output.usage),
             commit=partial(self._commit, context, turn),
             now=partial(self._now, context),
+            has_deltas=request["stream"] or request.get("stream_events", False),
         )
 
     def _commit(self, context: Context, turn: Turn, run: ResponseRun) -> None:
