@@ -1,6 +1,6 @@
 """Schemas that clients send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jsonschema_rs import ReferencingError, ValidationError, validator_for
@@ -16,20 +16,39 @@ class SchemaMistake(NamedTuple):
     message: str
 
 
-def find_schema_mistake(schema: Mapping[str, Any]) -> SchemaMistake | None:
-    """Return why a value is not a JSON Schema, or None if it is one.
+class InvalidSchema(Exception):
+    """A value that is not a JSON Schema."""
+
+    def __init__(self, mistake: SchemaMistake) -> None:
+        super().__init__(mistake.message)
+        self.mistake = mistake
+
+
+def compile_schema(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """Return a function that validates values, formats included.
 
     References must stay within the schema: nothing is fetched.
+
+    Raises:
+        InvalidSchema: it is not a JSON Schema.
     """
     dialect = schema.get("$schema")
     if isinstance(dialect, str) and not dialect.startswith((_PREFIX, _OLD_PREFIX)):
         schema = {name: value for name, value in schema.items() if name != "$schema"}
     try:
-        validator_for(dict(schema), retriever=_refuse)
+        return validator_for(dict(schema), validate_formats=True, retriever=_refuse).is_valid
     except ValidationError as error:
-        return SchemaMistake(error.instance_path, _first_line(error.message))
+        raise InvalidSchema(SchemaMistake(error.instance_path, _first_line(error.message))) from error
     except (ReferencingError, ValueError) as error:
-        return SchemaMistake([], _first_line(str(error)))
+        raise InvalidSchema(SchemaMistake([], _first_line(str(error)))) from error
+
+
+def find_schema_mistake(schema: Mapping[str, Any]) -> SchemaMistake | None:
+    """Return why a value is not a JSON Schema, or None if it is one."""
+    try:
+        compile_schema(schema)
+    except InvalidSchema as error:
+        return error.mistake
     return None
 
 

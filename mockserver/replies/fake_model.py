@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mockserver.context import Context, Tenant
 from mockserver.replies.header import ReplyHeader
+from mockserver.replies.mismatches import find_mismatches
 from mockserver.replies.output import ModelOutput, write_output
 from mockserver.replies.plan import ReplyPlan
 from mockserver.replies.prompt import Prompt
@@ -23,7 +24,9 @@ class FakeModel:
         self._header = header
 
     def respond(self, context: Context, prompt: Prompt) -> ModelOutput:
-        """Return what the model says to an accepted request. The chosen reply is used up.
+        """Return what the model says to an accepted request, and note in the context where it does not fit.
+
+        The chosen reply is used up.
 
         Raises:
             ControlTokenRequired: the request carries a reply without the control token.
@@ -40,4 +43,6 @@ class FakeModel:
             planned = self._plan.choose(prompt)
             if planned is not None:
                 reply, context.reply = planned.reply, planned.id
-        return write_output(reply, prompt, new_id)
+        output = write_output(reply, prompt, new_id)
+        context.notes += tuple(find_mismatches(output, prompt))
+        return output

@@ -101,9 +101,12 @@ def cut_item(body: Mapping[str, Any], words: int) -> dict[str, Any] | None:
     for owner, name in _streamed_fields(cut):
         owner[name] = "".join(split_into_words(owner[name])[: max(words, 0)])
         words -= count_words(owner[name])
-    for field in _PART_FIELDS.get(cut["type"], ()):
-        if field in cut:
-            cut[field] = [part for part in cut[field] if part[_PART_TEXTS[part["type"]]]]
+    for field in reversed(_PART_FIELDS.get(cut["type"], ())):
+        parts = cut.get(field, [])
+        while parts and not parts[-1][_PART_TEXTS[parts[-1]["type"]]]:
+            del parts[-1]
+        if parts:
+            break
     return mark_incomplete(cut)
 
 
