@@ -11,6 +11,9 @@ How the SDK's classes say what the API requires:
 
 The TypedDict twins of the classes follow other rules and are not read.
 
+A request that creates or compacts a response may have null in place of an optional field, in itself and in all its
+parts but the items. The classes do not say so; the document does.
+
 Both sides are boiled down to the alternatives that a value has, as text: `[InputText | string]`, `"asc" | "desc"`,
 `number | null`. An alternative `...` means that unknown ones are let through.
 """
@@ -22,6 +25,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -31,6 +35,7 @@ from meetkai_mka1 import models
 from meetkai_mka1.apikeys import APIKeys
 from meetkai_mka1.auth_apikey import AuthAPIKey
 from meetkai_mka1.conversations import Conversations
+from meetkai_mka1.responses import Responses
 from meetkai_mka1.types import UNSET, Nullable, OptionalNullable, UnrecognizedStr
 from meetkai_mka1.utils import FieldMetadata
 from pydantic import BaseModel, BeforeValidator
@@ -41,28 +46,58 @@ from mockserver.contract.document import load_document
 
 # The SDK's name -> ours, where they differ. The SDK has a class for each place where a thing is used.
 RENAMED = {
+    "Conversation": "ConversationReference",
     "ConversationsItemsCreateInputMessageItem": "InputMessageWithID",
     "ConversationsItemsCreateResponse": "ConversationItemList",
     "ConversationsItemsDeleteManyRequestBody": "DeleteItemsRequest",
     "ConversationsItemsListInputMessageItem": "InputMessageWithID",
     "ConversationsItemsListResponse": "ConversationItemList",
     "ConversationsItemsRetrieveInputMessageItem": "InputMessageWithID",
+    "CreateResponseResponseBody": "ServerSentEvent",
+    "Error": "ResponseError",
     "ExchangeAPIKeyTokenRequestBody": "ExchangeTokenRequest",
     "ExchangeAPIKeyTokenResponse": "ExchangedToken",
     "GetJwtFromKeyRequestBody": "ExchangeTokenRequest",
     "GetJwtFromKeyResponse": "ExchangedToken",
+    "GetResponseResponseBody": "ServerSentEvent",
+    "HostedToolShorthandDefinition": "HostedToolDefinition",
     "InputAudioInputAudio": "InputAudioData",
     "Path": "DragPoint",
+    "ResponseObjectFileSearchToolDefinition": "FileSearchToolDefinition",
+    "ResponseObjectFilter": "CompoundFilter",
+    "ResponseObjectFilters": "CompoundFilter",
+    "ResponseOutputTextAnnotationAddedEventAnnotation": "StreamedAnnotation",
     "ShellCallOutputOutcome": "ShellCallOutcome",
     "ShellCallOutputOutput": "ShellCallResult",
     "ShellCallOutputWithIDOutcome": "ShellCallOutcome",
     "ShellCallOutputWithIDOutput": "ShellCallResult",
     "Update": "UpdateConversationRequest",
+    "WakeResponseRequestBody": "WakeResponseRequest",
+    "WakeResponseResponse": "WakeResponseObject",
 }
+
+# The SDK's classes of requests that may have null in place of an optional field, with their parts.
+WITH_NULLS = ("ResponsesCreateRequest", "CompactResponseRequest")
 
 # (place, aspect) -> why the document says something else than the SDK. An entry that is not needed fails the tests.
 DEVIATIONS = {
+    ("CompactResponseRequest.instructions", "existence"): "the published pages and the client of OpenAI have it",
+    ("CompoundFilter.filters", "type"): "recursive; the SDK's class for responses stops at the third level",
+    ("CompoundFilter.type", "type"): "one schema for requests and responses; only the latter are open in the SDK",
     ("ConversationDeletedObject.deleted", "type"): "the SDK's own words are that it is always true",
+    ("DeleteResponseObject.deleted", "type"): "the SDK's own words are that it is always true",
+    ("FileSearchToolDefinition.filters", "type"): "one schema for requests and responses",
+    ("FileSearchToolDefinition.max_num_results", "type"): "one schema for requests, with null, and responses",
+    ("FileSearchToolDefinition.ranking_options", "type"): "one schema for requests, with null, and responses",
+    ("FunctionToolDefinition.strict", "default"): "what its absence means, for clients written for OpenAI",
+    ("FunctionToolDefinition.strict", "required"): "clients written for OpenAI leave it out",
+    ("FunctionToolDefinition.strict", "type"): "clients written for OpenAI send null",
+    (
+        "HostedToolDefinition.type",
+        "type",
+    ): "one schema for requests and responses; only the latter are open in the SDK",
+    ("ResponseObject.tools", "type"): "the union of the SDK ends in Any, because it lacks MCPToolDefinition",
+    ("ShellToolRequestEnvironment.session_scope", "type"): "the SDK's own words are that it must be omitted",
 }
 
 PLANTED = {
@@ -102,6 +137,33 @@ PLANTED = {
         "ConversationItem",
         lambda schema: schema["anyOf"].remove({"$ref": "#/components/schemas/MCPToolCallWithID"}),
     ),
+    "null in a request no longer accepted": (
+        "ResponsesCreateRequest",
+        lambda schema: schema["properties"]["instructions"].update(type="string"),
+    ),
+    "null in a tool no longer accepted": (
+        "UserLocation",
+        lambda schema: schema["properties"]["city"].update(type="string"),
+    ),
+    "null in a response accepted": (
+        "ResponseObject",
+        lambda schema: schema["properties"]["model"].update(type=["string", "null"]),
+    ),
+    "event missing": (
+        "ResponseStreamingEvent",
+        lambda schema: schema["discriminator"]["mapping"].pop("response.shell_call.executing"),
+    ),
+    "field of an event missing": (
+        "ResponseFunctionCallArgumentsDoneEvent",
+        lambda schema: schema["properties"].pop("name"),
+    ),
+    "field of many events missing": ("ItemEventFields", lambda schema: schema["properties"].pop("output_index")),
+    "other event": (
+        "ServerSentEvent",
+        lambda schema: schema["properties"]["data"].update(
+            contentSchema={"$ref": "#/components/schemas/ResponseCreatedEvent"}
+        ),
+    ),
     "other list": ("DeleteItemsRequest", lambda schema: schema["properties"]["item_ids"].pop("items")),
     "other map": ("LocalShellAction", lambda schema: schema["properties"]["env"].pop("additionalProperties")),
 }
@@ -112,6 +174,7 @@ PLANTED_PARAMETERS = {
     "other name": ("OnBehalfOf", lambda parameter: parameter.update(name="X-End-User")),
     "other place": ("Search", lambda parameter: parameter.update({"in": "header"})),
     "required too much": ("AfterItem", lambda parameter: parameter.update(required=True)),
+    "other include": ("ResponseIncludes", lambda parameter: parameter["schema"].update(items={"type": "string"})),
     "other style": ("IncludeFields", lambda parameter: parameter.update(explode=False)),
 }
 
@@ -137,7 +200,7 @@ class Operation(NamedTuple):
     extensions: dict[str, Any]
     parameters: dict[str, Parameter]  # by "place name"
     body: tuple[bool, str, str] | None  # required, media type, alternatives
-    answer: tuple[str, str, str]  # status, media type, alternatives
+    answers: dict[tuple[str, str], str]  # alternatives by status and media type
 
 
 class Difference(NamedTuple):
@@ -153,6 +216,7 @@ class Difference(NamedTuple):
 class Sdk:
     def __init__(self) -> None:
         self.classes: dict[str, set[type[BaseModel]]] = {}  # by our name
+        self._with_nulls = {part for name in WITH_NULLS for part in _parts(getattr(models, name), without=models.Item)}
         self.operations = dict(self._operations())
         compared: set[str] = set()
         while missing := self.classes.keys() - compared:
@@ -164,7 +228,9 @@ class Sdk:
     def fields(self, model: type[BaseModel]) -> dict[str, Field]:
         return {
             info.alias or name: Field(
-                not _is_optional(hint), self._type(hint), _default(hint, model.model_fields[name])
+                not _is_optional(hint),
+                self._type(hint, or_null=model in self._with_nulls and _is_optional(hint)),
+                _default(hint, model.model_fields[name]),
             )
             for name, hint in get_type_hints(model, include_extras=True).items()
             if (info := model.model_fields.get(name))
@@ -175,8 +241,6 @@ class Sdk:
             calls = _calls(method)
             request = getattr(models, calls["request"].func.attr)
             build, hook = _keywords(calls["_build_request"]), _keywords(calls["HookContext"])
-            status, media_type = (ast.literal_eval(node) for node in calls["match_response"].args[1:])
-            answer = getattr(models, calls["unmarshal_json_response"].args[0].attr)
             parameters, body = self._request(request, build["request_body_required"])
             yield (
                 hook["operation_id"],
@@ -187,7 +251,7 @@ class Sdk:
                     hook["extensions"] or {},
                     parameters,
                     body,
-                    (status, media_type, self._type(answer)),
+                    {place: self._type(getattr(models, name)) for place, name in _answers(method)},
                 ),
             )
 
@@ -214,8 +278,8 @@ class Sdk:
                     )
         return parameters, body
 
-    def _type(self, hint: Any) -> str:
-        return _joined(self._alternatives(hint))
+    def _type(self, hint: Any, *, or_null: bool = False) -> str:
+        return _joined(self._alternatives(hint) | ({"null"} if or_null else set()))
 
     def _alternatives(self, hint: Any) -> set[str]:
         origin, arguments = get_origin(hint), get_args(hint)
@@ -251,9 +315,10 @@ class Sdk:
 
 def _list_methods() -> Iterator[Callable[..., Any]]:
     """Yield the synchronous methods of the operations that the document has."""
-    for name, method in inspect.getmembers(Conversations, inspect.isfunction):
-        if not name.startswith("_") and not name.endswith("_async") and method.__module__ == Conversations.__module__:
-            yield method
+    for resource in (Conversations, Responses):
+        for name, method in inspect.getmembers(resource, inspect.isfunction):
+            if not name.startswith("_") and not name.endswith("_async") and method.__module__ == resource.__module__:
+                yield method
     yield APIKeys.exchange_token
     yield inspect.unwrap(AuthAPIKey.get_jwt_from_key)
 
@@ -265,7 +330,36 @@ _SCALARS = {
     bool: "boolean",
     UnrecognizedStr: "...",
     Any: "anything",
+    datetime: "string",
 }
+
+
+def _parts(hint: Any, without: Any) -> set[type[BaseModel]]:
+    """Return all classes that a class or annotation consists of, except for what `without` consists of."""
+    found: set[type[BaseModel]] = set()
+    waiting = [hint]
+    while waiting:
+        hint = waiting.pop()
+        if hint is without or hint in found:
+            continue
+        if isinstance(hint, TypeAliasType):
+            waiting.append(hint.__value__)
+        elif isinstance(hint, type) and issubclass(hint, BaseModel):
+            found.add(hint)
+            waiting += get_type_hints(hint, include_extras=True).values()
+        else:
+            waiting += get_args(hint)
+    return found
+
+
+def _answers(method: Callable[..., Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the status and media type of each successful response of a method, with the name of its class."""
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):
+        if isinstance(node, ast.If):
+            matched = re.match(r"utils.match_response\(http_res, '(2..)', '(.+)'\)", ast.unparse(node.test))
+            model = re.search(r"models\.(\w+)", ast.unparse(node.body[-1]))
+            if matched and model:
+                yield (matched[1], matched[2]), model[1]
 
 
 def _calls(method: Callable[..., Any]) -> dict[str, ast.Call]:
@@ -339,8 +433,6 @@ class Document:
                 if "requestBody" in operation:
                     [(media_type, content)] = operation["requestBody"]["content"].items()
                     body = (operation["requestBody"]["required"], media_type, self._type(content["schema"]))
-                [status] = [status for status in operation["responses"] if status.startswith("2")]
-                [(media_type, content)] = operation["responses"][status]["content"].items()
                 yield (
                     operation["operationId"],
                     Operation(
@@ -350,7 +442,12 @@ class Document:
                         {key: value for key, value in operation.items() if key.startswith("x-")},
                         dict(self._parameters(item.get("parameters", []) + operation.get("parameters", []))),
                         body,
-                        (status, media_type, self._type(content["schema"])),
+                        {
+                            (status, media_type): self._type(content["schema"])
+                            for status, response in operation["responses"].items()
+                            if status.startswith("2")
+                            for media_type, content in response["content"].items()
+                        },
                     ),
                 )
 
@@ -397,6 +494,8 @@ class Document:
             return {f"{key} {tag}: {self._type({'$ref': target})}" for tag, target in mapping.items()} | is_open
         if union := schema.get("anyOf") or schema.get("oneOf"):
             return set().union(*map(self._alternatives, union)) | is_open
+        if "contentSchema" in schema:
+            return self._alternatives(schema["contentSchema"])
         if "const" in schema:
             return {json.dumps(schema["const"])}
         if "enum" in schema:
@@ -416,7 +515,7 @@ class Document:
 
 
 def _joined(alternatives: set[str]) -> str:
-    return " | ".join(sorted(alternatives))
+    return "anything" if "anything" in alternatives else " | ".join(sorted(alternatives))
 
 
 # The comparison
