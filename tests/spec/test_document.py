@@ -142,6 +142,7 @@ def test_a_sample_is_valid(sample: Sample) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_item_has_examples(kind: str) -> None:
+    assert SCHEMAS[kind]["examples"]
     for example in SCHEMAS[kind]["examples"]:
         assert validator("/components/schemas/Item").is_valid(example)
 
@@ -174,35 +175,49 @@ def _dicts(value: Any) -> Iterator[dict[str, Any]]:
         yield from _dicts(child)
 
 
-def _parts_of_items() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all object schemas that items consist of."""
-    known: set[str] = set()
-    waiting = ["Item"]
+def _kinds(union: str) -> list[str]:
+    branches = SCHEMAS[union].get("anyOf", SCHEMAS[union].get("oneOf", []))
+    return [branch["$ref"].rsplit("/", 1)[1] for branch in branches if "$ref" in branch]
+
+
+def _parts_of_unions() -> Iterator[str]:
+    """Yield the names of all object schemas that the values of unions consist of, but for responses."""
+    known = {"ResponseObject"}
+    waiting = list(UNIONS)
     while waiting:
         name = waiting.pop()
         if name not in known:
             known.add(name)
             waiting += [node["$ref"].rsplit("/", 1)[1] for node in _dicts(SCHEMAS[name]) if "$ref" in node]
-            if "properties" in SCHEMAS[name]:
-                yield name, SCHEMAS[name]
+            properties = SCHEMAS[name].get("properties", {})
+            if properties and "response" not in properties:  # The examples of operations show responses.
+                yield name
 
 
-@pytest.mark.parametrize("name", [name for name, _ in _parts_of_items()])
-def test_the_examples_of_items_show_every_field_and_null(name: str) -> None:
+UNIONS = ("Item", "RequestTool", "ResponseTool", "ToolChoice", "ResponseStreamingEvent")
+SHOWN = [
+    part
+    for union in UNIONS
+    for kind in _kinds(union)
+    for example in SCHEMAS[kind].get("examples", [])
+    for part in _dicts(example)
+]
+
+
+@pytest.mark.parametrize("name", sorted(_parts_of_unions()))
+def test_the_examples_show_every_field_and_null(name: str) -> None:
     schema = SCHEMAS[name]
     tags = schema["properties"].get("type", {})
     shown = [
         part
-        for kind in KINDS
-        for example in SCHEMAS[kind]["examples"]
-        for part in _dicts(example)
+        for part in SHOWN
         if validator(f"/components/schemas/{name}").is_valid(part)
         and ("const" not in tags or part.get("type") == tags["const"])
     ]
     assert {field for part in shown for field in part} >= schema["properties"].keys()
     for field, described in schema["properties"].items():
         nullable = "null" in described.get("type", ()) or {"type": "null"} in described.get("anyOf", ())
-        if nullable:
+        if nullable and described.get("type") != "null":
             assert {part[field] is None for part in shown if field in part} == {True, False}, field
 
 
