@@ -134,7 +134,13 @@ class Fake:
         header = ReplyHeader(state.reply_validator, state.settings.control_token) if has_header else None
         model = FakeModel(state.replies, state.id_allocator.new_id, header)
         return ResponsesResource(
-            state.store, state.item_factory, state.id_allocator, state.clock, model, state.response_defaults
+            state.store,
+            state.item_factory,
+            state.id_allocator,
+            state.clock,
+            model,
+            state.background,
+            state.response_defaults,
         )
 
     @cached_property

@@ -5,9 +5,11 @@ from importlib.metadata import version
 from typing import Any
 
 import orjson
+from starlette.types import Receive, Scope, Send
 
+from mockserver.asgi import send_response
 from mockserver.context import Context
-from mockserver.contract.endpoint import Handler
+from mockserver.contract.endpoint import AsyncResponse, Handler
 from mockserver.determinism import LAST_SECOND, AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, describe, json_pointer
@@ -16,12 +18,14 @@ from mockserver.gateway.coverage import count_coverage
 from mockserver.gateway.faults.model import Fault
 from mockserver.replies.model import Reply
 from mockserver.resources.seeds import SeedError, shipped_seeds
+from mockserver.responses.webhooks import WebhookSender
 from mockserver.settings import Seed
 from mockserver.state import State
 
 CONTROL_PATH = "/_mock"
 
 _DONE = {"done": True}
+_MAX_WAIT = 20
 
 
 class Control:
@@ -40,6 +44,7 @@ class Control:
             "reset.post": self.reset,
             "requests.list": self.list_requests,
             "requests.clear": self.clear_requests,
+            "webhooks.list": self.list_webhooks,
             "faults.list": self.list_faults,
             "faults.add": self.add_fault,
             "faults.clear": self.clear_faults,
@@ -79,7 +84,11 @@ class Control:
 
     def clear_requests(self, context: Context) -> Any:
         self._state.journal.clear(_fingerprint(context))
+        self._state.webhooks.clear(_fingerprint(context))
         return _DONE
+
+    def list_webhooks(self, context: Context) -> Any:
+        return _WebhookList(self._state.webhooks, self._account(context), _fingerprint(context))
 
     def list_faults(self, context: Context) -> Any:
         return {"data": [planned.as_dict() for planned in self._state.faults.list_faults(_fingerprint(context))]}
@@ -185,11 +194,26 @@ class Control:
         return self._state.clock
 
 
+class _WebhookList:
+    """The list of deliveries, sent once no notification is queued, so that a test need not wait for them."""
+
+    def __init__(self, webhooks: WebhookSender, account: str | None, key: str | None) -> None:
+        self._webhooks = webhooks
+        self._account = account
+        self._key = key
+
+    async def send(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await self._webhooks.wait_until_sent(self._account, _MAX_WAIT)
+        deliveries = [one.as_dict() for one in self._webhooks.deliveries(self._key)]
+        await send_response(send, 200, orjson.dumps({"data": deliveries}))
+
+
 def _serialise(handler: Callable[[Context], Any]) -> Handler:
-    def handle(context: Context) -> bytes:
+    def handle(context: Context) -> bytes | AsyncResponse:
         for name, _ in context.undeclared_query:  # A misspelt `api_key` must not affect the data of all keys.
             raise _invalid("query", json_pointer([name]), "unknown_parameter", "is not a parameter of this operation")
-        return orjson.dumps(handler(context))
+        result = handler(context)
+        return result if isinstance(result, _WebhookList) else orjson.dumps(result)
 
     return handle
 

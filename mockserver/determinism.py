@@ -6,6 +6,7 @@ All of their methods take an account, so that parallel tests with an API key eac
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 LAST_SECOND = 253402300799
@@ -37,9 +38,13 @@ class IdSource(Protocol):
 
 
 class AdjustableClock:
-    """The real time until a test freezes or advances it, for one account or for all without a clock of their own."""
+    """The real time until a test freezes or advances it, for one account or for all without a clock of their own.
+
+    `on_change`, if set, is called after each change with the account, or with None if it affects several.
+    """
 
     def __init__(self) -> None:
+        self.on_change: Callable[[str | None], None] | None = None
         self._shared = _Time()
         self._own: dict[str, _Time] = {}
 
@@ -57,6 +62,7 @@ class AdjustableClock:
         """Stop at Unix second `at`, or at the current time."""
         time_ = self._clock_to_change(account)
         time_.frozen_at = time_.now() if at is None else at
+        self._notify(account)
 
     def advance(self, seconds: float, account: str | None = None) -> None:
         """Move the time, frozen or not."""
@@ -65,6 +71,7 @@ class AdjustableClock:
             time_.frozen_at += seconds
         else:
             time_.offset += seconds
+        self._notify(account)
 
     def resume(self, account: str | None = None) -> None:
         """Return to the real time; without an account, drop the clocks of all accounts."""
@@ -73,6 +80,7 @@ class AdjustableClock:
             self._own.clear()
         else:
             self._own[account] = _Time()
+        self._notify(account)
 
     def reset(self, account: str | None = None) -> None:
         """Return to the initial state; an account follows the shared clock again."""
@@ -80,6 +88,11 @@ class AdjustableClock:
             self.resume()
         else:
             self._own.pop(account, None)
+            self._notify(account)
+
+    def _notify(self, account: str | None) -> None:
+        if self.on_change is not None:
+            self.on_change(account)
 
     def _time(self, account: str | None) -> "_Time":
         return self._shared if account is None else self._own.get(account, self._shared)

@@ -4,7 +4,8 @@ ApiError
 |-- InvalidRequest           400
 |   |-- UnknownCursor
 |   |-- ItemIdInUse
-|   `-- ReferenceWithinConversation
+|   |-- ReferenceWithinConversation
+|   `-- NotCancellable
 |-- Unauthorized             401
 |   `-- ControlTokenRequired
 |-- Forbidden                403
@@ -19,6 +20,7 @@ ApiError
 |   |-- ItemNotFound
 |   `-- ResponseNotFound
 |-- MethodNotAllowed         405
+|-- NotSleeping              409
 |-- BodyTooLarge             413
 |-- UnsupportedMediaType     415
 |-- RateLimitExceeded        429
@@ -201,6 +203,22 @@ class ResponseNotFound(NotFound):
 
     def __init__(self, response_id: str, *, param: str = "response_id") -> None:
         super().__init__(f"No response has the id {describe(response_id)}.", param=param)
+
+
+class NotCancellable(InvalidRequest):
+    """A request to cancel a response that has ended, or that is not in the background."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__([Finding("request", "path", "/response_id", "not_cancellable", message)])
+
+
+class NotSleeping(ApiError):
+    """A request to wake a response that does not sleep."""
+
+    status = 409
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(f"The response {describe(response_id)} does not sleep.", param="response_id")
 
 
 class MethodNotAllowed(ApiError):

@@ -23,8 +23,8 @@ _Value = Literal["null_not_allowed", "unknown_field", "schema"]
 _Stream = Literal["event_order", "event_mismatch", "invalid_event", "sequence_number", "stream_cut"]
 _State = Literal["id_in_use", "reference_within_conversation", "unknown_cursor"]
 _Response = Literal[
-    "conflict", "duplicate_tool", "invalid_schema", "response_not_ended", "unknown_call", "unknown_tool",
-    "unsupported_tool",
+    "conflict", "duplicate_tool", "invalid_schema", "not_cancellable", "response_not_ended", "unknown_call",
+    "unknown_tool", "unsupported_tool",
 ]  # fmt: skip
 _Control = Literal["invalid_fault", "invalid_reply", "invalid_seed", "reply_mismatch"]
 _Failure = Literal["application_error", "server_error", "unreadable_by_sdk", "reference_engine"]

@@ -45,7 +45,7 @@ class Settings:
     `control` enables the control API; a `control_token` is then required in its requests. Without a token, a request
     must name a loopback address, the address that it is sent to, or one of `allowed_hosts` in its `Host`. Pages of
     `cors_origins` may use the API and the control API. `fault_header` enables faults that a request asks for in
-    `X-Mock-Fault`.
+    `X-Mock-Fault`. Webhooks go to loopback addresses and `webhook_hosts` only; `*` among them stands for every host.
 
     Raises:
         UsageError: a setting is invalid.
@@ -63,6 +63,7 @@ class Settings:
     control: bool = True
     control_token: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
+    webhook_hosts: tuple[str, ...] = ()
     fault_header: bool = True
 
     def __post_init__(self) -> None:
@@ -80,6 +81,9 @@ class Settings:
         for host in self.allowed_hosts:
             if not _is_host(host):
                 raise UsageError(f"allowed_hosts must be names or addresses without a port, not {host!r}")
+        for host in self.webhook_hosts:
+            if host != "*" and not _is_host(host):
+                raise UsageError(f"webhook_hosts must be names or addresses without a port, or *, not {host!r}")
 
     def accounts(self) -> dict[str, str | None]:
         """Map each listed API key to its account, or to None if it names none."""

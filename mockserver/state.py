@@ -21,9 +21,11 @@ from mockserver.resources.items import ItemFactory
 from mockserver.resources.past import Past
 from mockserver.resources.seed_section import SeedSection
 from mockserver.resources.seeds import Seeder, SeedError, ValidatedSeed
+from mockserver.responses.background import Background
 from mockserver.responses.seeds import ResponseSeeds
+from mockserver.responses.webhooks import WebhookSender
 from mockserver.settings import DEFAULT_API_KEY, Seed, Settings
-from mockserver.store.memory import MemoryStore
+from mockserver.store.memory import MemoryStore, TenantData
 
 
 class State:
@@ -56,6 +58,8 @@ class State:
         self.id_allocator = IdAllocator(self.store, self.ids, contract.id_prefixes)
         self.item_factory = ItemFactory(self.id_allocator)
         self.open_requests = OpenRequests()
+        self.webhooks = WebhookSender(self.clock, self.ids, settings.webhook_hosts)
+        self.background = Background(self.clock, self.webhooks)
         self.response_defaults = contract.operations["createResponse"].body_content["application/json"].field_defaults
         self._seeder = Seeder(self._seed_sections(), self.id_allocator, self.account_of)
         self._seeds = [self._read_seed(seed) for seed in settings.seeds]
@@ -67,15 +71,20 @@ class State:
         return self._accounts.get(key) or default_account(key)
 
     def reset(self, key: str | None = None) -> None:
-        """Restore the initial state, including the seeds of the settings; requests under way end in the old state."""
+        """Restore the initial state, including the seeds of the settings.
+
+        Requests under way end in the old state, and responses in the background are cancelled in it.
+        """
         account = self._account(key)
         fingerprint = _fingerprint(key)
+        self.background.end_all(account)
         # Requests under way must not change which ids the new state generates.
         ids = SequentialIds() if self.settings.ids == "sequential" else self.ids
         past = Past(self.store, self.id_allocator, ids, account)
         for context in self.open_requests.contexts(account):
             context.past = context.past or past.restored
         self.journal.clear(fingerprint)
+        self.webhooks.clear(fingerprint)
         self.faults.clear(fingerprint)
         self.replies.clear(fingerprint)
         self.clock.reset(account)
@@ -93,6 +102,7 @@ class State:
     def snapshot(self, key: str | None = None) -> dict[str, Any]:
         """Return the contents of the store and the planned replies as a seed, which names accounts and never keys."""
         replies = self.replies.snapshot(_fingerprint(key))
+        self.background.settle_account(self._account(key))
         return self._seeder.snapshot(self._account(key)) | ({"replies": replies} if replies else {})
 
     def restore(self, snapshot: Seed, key: str | None = None) -> None:
@@ -106,8 +116,17 @@ class State:
             self.store.detach(account)
             self.store.attach(detached)
             raise
+        self._end_background(detached, account)
         self.replies.clear(_fingerprint(key))
         self._plan_replies(seed, default=_fingerprint(key))
+
+    def _end_background(self, detached: TenantData, account: str | None) -> None:
+        """Cancel the responses in the background in the data that they belong to."""
+        present = self.store.detach(account)
+        self.store.attach(detached)
+        self.background.end_all(account)
+        self.store.detach(account)
+        self.store.attach(present)
 
     def _account(self, key: str | None) -> str | None:
         return None if key is None else self.account_of(key)

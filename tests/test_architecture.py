@@ -27,6 +27,7 @@ LAZY_IMPORTS = {
     ("gateway.faults.json_patch", "jsonpatch"),
     ("gateway.tokens", "jwt"),
     ("resources.seeds", "mockserver.contract.yaml_file"),
+    ("responses.webhooks", "mockserver.responses.http_post"),
 }
 
 ROOT = Path(mockserver.__file__).parent

@@ -14,6 +14,7 @@ from mockserver.contract.operations import Operations
 ROOT = Path(__file__).parent.parent
 CONTROL = (ROOT / "docs" / "control.md").read_text()
 TOKENS = (ROOT / "docs" / "tokens.md").read_text()
+BACKGROUND = (ROOT / "docs" / "background.md").read_text()
 README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
@@ -34,7 +35,11 @@ def mask_variables(text):
     return text.replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("page", [CONTROL, README, TOKENS], ids=["docs/control.md", "README.md", "docs/tokens.md"])
+@pytest.mark.parametrize(
+    "page",
+    [CONTROL, README, TOKENS, BACKGROUND],
+    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md"],
+)
 def test_commands_print_the_output_shown(page, tmp_path):
     """The commands of a page run in order against a new server."""
     with (

@@ -6,6 +6,7 @@ from typing import Any
 from mockserver.contract.json_schema import find_schema_mistake
 from mockserver.errors import InvalidRequest
 from mockserver.findings import Code, Finding, describe, json_pointer
+from mockserver.responses.webhooks import find_url_mistake
 
 Request = Mapping[str, Any]
 
@@ -71,6 +72,8 @@ def _check_combinations(request: Request) -> Iterator[Finding]:
             yield _finding("conflict", "requires background", "webhook_url")
     elif not request["store"]:
         yield _finding("conflict", "must be true for a response in the background", "store")
+    if "webhook_url" in request and (mistake := find_url_mistake(request["webhook_url"])):
+        yield _finding("format", mistake, "webhook_url")
     if "webhook_secret" in request and "webhook_url" not in request:
         yield _finding("conflict", "requires webhook_url", "webhook_secret")
 

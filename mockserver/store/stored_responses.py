@@ -31,10 +31,11 @@ class Origin(NamedTuple):
 class StoredResponse:
     """A response with the items of its input, which have ids and are no references.
 
-    While the response is being made, `run` makes it.
+    While the response is being made, `run` makes it. `events` are those of a response that has ended, for streams that
+    are resumed, if they were kept.
     """
 
-    __slots__ = ("_data", "id", "input", "origin", "position", "run")
+    __slots__ = ("_data", "events", "id", "input", "origin", "position", "run")
 
     def __init__(self, response_id: str, data: bytes, items: Sequence[Item], origin: Origin) -> None:
         self.id = response_id
@@ -42,6 +43,7 @@ class StoredResponse:
         self.input = items
         self.origin = origin
         self.run: Run | None = None
+        self.events: Sequence[dict[str, Any]] = ()
         self.position = -1
 
     @property

@@ -64,6 +64,12 @@ class Mka1:
         return Requests(self._control("requests"))
 
     @property
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The deliveries of webhooks, oldest first, once no notification is queued any more."""
+        deliveries: list[dict[str, Any]] = self._control("webhooks")("GET", "/webhooks")["data"]
+        return deliveries
+
+    @property
     def faults(self) -> FaultControls:
         return FaultControls(self._control("faults"))
 
