@@ -65,8 +65,8 @@ def mka1(request: pytest.FixtureRequest, mka1_server: Mka1Server) -> Iterator[Mk
     """Provide a live, empty, private MKA1 API.
 
     SDKs find it through the environment variables `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `MKA1_BASE_URL` and
-    `MKA1_API_KEY`. The test fails if a planned fault did not fire, if a response of the fake breaks the OpenAPI
-    document, or, with `mka1_strict`, if a request of the client does.
+    `MKA1_API_KEY`. The test fails if a planned fault or reply did not fire, if a response of the fake breaks the
+    OpenAPI document, or, with `mka1_strict`, if a request of the client does.
     """
     from mockserver.testing.violations import ViolationMonitor
 

@@ -67,14 +67,14 @@ def complete_items(items: Sequence[Mapping[str, Any]], new_id: Callable[[str], s
     call_ids: dict[str, str] = {}
     for item in items:
         kind = item.get("type", "message")
-        defaults = dict(_DEFAULTS.get(kind, {}))
+        missing = {name: value for name, value in _DEFAULTS.get(kind, {}).items() if name not in item}
         if kind in _GENERATED_IDS:
             name, prefix = _GENERATED_IDS[kind]
             if name not in item:
-                defaults[name] = new_id(prefix)
-        elif kind.removesuffix("_output") in call_ids:
-            defaults["call_id"] = call_ids[kind.removesuffix("_output")]
-        body = {"type": kind, **deepcopy(defaults | dict(item))}
+                missing[name] = new_id(prefix)
+        elif kind.removesuffix("_output") in call_ids and "call_id" not in item:
+            missing["call_id"] = call_ids[kind.removesuffix("_output")]
+        body = {"type": kind, **deepcopy({**item, **missing})}
         for field in _PART_FIELDS.get(kind, ()):
             if field in body:
                 body[field] = _complete_parts(body[field])
@@ -125,7 +125,8 @@ def _complete_parts(content: Any) -> Any:
 
 
 def _complete_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_PART_DEFAULTS.get(str(part.get("type")), {}), **part}
+    defaults = _PART_DEFAULTS.get(str(part.get("type")), {})
+    return {**part, **{name: list(value) for name, value in defaults.items() if name not in part}}
 
 
 def _streamed_fields(body: Any) -> Iterator[tuple[Any, str]]:

@@ -1,7 +1,5 @@
 """The output of the fake model: what a reply, or else the default, makes of a prompt."""
 
-import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,9 +12,6 @@ from mockserver.replies.words import count_item_words, split_into_words
 
 NewId = Callable[[str], str]
 """Returns an unused id with the given prefix."""
-
-
-_ENCRYPTED = "reasoning.encrypted_content"
 
 
 class OutputItem(NamedTuple):
@@ -68,7 +63,7 @@ def write_output(reply: Reply | None, prompt: Prompt, new_id: NewId) -> ModelOut
         bodies = fields["items"] if "items" in fields else _write_bodies(fields)
     else:
         bodies = [] if failed else default.write_items(prompt)
-    items = [_split_item(_encrypt(body, prompt)) for body in complete_items(bodies, new_id)]
+    items = [_split_item(body) for body in complete_items(bodies, new_id)]
     if isinstance(pieces := fields.get("text", fields.get("refusal")), list):
         items = [item._replace(deltas=(pieces,)) if item.body["type"] == "message" else item for item in items]
     if incomplete is not None and items:
@@ -106,13 +101,6 @@ def _write_bodies(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         text = arguments if isinstance(arguments, str) else dump_json(arguments)
         bodies.append({**call, "type": "function_call", "arguments": text})
     return bodies
-
-
-def _encrypt(body: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
-    """Return reasoning with the encrypted content that the request asks for; clients send it back unread."""
-    if body["type"] != "reasoning" or _ENCRYPTED not in (prompt.request.get("include") or ()):
-        return body
-    return {"encrypted_content": b64encode(json.dumps(body["summary"]).encode()).decode(), **body}
 
 
 def _split_item(body: dict[str, Any]) -> OutputItem:

@@ -7,6 +7,8 @@ from mockserver.testing.controls import StateControls as StateControls
 from mockserver.testing.controls import When as When
 from mockserver.testing.exchanges import Exchange as Exchange
 from mockserver.testing.mka1 import Mka1 as Mka1
+from mockserver.testing.replies import ReplyControls as ReplyControls
+from mockserver.testing.replies import ReplyFields as ReplyFields
 from mockserver.testing.requests import Requests as Requests
 from mockserver.testing.servers import Mka1Server as Mka1Server
 from mockserver.testing.servers import open_server as open_server

@@ -14,6 +14,7 @@ from mockserver.resources.seeds import shipped_seeds
 from mockserver.settings import API_PATH
 from mockserver.testing.control_client import ControlClient
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls
+from mockserver.testing.replies import ReplyControls
 from mockserver.testing.requests import Requests
 from mockserver.testing.tracebacks import is_test_error
 
@@ -74,6 +75,10 @@ class Mka1:
         return FaultControls(self._control("faults"))
 
     @property
+    def replies(self) -> ReplyControls:
+        return ReplyControls(self._control("replies"))
+
+    @property
     def clock(self) -> ClockControls:
         return ClockControls(self._control("clock"))
 
@@ -96,7 +101,7 @@ class Mka1:
             raise UsageError(f"seed {name}: {error}") from None
 
     def reset(self) -> None:
-        """Reset the state, faults, journal, clock and ids."""
+        """Reset the state, faults, replies, journal, clock and ids."""
         self._control("reset")("POST", "/reset")
 
     def coverage(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Violations: the reasons for which the plugin fails a test, as data and as text."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,6 +8,10 @@ from typing import Any, NamedTuple
 from mockserver.settings import DEFAULT_API_KEY
 from mockserver.testing.exchanges import Exchange, count, list_exchanges
 from mockserver.testing.mka1 import Mka1
+from mockserver.testing.replies import describe_prompt
+
+_MAX_PROMPTS = 10
+_MAX_FIELD = 100
 
 
 class Reproduction(NamedTuple):
@@ -33,6 +38,25 @@ class UnfiredFault:
         return (
             f"A planned fault never fired: {fault.get('operation', 'any operation')}: {_summarise_effect(fault)}, "
             f"fired {fault['fired']} of {count(fault['times'], 'time')}, {count(fault['seen'], 'request')} seen.\n"
+            f"Requests of this test:{list_exchanges(self.exchanges)}"
+        )
+
+
+@dataclass(frozen=True)
+class UnfiredReply:
+    """A planned reply that has not fired as often as planned, and the exchanges that no reply matched."""
+
+    reply: Mapping[str, Any]
+    unmatched: Sequence[Exchange]
+    exchanges: Sequence[Exchange]
+
+    def __str__(self) -> str:
+        reply = self.reply
+        asked = "".join(f"\n  {describe_prompt(exchange)}" for exchange in self.unmatched[-_MAX_PROMPTS:])
+        return (
+            f"A planned reply never fired: {_summarise_reply(reply)}, "
+            f"fired {reply['fired']} of {count(reply['times'], 'time')}, {count(reply['seen'], 'request')} matched.\n"
+            f"What the model was asked without a matching reply:{asked or ' nothing'}\n"
             f"Requests of this test:{list_exchanges(self.exchanges)}"
         )
 
@@ -110,7 +134,13 @@ class SharedConversations:
 
 
 Violation = (
-    UnfiredFault | InvalidResponse | InvalidRequest | DroppedExchanges | LeftoverConversations | SharedConversations
+    UnfiredFault
+    | UnfiredReply
+    | InvalidResponse
+    | InvalidRequest
+    | DroppedExchanges
+    | LeftoverConversations
+    | SharedConversations
 )
 """A reason to fail a test; `str()` returns the failure text."""
 
@@ -140,9 +170,13 @@ class ViolationMonitor:
         return violations + [DroppedExchanges(unchecked)] * (self._strict and unchecked > 0)
 
     def check_faults(self) -> list[Violation]:
-        """Return the planned faults that have not fired; endless ones and those with a probability need not fire."""
-        if not self._api.is_fake:
-            return []
+        """Return the planned faults and replies that have not fired.
+
+        Endless ones, and faults with a probability, need not fire.
+        """
+        return [*self._find_unfired_faults(), *self._find_unfired_replies()] if self._api.is_fake else []
+
+    def _find_unfired_faults(self) -> list[UnfiredFault]:
         unfired = [
             fault
             for fault in self._api.faults.planned
@@ -150,6 +184,14 @@ class ViolationMonitor:
         ]
         exchanges = list(self._api.requests) if unfired else []
         return [UnfiredFault(fault, exchanges) for fault in unfired]
+
+    def _find_unfired_replies(self) -> list[UnfiredReply]:
+        replies = self._api.replies
+        unfired = [one for one in replies.planned if one["times"] is not None and one["fired"] < one["times"]]
+        if not unfired:
+            return []
+        unmatched, exchanges = replies.unmatched, list(self._api.requests)
+        return [UnfiredReply(reply, unmatched, exchanges) for reply in unfired]
 
     def _check_exchange(self, exchange: Exchange) -> Iterator[Violation]:
         if findings := [finding for finding in exchange.findings if finding["side"] == "response"]:
@@ -175,6 +217,13 @@ def _summarise_effect(fault: Mapping[str, Any]) -> str:
     if "status" in fault:
         return f"status {fault['status']}"
     return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
+
+
+def _summarise_reply(reply: Mapping[str, Any]) -> str:
+    """Return the fields of a reply, such as `input 'weather', text 'It rains.'`."""
+    fields = {name: value for name, value in reply.items() if name not in ("id", "key", "times", "seen", "fired")}
+    texts = [f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
+    return ", ".join(text if len(text) <= _MAX_FIELD else text[: _MAX_FIELD - 3] + "..." for text in texts)
 
 
 def _format_finding(finding: Mapping[str, str]) -> str:

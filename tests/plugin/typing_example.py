@@ -27,6 +27,11 @@ def test_controls(mka1: Mka1) -> None:
     mka1.faults.add("conversations.create", status=503, times=2, headers={"retry-after-ms": "1"})
     mka1.faults.rate_limited("conversations.create", retry_after_ms=1, times=None)
     mka1.faults.delayed(seconds=0.1, after=1, every=2)
+    mka1.replies.add(input="weather", text=["It ", "rains."], times=None)
+    mka1.replies.function_call("get_weather", {"city": "Oslo"}, text="Let me see.")
+    mka1.replies.incomplete("It", "content_filter", usage={"output_tokens": 5})
+    assert_type(mka1.replies.planned, list[dict[str, Any]])
+    assert_type(mka1.replies.unmatched, list[Exchange])
     mka1.requests.assert_called("conversations.create", times=1, body={"metadata": {}})
 
 
@@ -35,5 +40,7 @@ def test_mistakes(mka1: Mka1) -> None:
     mka1.faults.add("conversations.create", action="explode")  # type: ignore[arg-type]
     mka1.faults.garbage("conversations.create", time=2)  # type: ignore[call-arg]
     mka1.faults.field_dropped(pointer="/id")  # type: ignore[call-arg]
+    mka1.replies.add(txt="It rains.")  # type: ignore[call-arg]
+    mka1.replies.incomplete(reason="tired")  # type: ignore[arg-type]
     mka1.clock.freeze("2024-01-01")  # type: ignore[arg-type]
     mka1.requests.last.statis  # type: ignore[attr-defined]  # noqa: B018

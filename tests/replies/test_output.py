@@ -208,14 +208,6 @@ def test_a_planned_item_keeps_what_it_has():
     assert write({"items": [{"content": "Hi."}]}).items[0].body["content"][0]["text"] == "Hi."
 
 
-def test_reasoning_is_encrypted_on_request():
-    for include, has_content in (([], False), (["reasoning.encrypted_content"], True)):
-        (item,) = write({"reasoning": "Hm."}, include=include).items
-        assert ("encrypted_content" in item.body) is has_content
-    (item,) = write({"items": [{"type": "reasoning", "encrypted_content": "x"}]}, include=include).items
-    assert item.body["encrypted_content"] == "x"
-
-
 # Words
 
 
