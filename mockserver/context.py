@@ -25,7 +25,7 @@ class Tenant(NamedTuple):
 
 StreamEnd = Literal["finished", "client_gone", "fault", "violation", "failure"]
 
-_MAX_STREAM = 64 * 1024
+_MAX_EVENTS = 32 * 1024
 
 
 class StreamRecord:
@@ -36,16 +36,14 @@ class StreamRecord:
         self.events: list[bytes] = []
         self.end: StreamEnd = "client_gone"
         """An application sends no end to a client that is gone."""
-        self._room = _MAX_STREAM
+        self._room = _MAX_EVENTS
 
     def add(self, data: bytes) -> None:
         """Record an event."""
         self.count += 1
-        if self._room > 0 and (room := self._room - len(data)) >= 0:
+        self._room -= len(data)
+        if self._room >= 0:
             self.events.append(data)
-            self._room = room
-        else:
-            self._room = 0
 
 
 @dataclass(eq=False, repr=False)

@@ -7,10 +7,24 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from mockserver.context import StreamEnd
 from mockserver.findings import Finding
 
 _MAX_ENTRIES = 10_000
 _MAX_BYTES = 64 * 1024 * 1024
+
+
+class StreamEntry(NamedTuple):
+    """What became of an event stream; of its `total` events, `events` has the data of the first."""
+
+    end: StreamEnd
+    total: int
+    events: bytes
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry in the form of the control API."""
+        events = [parse_body(line) for line in self.events.split(b"\n")] if self.events else []
+        return {"end": self.end, "count": self.total, "events": events}
 
 
 class JournalEntry(NamedTuple):
@@ -19,7 +33,8 @@ class JournalEntry(NamedTuple):
     `operation` is empty if no operation matched. `path` and `query` are as sent; `request` and `response` are the
     bodies; `fault` is a JSON object or empty. All of these may be cut. `item_types` are those in a request body that
     was cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes` are findings that
-    the fake let pass. `reply` is that of the context. `started_at` is in Unix seconds by the clock of the fake,
+    the fake let pass. `reply` is that of the context. `stream` is None unless the response is an event stream; its
+    `response` is the final response object. `started_at` is in Unix seconds by the clock of the fake,
     `duration` in seconds. A `status` of 0 means that the client got no response. `size` is the number of bytes of all
     fields whose length varies.
     """
@@ -37,6 +52,7 @@ class JournalEntry(NamedTuple):
     notes: Sequence[Finding]
     fault: bytes
     reply: int | str | None
+    stream: StreamEntry | None
     started_at: float
     duration: float
     item_types: Sequence[str]
@@ -54,6 +70,7 @@ class JournalEntry(NamedTuple):
             "response": parse_body(self.response),
             "key": self.key or None,
             "fault": _parse_fault(self.fault),
+            "stream": self.stream and self.stream.as_dict(),
             "findings": [{"side": finding.side, **finding.as_dict()} for finding in self.findings],
             "notes": [{"side": finding.side, **finding.as_dict()} for finding in self.notes],
         }

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
-from mockserver.gateway.journal import Journal, JournalEntry, size_of_findings
+from mockserver.gateway.journal import Journal, JournalEntry, StreamEntry, size_of_findings
 from mockserver.gateway.open_requests import OpenRequests
 from mockserver.secrets import mask_fields
 
@@ -83,6 +83,12 @@ class JournalWriter:
         if len(context.content) > _MAX_BODY:
             item_types = tuple(list_item_types(context.body))
             size += sum(map(getsizeof, item_types))
+        stream = None
+        if context.stream is not None:
+            # A line break within an event can come only from a fault.
+            events = b"\n".join(data.replace(b"\n", b" ") for data in context.stream.events)
+            stream = StreamEntry(context.stream.end, context.stream.count, events)
+            size += len(events)
         fields = (
             context.operation_id,
             scope["method"],
@@ -97,6 +103,7 @@ class JournalWriter:
             context.notes,
             fault,
             context.reply,
+            stream,
             self._before(duration, account),
             duration,
             item_types,

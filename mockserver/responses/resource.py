@@ -78,7 +78,7 @@ class ResponsesResource:
             return self._start_in_background(context, request, turn, output)
         run = self._start(context, request, turn, output)
         has_pauses = bool(output.delay or output.delta_delay)
-        return respond(run, context, stream=request["stream"], has_pauses=has_pauses)
+        return respond(run, context, stream=request["stream"], has_pauses=has_pauses, fault=output.fault)
 
     def retrieve(self, context: Context) -> bytes | AsyncResponse:
         query = context.query

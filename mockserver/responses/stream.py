@@ -1,6 +1,8 @@
 """The responses to a request that creates a response: JSON at once or later, or a stream of events."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -9,20 +11,35 @@ from mockserver.asgi import send_response
 from mockserver.context import Context
 from mockserver.contract.endpoint import AsyncResponse
 from mockserver.contract.event_streams import serialise_event
+from mockserver.gateway.faults.layer import apply_faults
+from mockserver.gateway.faults.model import Fault
 from mockserver.responses.connection import ClientConnection
 from mockserver.responses.run import ResponseRun, Step
 
 
-def respond(run: ResponseRun, context: Context, *, stream: bool, has_pauses: bool) -> bytes | AsyncResponse:
+def respond(
+    run: ResponseRun, context: Context, *, stream: bool, has_pauses: bool, fault: Mapping[str, Any] | None = None
+) -> bytes | AsyncResponse:
     """Return what sends the response of a run in the foreground.
 
-    `has_pauses` says that the run takes time, because its output has delays.
+    `has_pauses` says that the run takes time, because its output has delays. `fault` strikes while it is sent.
     """
-    if stream:
-        return RunStream(run, context)
-    if has_pauses:
-        return LateResponse(run, context)
-    return orjson.dumps(run.finish())
+    if not (stream or has_pauses or fault):
+        return orjson.dumps(run.finish())
+    response = RunStream(run, context) if stream else LateResponse(run, context)
+    return response if fault is None else FaultyResponse(Fault.from_dict(fault), response)
+
+
+class FaultyResponse:
+    """A response that a fault alters."""
+
+    def __init__(self, fault: Fault, response: AsyncResponse) -> None:
+        self._fault = fault
+        self._response = response
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response as the fault lets it through."""
+        await apply_faults([self._fault], self._response.send, scope, receive, send)
 
 
 class RunStream:

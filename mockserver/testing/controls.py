@@ -38,6 +38,8 @@ class FaultFields(When, total=False):
     delay: float | None
     action: Action | None
     commit: bool | None
+    after_events: int | None
+    event: Mapping[str, Any] | None
 
 
 class FaultControls:
@@ -132,6 +134,43 @@ class FaultControls:
         """Return a page that ends with an item of an unknown type."""
         item = {"type": "hologram_call", "id": "holo_1", "status": "completed"}
         self.add(operation, patch=[{"op": "add", "path": "/data/-", "value": item}], **when)
+
+    def stream_closed(
+        self, operation: str | None = None, *, after_events: int, commit: bool = False, **when: Unpack[When]
+    ) -> None:
+        """End a stream without a terminal event."""
+        self.add(operation, action="close", after_events=after_events, commit=commit, **when)
+
+    def stream_reset(
+        self, operation: str | None = None, *, after_events: int, commit: bool = False, **when: Unpack[When]
+    ) -> None:
+        """Reset the connection in the middle of a stream."""
+        self.add(operation, action="reset", after_events=after_events, commit=commit, **when)
+
+    def stream_stalled(
+        self, operation: str | None = None, *, after_events: int, seconds: float | None = None, **when: Unpack[When]
+    ) -> None:
+        """Send nothing in the middle of a stream: for some seconds, or until the client times out."""
+        action: Action | None = "time_out" if seconds is None else None
+        self.add(operation, action=action, delay=seconds, after_events=after_events, **when)
+
+    def event_garbled(self, operation: str | None = None, *, after_events: int, **when: Unpack[When]) -> None:
+        """Send an event whose data is not JSON, then the rest of the stream."""
+        self.add(operation, action="garbage", after_events=after_events, **when)
+
+    def event_skipped(self, operation: str | None = None, *, after_events: int, **when: Unpack[When]) -> None:
+        """Leave out one event of a stream."""
+        self.add(operation, action="skip", after_events=after_events, **when)
+
+    def event_repeated(self, operation: str | None = None, *, after_events: int, **when: Unpack[When]) -> None:
+        """Send one event of a stream twice."""
+        self.add(operation, action="repeat", after_events=after_events, **when)
+
+    def event_inserted(
+        self, event: Mapping[str, Any], operation: str | None = None, *, after_events: int, **when: Unpack[When]
+    ) -> None:
+        """Insert an event into a stream as it is, such as an `error` or one of an unknown type."""
+        self.add(operation, event=event, after_events=after_events, **when)
 
 
 class ClockControls:

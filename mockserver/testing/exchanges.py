@@ -20,8 +20,9 @@ class Exchange:
     fingerprint of the API key. `findings` are mistakes in the request or the response; `notes` are findings that
     do no harm, such as an unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the
     planned fault that made the response, or None. `reply` is the id of the planned reply, `header` for one that the
-    request carries, or None for the default output. `started_at` is in Unix seconds by the fake's clock, `duration` in
-    seconds.
+    request carries, or None for the default output. `stream` is None unless the response is an event stream; then it
+    has the `events`, their `count` and how the stream came to its `end`, and `response` is the final response object.
+    `started_at` is in Unix seconds by the fake's clock, `duration` in seconds.
     """
 
     operation: str | None
@@ -37,6 +38,7 @@ class Exchange:
     notes: list[dict[str, str]]
     fault: dict[str, Any] | None
     reply: int | str | None
+    stream: dict[str, Any] | None
     started_at: float
     duration: float
 

@@ -63,6 +63,7 @@ def test_an_entry_has_the_request_and_the_response(api, list_entries):
         "notes": [],
         "fault": None,
         "reply": None,
+        "stream": None,
     }
 
 
@@ -244,7 +245,7 @@ def test_dropped_entries_are_counted_for_each_key(app, api, monkeypatch):
 def build_entry(request=b"", response=b"", key=""):
     size = len(request) + len(response)
     return JournalEntry(
-        "op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", None, 0.0, 0.0, (), size
+        "op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", None, None, 0.0, 0.0, (), size
     )
 
 

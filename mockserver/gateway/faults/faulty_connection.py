@@ -4,8 +4,10 @@ import asyncio
 
 from starlette.types import Receive, Scope, Send
 
-from mockserver.context import TRANSPORT
+from mockserver.context import TRANSPORT, Context
 from mockserver.gateway.faults.response import BufferedResponse
+
+_MAX_SILENCE = 600
 
 
 class FaultyConnection:
@@ -36,8 +38,19 @@ class FaultyConnection:
         await self._start(response)
         await self._send_part(response.content[: len(response.content) // 2])
         await asyncio.sleep(0.01)  # A reset discards data that has not left yet.
+        await self.abort()
+
+    async def abort(self) -> None:
+        """Reset the connection."""
         self._transport().abort()
         await self._wait_for_end()
+
+    async def stay_silent(self, context: Context) -> None:
+        """Send nothing more until the client gives up, or until it has waited for very long."""
+        if context.record is not None:
+            context.record()  # A test may look for the entry as soon as its client gives up.
+        if not await self.disconnects_within(_MAX_SILENCE):
+            await self.close()
 
     async def close(self) -> None:
         """Close the connection."""

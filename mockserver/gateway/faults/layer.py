@@ -1,19 +1,18 @@
 """The layer that applies faults to requests."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mockserver.asgi import send_error
+from mockserver.asgi import Disconnected, send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.errors import ApiError
 from mockserver.gateway.faults.faulty_connection import FaultyConnection
 from mockserver.gateway.faults.header import FaultHeader
 from mockserver.gateway.faults.model import Fault
-from mockserver.gateway.faults.plan import FaultPlan
+from mockserver.gateway.faults.plan import FaultPlan, PlannedFault
 from mockserver.gateway.faults.response import BufferedResponse, alter_response
-
-_MAX_SILENCE = 600
+from mockserver.gateway.faults.stream import FaultyStream
 
 
 class FaultLayer:
@@ -32,18 +31,31 @@ class FaultLayer:
             context.findings += tuple(error.findings)
             return send_error(send, error)
         is_planned = self._plan and context.past is None
-        faults = [*self._plan.fire(context.operation_id, context.key), *requested] if is_planned else requested
-        if faults:
-            return _apply_faults(faults, self._app, scope, receive, send)
+        planned = (
+            self._plan.fire(context.operation_id, context.key, is_stream=_asks_for_stream(context))
+            if is_planned
+            else ()
+        )
+        if planned or requested:
+            return self._apply(planned, requested, scope, receive, send)
         return self._app(scope, receive, send)
 
+    async def _apply(
+        self, planned: Sequence[PlannedFault], requested: list[Fault], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        faults = [*(one.fault for one in planned), *requested]
+        if not await apply_faults(faults, self._app, scope, receive, send):
+            for one in planned:
+                one.fired -= one.fault.is_mid_stream
 
-async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+
+async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
+    """Call an application for a request, and let faults strike; return False if the stream had no place for one."""
     context: Context = scope[CONTEXT]
     connection = FaultyConnection(scope, receive, send)
     # All delays count, but only the first fault that alters the response.
     fault = next((fault for fault in faults if fault.alters_response), Fault())
-    delay = sum(fault.delay for fault in faults)
+    delay = sum(fault.delay for fault in faults if not fault.is_mid_stream)
     context.fault = faults[0].as_dict() if len(faults) == 1 else {"faults": [fault.as_dict() for fault in faults]}
 
     async def call_app() -> BufferedResponse:
@@ -56,15 +68,21 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
         content = b"".join(message.get("body", b"") for message in messages)
         return BufferedResponse(messages[0]["status"], list(messages[0]["headers"]), content)
 
+    if _asks_for_stream(context) and fault.alters_stream and (fault.is_mid_stream or not fault.commit):
+        if delay and await connection.disconnects_within(delay):
+            return True
+        return await _alter_stream(fault, app, scope, receive, send)
     response = await call_app() if any(fault.commit for fault in faults) else None
     if delay and fault.action != "drip" and await connection.disconnects_within(delay):
-        return
-    if fault.action in ("time_out", "close"):
+        return True
+    if fault.action == "time_out":
+        await connection.stay_silent(context)
+        return True
+    if fault.action == "close":
         if context.record is not None:
             context.record()  # A test may look for the entry as soon as its client gives up.
-        if fault.action == "close" or not await connection.disconnects_within(_MAX_SILENCE):
-            await connection.close()
-        return
+        await connection.close()
+        return True
     if response is None:
         response = BufferedResponse(200, [], b"") if fault.replaces_response else await call_app()
     if fault.alters_response:
@@ -76,3 +94,23 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
         await connection.drip(response, delay)
     else:
         await connection.send(response)
+    return True
+
+
+async def _alter_stream(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
+    context: Context = scope[CONTEXT]
+    stream = FaultyStream(fault, context, FaultyConnection(scope, receive, send), send)
+    try:
+        await app(scope, receive, stream.send)
+    except Disconnected:
+        if not stream.is_cut:
+            raise
+    if stream.is_cut:
+        await stream.cut()
+    return stream.has_struck or not fault.is_mid_stream
+
+
+def _asks_for_stream(context: Context) -> bool:
+    """Whether the response of a request is an event stream, unless the request fails."""
+    body = context.body
+    return (isinstance(body, dict) and body.get("stream") is True) or context.query.get("stream") is True

@@ -79,16 +79,21 @@ class FaultPlan:
             for planned in self.list_faults(key):
                 self._remove(planned)
 
-    def fire(self, operation: str, key: str) -> list[Fault]:
-        """Return the faults that fire for a request: all delays, and the first fault that alters the response."""
+    def fire(self, operation: str, key: str, *, is_stream: bool = False) -> list[PlannedFault]:
+        """Return the faults that fire for a request: all delays, and the first fault that alters the response.
+
+        Faults in mid-stream do not match unless the request asks for a stream.
+        """
         targets = ((operation, key), (operation, None), (None, key), (None, None))
         matching = [self._by_target[target].values() for target in targets if target in self._by_target]
-        fired: list[Fault] = []
+        fired: list[PlannedFault] = []
         is_altered = False
         for planned in heapq.merge(*matching, key=attrgetter("id")):
+            if planned.fault.is_mid_stream and not is_stream:
+                continue
             alters_response = planned.fault.alters_response
             if not (alters_response and is_altered) and planned.try_fire():
-                fired.append(planned.fault)
+                fired.append(planned)
                 is_altered = is_altered or alters_response
         return fired
 

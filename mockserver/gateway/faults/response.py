@@ -34,12 +34,16 @@ def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse
         content = content[: len(content) // 2]
     elif fault.action == "garbage":
         content = _GARBAGE
-    added = {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
-    replaced = {b"content-length", *added}
-    headers = [*((name, value) for name, value in headers if name not in replaced), *added.items()]
+    headers = alter_headers([pair for pair in headers if pair[0] != b"content-length"], fault)
     if status in _STATUSES_WITHOUT_BODY:  # A client would read the body as the start of the next response.
         return BufferedResponse(status, [(name, value) for name, value in headers if name != b"content-type"], b"")
     return BufferedResponse(status, [*headers, (b"content-length", b"%d" % len(content))], content)
+
+
+def alter_headers(headers: HeaderPairs, fault: Fault) -> HeaderPairs:
+    """Return the headers with those of the fault added or replaced."""
+    added = {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
+    return [*((name, value) for name, value in headers if name not in added), *added.items()]
 
 
 def _build_replacement(status: int, body: Any) -> tuple[HeaderPairs, bytes]:
