@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from json import dumps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
+from mockserver.conformance.events import parse_events, read_events
 from mockserver.conformance.expectations import Polling
-from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name
+from mockserver.conformance.names import conversation_path, item_path, items_path, response_path, unique_name
 from mockserver.conformance.response import ApiResponse, Json, ids
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.curl import KEY_PLACEHOLDER
@@ -29,7 +30,7 @@ class Withheld(Exception):
 
 @dataclass
 class _Record:
-    """Everything that one scenario created, received and declared."""
+    """Everything that one scenario created, received and declared; `created` holds paths."""
 
     created: list[tuple["ApiClient", str]] = field(default_factory=list)
     responses: list[ApiResponse] = field(default_factory=list)
@@ -46,7 +47,8 @@ class ApiClient:
 
     `second_key` belongs to another account; it is None where the target offers only one. Paths are relative to
     `prefix` and are sent unchanged, `%2F` and `..` included. `mark` is the metadata of conversations that
-    `create_id` creates without any. The `with_...` methods return clients that share one record.
+    `create_id` creates without any, and of responses. `model` is the model of all responses. The `with_...` methods
+    return clients that share one record.
     """
 
     base_url: str
@@ -55,6 +57,7 @@ class ApiClient:
     second_key: str | None = None
     prefix: str = API_PATH
     mark: Mapping[str, str] = field(default_factory=dict)
+    model: str = "auto"
     http: httpx.Client = field(default_factory=http_client, repr=False)
     polling: Polling = field(default_factory=Polling, repr=False)
     _record: _Record = field(default_factory=_Record, repr=False)
@@ -185,6 +188,35 @@ class ApiClient:
     def item_ids(self, conversation: str, **parameters: str | int) -> list[str]:
         return ids(self.list_items(conversation, **parameters))
 
+    # -- Responses of the model ----------------------------------------------------------------------------
+
+    def send_create_response(self, input: Json, **fields: Json) -> ApiResponse:  # noqa: A002 - as the API calls it
+        """Send a request for a response of the model."""
+        mark = {"metadata": dict(self.mark)} if self.mark else {}
+        return self.post("/responses", {"model": self.model, "input": input, **mark, **fields})
+
+    def respond(self, input: Json, **fields: Json) -> dict[str, Any]:  # noqa: A002 - as the API calls it
+        """Create a response and return it."""
+        return self.send_create_response(input, **fields).expect_ok()
+
+    def stream(self, input: Json, **fields: Json) -> list[dict[str, Any]]:  # noqa: A002 - as the API calls it
+        """Create a streamed response and return its events."""
+        return read_events(self.send_create_response(input, stream=True, **fields))
+
+    def retrieve_response(self, response: str) -> dict[str, Any]:
+        return self.get(response_path(response)).expect_ok()
+
+    def stream_again(self, response: str, **parameters: str | int) -> list[dict[str, Any]]:
+        """Return the events of a response that exists."""
+        return read_events(self.get(response_path(response), stream="true", **parameters))
+
+    def response_ids(self, **parameters: str | int) -> list[str]:
+        return ids(self.get("/responses", **parameters).expect_ok())
+
+    def input_items(self, response: str, **parameters: str | int) -> dict[str, Any]:
+        """Return a page of the input items of a response."""
+        return self.get(response_path(response, "input_items"), **parameters).expect_ok()
+
     # -- Record --------------------------------------------------------------------------------------------
 
     def set_behaviour(self, behaviour: str) -> None:
@@ -202,10 +234,10 @@ class ApiClient:
         return self._record.responses
 
     def delete_created(self) -> None:
-        """Delete every conversation of the record."""
+        """Delete every conversation and every response of the record."""
         while self._record.created:
-            caller, conversation = self._record.created.pop()
-            caller.delete(conversation_path(conversation))
+            caller, path = self._record.created.pop()
+            caller.delete(path)
 
     def _own_headers(self, has_json: bool) -> list[tuple[str, str]]:
         headers = []
@@ -219,10 +251,21 @@ class ApiClient:
 
     def _record_response(self, path: str, response: ApiResponse) -> ApiResponse:
         self._record.responses.append(response)
-        creates = response.method == "POST" and path == "/conversations" and response.status == 200
-        if creates and isinstance(response.body, dict) and isinstance(response.body.get("id"), str):
-            self._record.created.append((self, response.body["id"]))
+        if response.method == "POST" and response.status == 200 and (created := _created_path(path, response)):
+            self._record.created.append((self, created))
         return response
+
+
+def _created_path(path: str, response: ApiResponse) -> str | None:
+    """Return the path of the conversation or the response that a request to `path` created."""
+    body = response.body
+    if path == "/responses" and isinstance(body, str):
+        body = next(iter(parse_events(body)), {}).get("response")
+    created = body.get("id") if isinstance(body, dict) else None
+    if not isinstance(created, str) or path not in ("/conversations", "/responses"):
+        return None
+    is_stored = path == "/conversations" or body.get("store", True)
+    return f"{path}/{quote(created, safe='')}" if is_stored else None
 
 
 def _parse_body(content: bytes) -> Json:

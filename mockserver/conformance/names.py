@@ -31,3 +31,9 @@ def items_path(conversation: str) -> str:
 
 def item_path(conversation: str, item: str) -> str:
     return f"{items_path(conversation)}/{quote(item, safe='')}"
+
+
+def response_path(response: str, action: str = "") -> str:
+    """Return the path of a response, or of something below it such as `cancel`."""
+    path = f"/responses/{quote(response, safe='')}"
+    return f"{path}/{action}" if action else path
