@@ -27,7 +27,7 @@ _DEFAULT_RATE = "60/m"
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 _PATH = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:/-]|%[0-9A-Fa-f]{2})*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_REPEATED_FLAGS = ("prefix", "api_key_env", "second_api_key_env", "rate_limit", "max_examples")
+_REPEATED_FLAGS = ("prefix", "api_key_env", "second_api_key_env", "rate_limit", "max_examples", "model")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,7 @@ class Arguments:
     report_dir: Path | None = None
     repeat: str | None = None
     include_responses: bool = False
+    model: str = "auto"
     account_level: bool = False
     verbose: bool = False
 
@@ -99,6 +100,7 @@ def _build_options(arguments: Arguments) -> Options:
         baseline=tuple(load_baseline(arguments.baseline)) if arguments.baseline else (),
         repeat=arguments.repeat,
         include_responses=arguments.include_responses,
+        model=arguments.model,
         may_act_for_account=arguments.account_level,
     )
 

@@ -28,12 +28,6 @@ def relocate_document(document: dict[str, Any], base_url: str, prefix: str, *, r
     return {**document, "paths": paths, "servers": [{"url": base_url}]}
 
 
-def has_responses_resource(document: dict[str, Any]) -> bool:
-    """Return whether the document describes the Responses resource."""
-    nodes = [node for item in document["paths"].values() for node in item.values() if isinstance(node, dict)]
-    return any(RESPONSES_TAG in node.get("tags", ()) for node in nodes)
-
-
 def remove_security(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document without its security requirements."""
     paths = {

@@ -128,7 +128,7 @@ def _conversation_of(exchange: WireExchange) -> str | None:
         return None
     conversation = exchange.match.parameters.get("conversation_id")
     if conversation is None and exchange.request.method == "POST" and exchange.response is not None:
-        conversation = exchange.response.id
+        conversation = exchange.response.created_id
     return conversation
 
 

@@ -10,8 +10,9 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from mockserver.conformance.catalogue import load_catalogue
+from mockserver.conformance.catalogue import Behaviour, load_catalogue
 from mockserver.conformance.client import ApiClient, http_client
+from mockserver.conformance.scenario import Scenario
 from mockserver.conformance.suite import all_scenarios
 from mockserver.contract.contract import Contract
 from mockserver.contract.document import load_document
@@ -19,8 +20,8 @@ from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
 from mockserver.errors import UsageError
 from mockserver.secrets import mask_tokens
 from mockserver.verify.behaviours import BehaviourChecks, RemoteTarget
-from mockserver.verify.cleanup import MARK, Cleanup, CleanupResult, CreatedConversations
-from mockserver.verify.document import allow_unknown_values, has_responses_resource, relocate_document
+from mockserver.verify.cleanup import MARK, Cleanup, CleanupResult, CreatedResources
+from mockserver.verify.document import allow_unknown_values, relocate_document
 from mockserver.verify.fuzzing.checks import SHARED_CHECKS
 from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
 from mockserver.verify.judge import Checks, judge
@@ -88,7 +89,7 @@ class _Run:
     transport: Transport
     client: ApiClient
     log: ExchangeLog
-    created: CreatedConversations
+    created: CreatedResources
     sdk: PublishedSdk | None
 
 
@@ -101,8 +102,10 @@ def _select_phases(options: Options) -> Options:
     case = options.repeat
     if case is None:
         return options
-    if case in {behaviour.id for behaviour in load_catalogue()}:
+    if case in {behaviour.id for behaviour in _select_behaviours(options)}:
         return replace(options, phases=("behaviours",))
+    if case in {behaviour.id for behaviour in load_catalogue()}:
+        raise UsageError(f"the case {case!r} needs --include-responses")
     if case.endswith(MISSING):
         return replace(options, phases=())  # The preflight finds it.
     if "/" not in case and case not in (*SHARED_CHECKS, NULL_FIELDS):
@@ -118,7 +121,7 @@ def _connect(options: Options) -> _Run:
     run_id = uuid4().hex
     log, created = (
         ExchangeLog(options.origin),
-        CreatedConversations(run_id, urlsplit(options.root_url).path + options.prefix),
+        CreatedResources(run_id, urlsplit(options.root_url).path + options.prefix),
     )
     keys = {KEY_PLACEHOLDER: options.api_key, SECOND_KEY_PLACEHOLDER: options.second_key}
     transport = Transport(
@@ -137,6 +140,7 @@ def _connect(options: Options) -> _Run:
         SECOND_KEY_PLACEHOLDER if options.second_key else None,
         options.prefix,
         {MARK: run_id},
+        options.model,
         http_client(HttpxTransport(transport)),
     )
     return _Run(options, contract, transport, client, log, created, load_sdk())
@@ -151,6 +155,16 @@ def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
     except KeyboardInterrupt:
         run.transport.interrupt()
     return {}, False
+
+
+def _select_scenarios(options: Options) -> list[Scenario]:
+    return all_scenarios(with_responses=options.include_responses)
+
+
+def _select_behaviours(options: Options) -> list[Behaviour]:
+    """Return the behaviours that the scenarios of a run check."""
+    checked = {behaviour for scenario in _select_scenarios(options) for behaviour in scenario.behaviours}
+    return [behaviour for behaviour in load_catalogue() if behaviour.id in checked]
 
 
 def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
@@ -168,7 +182,7 @@ def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
     return Checks(
         missing=missing,
         responses=ResponseChecks(operations, open_contract.operations, log, run.sdk, missing),
-        behaviours=BehaviourChecks(load_catalogue(), target, operations, log, cases),
+        behaviours=BehaviourChecks(_select_behaviours(options), target, operations, log, cases),
         schemathesis=SchemathesisPhases(
             run.contract.document, options.root_url, run.transport, log, missing, settings
         ),
@@ -198,7 +212,7 @@ def _run_phases(run: _Run, checks: Checks, recorder: PhaseRecorder) -> None:
 
 
 def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRecorder) -> None:
-    scenarios = all_scenarios()
+    scenarios = _select_scenarios(options)
     if options.repeat in checks.ids:
         scenarios = [one for one in scenarios if options.repeat in one.behaviours]
     recorder.start("behaviours", len(scenarios))
@@ -227,6 +241,4 @@ def _list_notes(run: _Run) -> list[str]:
         )
     if run.sdk is None:
         notes.append("meetkai-mka1 is not installed, so the SDK did not parse the responses")
-    if run.options.include_responses and not has_responses_resource(run.contract.document):
-        notes.append("the document describes no operation of the Responses resource yet; none was called")
     return notes

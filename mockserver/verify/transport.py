@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from mockserver.conformance.client import Withheld
+from mockserver.conformance.events import parse_events
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.contract.operations import Match, Operations
 from mockserver.retry_after import parse_retry_after
@@ -102,9 +103,16 @@ class WireResponse(NamedTuple):
             return None
 
     @property
-    def id(self) -> str | None:
-        """The id of the object in the body."""
-        body = self.json
+    def created(self) -> Any:
+        """The object in the body; for a stream, the response in the first event."""
+        if (self.header("content-type") or "").partition(";")[0].strip().lower() != "text/event-stream":
+            return self.json
+        return next(parse_events(self.body.decode("utf-8", "replace")), {}).get("response")
+
+    @property
+    def created_id(self) -> str | None:
+        """The id of the object that `created` is."""
+        body = self.created
         value = body.get("id") if isinstance(body, dict) else None
         return value if isinstance(value, str) else None
 

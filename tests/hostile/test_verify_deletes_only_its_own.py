@@ -14,7 +14,7 @@ from mockserver.conformance.names import unknown_id_like
 from mockserver.conformance.scenarios import conversations, metadata, tenancy
 from mockserver.settings import API_PATH
 from mockserver.verify import run as run_module
-from mockserver.verify.cleanup import CreatedConversations
+from mockserver.verify.cleanup import CreatedResources, Resource
 from mockserver.verify.transport import Limits, WireRequest
 from tests.support.asgi_client import call_app
 from tests.support.middleware import ApiMiddleware
@@ -180,7 +180,7 @@ def test_what_an_end_user_of_the_run_lists_beyond_is_reported_as_left_over(start
     select_scenarios(metadata)
     target = start_fake(LosesOne)
     report = target.verify()
-    assert [one.conversation for one in report.leftovers] == target.remaining_conversations()
+    assert [one.id for one in report.leftovers] == target.remaining_conversations()
     assert {one.reason for one in report.leftovers} <= {"is listed, but the run did not see that it created it"}
 
 
@@ -206,11 +206,12 @@ def test_no_phase_writes_to_ids_that_the_run_did_not_create(start_fake) -> None:
 
 
 def test_only_own_and_made_up_conversations_may_be_written_to() -> None:
-    created = CreatedConversations("0123456789abcdef", "/v1")
-    created.seen.add("conv_mine")
+    created = CreatedResources("0123456789abcdef", "/v1")
+    created.seen.add(Resource("conversations", "conv_mine"))
+    created.seen.add(Resource("responses", "resp_mine"))
 
-    def may_send(method: str, path: str) -> bool:
-        return created.may_send(WireRequest(method, path, (), b""))
+    def may_send(method: str, path: str, body: bytes = b"") -> bool:
+        return created.may_send(WireRequest(method, path, (), body))
 
     for path in (
         "/v1/conversations/conv_mine",
@@ -225,6 +226,14 @@ def test_only_own_and_made_up_conversations_may_be_written_to() -> None:
         assert not may_send("DELETE", f"/v1/conversations{path}"), path
     for path in ("/", "/v1", "/v1/conversationsx", "/v1/admin", "//v1/conversations"):
         assert not may_send("POST", path), path
+    for path in ("", "/compact", "/resp_mine/cancel", "/resp_0123456789abcdef"):
+        assert may_send("POST", f"/v1/responses{path}"), path
+    for path in ("/compact/x", "/resp_yours", "/resp_yours/cancel", "/conv_mine"):
+        assert not may_send("POST", f"/v1/responses{path}"), path
+    for conversation in ('"conv_mine"', '{"id": "conv_mine"}', "null"):
+        assert may_send("POST", "/v1/responses", b'{"conversation": %s}' % conversation.encode()), conversation
+    for conversation in ('"conv_yours"', '{"id": "conv_yours"}', '""'):
+        assert not may_send("POST", "/v1/responses", b'{"conversation": %s}' % conversation.encode()), conversation
 
 
 @pytest.mark.parametrize("known", ["7", "42", "c1", "conv_000012"])

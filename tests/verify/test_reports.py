@@ -142,7 +142,7 @@ def full_report(**changes):
             DisabledCheck("unsupported_method", (), "a gateway may answer"),
             DisabledCheck("x", ("a", "b"), "y"),
         ),
-        leftovers=(Leftover("conv_<i>1</i>", None, "500 [red]oops"),),
+        leftovers=(Leftover("conversations", "conv_<i>1</i>", None, "500 [red]oops"),),
         baseline=(BaselineNote("items.list/200", "not_found", "2027-03-31"),),
         notes=("There was no second key.",),
     )

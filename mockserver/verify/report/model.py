@@ -192,9 +192,10 @@ class DisabledCheck:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A conversation that could not be deleted."""
+    """A conversation or a response that could not be deleted; `collection` is the name in its path."""
 
-    conversation: str
+    collection: str
+    id: str
     end_user: str | None
     reason: str
 

@@ -133,7 +133,7 @@ def summary(report: Report) -> str:
         if row.state in ("stopped", "crashed"):
             sentences.append(make_printable(f"{row.phase} {phase_state(row)}"))
     if report.leftovers:
-        sentences.append(f"{quantity(len(report.leftovers), 'conversation')} could not be deleted")
+        sentences.append(f"{quantity(len(report.leftovers), 'resource')} could not be deleted")
     sentences.append(cost(report))
     return " ".join(sentence[:1].upper() + sentence[1:].rstrip(".") + "." for sentence in sentences)
 
@@ -296,7 +296,7 @@ class Table(NamedTuple):
 def list_tables(report: Report) -> list[Table]:
     """Return the tables that follow the deviations, without empty ones."""
     off = [(one.check, ", ".join(one.operations) or "all operations", one.reason) for one in report.disabled_checks]
-    left = [(one.conversation, one.end_user or "-", one.reason) for one in report.leftovers]
+    left = [(f"{one.collection}/{one.id}", one.end_user or "-", one.reason) for one in report.leftovers]
     phases = [
         (row.phase, row.state, f"{row.requests:,}", duration(row.seconds), reason_text(row.reason) or "-")
         for row in report.phases
@@ -304,7 +304,7 @@ def list_tables(report: Report) -> list[Table]:
     tables = [
         Table("Baseline", ("case", "note"), [(note.case, baseline_text(note)) for note in report.baseline]),
         Table("Disabled checks", ("check", "for", "reason"), off),
-        Table("Left on the target", ("conversation", "end user", "reason"), left),
+        Table("Left on the target", ("resource", "end user", "reason"), left),
         Table("Phases", ("phase", "state", "requests", "time", "reason"), phases),
     ]
     return [table for table in tables if table.rows]
