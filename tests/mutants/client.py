@@ -8,7 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from mockserver import Settings
-from tests.mutants.proxy import Json, Request, Response, call, json_request
+from tests.mutants.proxy import RESPONSES, Json, Request, Response, call, json_request, parse_events
 
 SETTINGS = Settings(api_keys=("key-one=account-one", "key-two=account-two"))
 KEY_ONE = "Bearer key-one"
@@ -63,6 +63,14 @@ class MutantClient:
         if texts:
             self.add(path, *map(user_message, texts))
         return path
+
+    def respond(self, input: Json = "Say hello.", **fields: Json) -> Response:  # noqa: A002 - as the API calls it
+        """Create a response."""
+        return self.post(RESPONSES, {"model": "auto", "input": input, **fields})
+
+    def stream(self, **fields: Json) -> list[dict[str, Json]]:
+        """Create a streamed response and return the data of its events."""
+        return parse_events(self.respond(stream=True, **fields))
 
     def add(self, path: str, *items: Json) -> list[str]:
         """Add items and return their ids."""

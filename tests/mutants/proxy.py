@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.support.asgi_client import call_app
 
 ROOT = "/api/v1/llm/conversations"
+RESPONSES = "/api/v1/llm/responses"
 
 Json = Any
 Change = Callable[[dict[str, Json]], object]
@@ -110,12 +111,18 @@ def json_request(
     body: Json = None,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> Request:
-    """Build a request; `path` is relative to the list of conversations and percent-encoded."""
+    """Build a request; `path` is percent-encoded, and relative to the list of conversations unless it is whole."""
     own = [(b"host", b"planted"), *headers]
     content = b"" if body is None else to_json(body)
     if body is not None:
         own += [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    return Request(headers=own, body=content, method=method, path=f"{ROOT}{path}", query=urlencode(query or {}))
+    return Request(
+        headers=own,
+        body=content,
+        method=method,
+        path=path if path.startswith("/api/") else f"{ROOT}{path}",
+        query=urlencode(query or {}),
+    )
 
 
 @dataclass
@@ -155,6 +162,41 @@ class ProxyExchange:
         if not self._is_api_path or "" in ids or (len(ids) > 1 and ids[1] != "items"):
             return ""
         return _OPERATIONS.get((self.request.method, len(ids)), "")
+
+    @property
+    def response_operation(self) -> str:
+        """The name of an operation on responses; empty if none matches."""
+        path = self.request.path
+        segments = path[len(RESPONSES) :].split("/")[1:] if path.startswith(RESPONSES) else ["", ""]
+        if len(segments) == 2 and segments[1] in ("cancel", "wake", "input_items"):
+            return segments[1]
+        if segments == ["compact"]:
+            return "compact"
+        return _RESPONSE_OPERATIONS.get((self.request.method, len(segments)), "") if "" not in segments else ""
+
+    @property
+    def response_path(self) -> str:
+        """The path of the response that the request names."""
+        return "/".join(self.request.path.split("/")[:6])
+
+    @property
+    def is_response(self) -> bool:
+        """Whether the response shows a whole response of the model."""
+        return self.response_body.get("object") == "response" and "output" in self.response_body
+
+    @property
+    def creates_response(self) -> bool:
+        """Whether the request has created a response that is not streamed."""
+        return self.response_operation == "create" and self.is_response
+
+    @property
+    def events(self) -> list[dict[str, Json]]:
+        """The data of the events of a successful stream, else an empty list."""
+        return parse_events(self.response) if self.has_response else []
+
+    @events.setter
+    def events(self, events: Iterable[dict[str, Json]]) -> None:
+        self.response.set_body(b"".join(b"event: %b\ndata: %b\n\n" % (e["type"].encode(), to_json(e)) for e in events))
 
     @property
     def conversation_id(self) -> str:
@@ -290,6 +332,14 @@ _OPERATIONS = {
     ("DELETE", 3): "items.delete",
 }
 
+_RESPONSE_OPERATIONS = {
+    ("GET", 0): "list",
+    ("POST", 0): "create",
+    ("GET", 1): "retrieve",
+    ("POST", 1): "update",
+    ("DELETE", 1): "delete",
+}
+
 
 class Mutation:
     """The hooks of a mutant on one server, with their state. Hooks may be coroutines."""
@@ -347,6 +397,14 @@ async def call(app: ASGIApp, request: Request, scope: Scope | None = None) -> Re
     if response is None:
         raise NoResponse
     return Response(headers=response.headers.raw, body=response.content, status=response.status_code)
+
+
+def parse_events(response: Response) -> list[dict[str, Json]]:
+    """Return the data of the events of a successful stream, else an empty list."""
+    if response.status != 200 or "event-stream" not in (response.header("content-type") or ""):
+        return []
+    lines = response.body.decode().split("\n")
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
 
 
 def _scope_of(request: Request) -> Scope:

@@ -23,6 +23,7 @@ from tests.mutants.probes.filters import FILTERED
 from tests.mutants.probes.headers import NAMES
 from tests.mutants.probes.isolation import ISOLATED
 from tests.mutants.probes.paging import PAGES
+from tests.mutants.probes.responses import CONTEXTS, RESPONDED, STREAMED
 from tests.mutants.probes.shape import SHAPES
 from tests.mutants.probes.state import STATES
 from tests.mutants.probes.tenancy import TENANCIES
@@ -32,7 +33,19 @@ from tests.mutants.registry import FAMILIES, MUTANTS, behaviour_statuses, is_ass
 from tests.mutants.serve import listing
 
 PROBES: dict[str, Probe] = (
-    SHAPES | PAGES | STATES | ISOLATED | TENANCIES | VALIDATIONS | FILTERED | REFUSALS | KEYS | NAMES
+    SHAPES
+    | PAGES
+    | STATES
+    | ISOLATED
+    | TENANCIES
+    | VALIDATIONS
+    | FILTERED
+    | REFUSALS
+    | KEYS
+    | NAMES
+    | RESPONDED
+    | CONTEXTS
+    | STREAMED
 )
 
 
