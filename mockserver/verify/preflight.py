@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mockserver.conformance.client import ApiClient, NoResponse, Withheld
-from mockserver.conformance.names import conversation_path, item_path, items_path
+from mockserver.conformance.names import conversation_path, item_path, items_path, response_path
 from mockserver.conformance.samples import message
 from mockserver.contract.operations import Match
 from mockserver.errors import UsageError
@@ -44,13 +44,17 @@ def is_open_mockserver(client: ApiClient) -> bool:
     return isinstance(health, dict) and health.get("accepts_any_key") is True
 
 
-def find_missing_operations(client: ApiClient, log: ExchangeLog) -> tuple[dict[str, Deviation], bool]:
-    """Send a valid request to every operation.
+def find_missing_operations(
+    client: ApiClient, log: ExchangeLog, *, responses: bool
+) -> tuple[dict[str, Deviation], bool]:
+    """Send a valid request to every operation; with `responses`, also to those of responses.
 
     Returns a deviation for each operation that is missing, and whether the target accepts the client's mark.
     """
     with log.capture() as exchanges:
         accepts_mark = _call_all_operations(client)
+        if responses:
+            _call_response_operations(client)
     missing = {}
     for exchange in exchanges:
         match, response = exchange.match, exchange.response
@@ -95,6 +99,23 @@ def _call_all_operations(client: ApiClient) -> bool:
     ):
         _call(client, method, path, body)
     return marked is not None
+
+
+def _call_response_operations(client: ApiClient) -> None:
+    metadata = {"metadata": dict(client.mark)}
+    created = _call(client, "POST", "/responses", {"model": client.model, "input": "Say hello.", **metadata})
+    response = _id_of(created) or f"resp_{client.mark[MARK]}"
+    for method, path, body in (
+        ("GET", "/responses", None),
+        ("GET", response_path(response), None),
+        ("POST", response_path(response), metadata),
+        ("GET", response_path(response, "input_items"), None),
+        ("POST", response_path(response, "cancel"), None),
+        ("POST", response_path(response, "wake"), {"input": "Go on."}),
+        ("DELETE", response_path(response), None),
+        ("POST", "/responses/compact", {"model": client.model, "input": "Say hello."}),
+    ):
+        _call(client, method, path, body)
 
 
 def _call(client: ApiClient, method: str, path: str, body: Any) -> Any:

@@ -149,7 +149,7 @@ def _connect(options: Options) -> _Run:
 def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
     """Return the deviations of missing operations, by operation, and whether the target accepts the client's mark."""
     try:
-        return find_missing_operations(run.client, run.log)
+        return find_missing_operations(run.client, run.log, responses=run.options.include_responses)
     except Stopped:
         pass  # The transport has the reason.
     except KeyboardInterrupt:

@@ -22,9 +22,12 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from mockserver.conformance.client import Withheld
 from mockserver.contract.json_text import JsonError, parse_response
+from mockserver.verify.document import RESPONSES_TAG
 
 _UNCHANGED_INTERVAL = 8  # One case in so many keeps its generated ids, or those from an earlier response.
 _READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+_OWN_CALLS = ("webhook_url", "webhook_secret")
+"""Fields of a request that make the target call another server."""
 _TENANT_HEADERS = ("Authorization", "X-On-Behalf-Of")
 _TIMEOUT = 30
 
@@ -72,7 +75,7 @@ class KnownIds:
         """Make up the ids that a write names and nobody created for this run: they may belong to somebody else."""
         made_up = f"id_{self._run}"
         body: Any = case.body
-        for name in ("conversation_id", "item_id"):
+        for name in ("conversation_id", "item_id", "response_id"):
             if name in case.path_parameters and case.path_parameters[name] not in self._created:
                 case.path_parameters[name] = made_up
         if isinstance(body, dict) and isinstance(body.get("item_ids"), list):
@@ -82,18 +85,32 @@ class KnownIds:
             ]
         if isinstance(body, dict) and self._mark and not case.path_parameters:
             body.setdefault("metadata", dict(self._mark))
+        if isinstance(body, dict) and _is_of_responses(case):
+            for name in _OWN_CALLS:
+                body.pop(name, None)
+            if body.get("conversation") is not None and body["conversation"] not in self._created:
+                body["conversation"] = made_up
 
     def learn(self, case: Case[Any], response: Response) -> None:
         """Note what a successful request created or deleted."""
-        if response.status_code == 200:
-            self.tenant_of(case).learn(case.method, dict(case.path_parameters), _parse_object(response.content))
+        if response.status_code != 200:
+            return
+        tenant, body = self.tenant_of(case), _parse_object(response.content)
+        if _is_of_responses(case):
+            tenant.learn_response(case.method, dict(case.path_parameters), body)
+        else:
+            tenant.learn(case.method, dict(case.path_parameters), body)
 
     def may_reject(self, case: Case[Any]) -> bool:
         """Return whether a target may reject a request that the document allows.
 
         The reasons are an id or a cursor that does not exist, a metadata filter that is not a JSON object of strings,
-        and an integer of more than 64 bits.
+        and an integer of more than 64 bits. A request for a response may be rejected for many reasons, such as a model
+        that does not exist.
         """
+        if _is_of_responses(case):
+            response = case.path_parameters.get("response_id")
+            return response is None or response not in self.tenant_of(case).responses or bool(case.query)
         after, metadata = case.query.get("after"), case.query.get("metadata")
         conversation, item = case.path_parameters.get("conversation_id"), case.path_parameters.get("item_id")
         tenant = self.tenant_of(case)
@@ -129,6 +146,12 @@ def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant")
     under_test = getattr(meta.phase.data, "parameter", None)
     is_stateful = meta.phase.name is TestPhase.STATEFUL
     has_valid_query = not meta.is_negative_at(ParameterLocation.QUERY)
+    if "response_id" in case.path_parameters and not meta.is_negative_at(ParameterLocation.PATH):
+        response = case.path_parameters["response_id"]
+        if under_test != "response_id" and not (is_stateful and response in tenant.responses):
+            case.path_parameters["response_id"] = tenant.response(new=case.method == "DELETE")
+    if _is_of_responses(case):
+        return
     conversation = case.path_parameters.get("conversation_id")
     if (
         conversation is not None
@@ -154,9 +177,9 @@ def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant")
 
 
 class _Tenant:
-    """A key with an end user, and the conversations that exist there.
+    """A key with an end user, and the conversations and responses that exist there.
 
-    `created` collects the ids of all conversations and items; `body` creates a conversation.
+    `created` collects the ids of all conversations, items and responses; `body` creates a conversation.
     """
 
     def __init__(self, session: requests.Session, case: Case[Any], created: set[str], body: dict[str, Any]) -> None:
@@ -164,9 +187,12 @@ class _Tenant:
         self._created = created
         self._body = body
         self._headers = {name: case.headers[name] for name in _TENANT_HEADERS if name in case.headers}
-        self._url = f"{case.operation.base_url}{case.operation.path.partition('/conversations')[0]}/conversations"
+        collection = "/responses" if _is_of_responses(case) else "/conversations"
+        self._root = f"{case.operation.base_url}{case.operation.path.rpartition(collection)[0]}"
+        self._url = f"{self._root}/conversations"
         self.conversations: dict[str, list[str]] = {}
         """The known items of each conversation."""
+        self.responses: list[str] = []
 
     def conversation(self, *, new: bool = False) -> str:
         """Return a conversation that exists. With an invalid key there is none, and the case gets its 401."""
@@ -183,6 +209,24 @@ class _Tenant:
             page = self._post(url, {"items": messages})
             self.learn("POST", {"conversation_id": conversation}, page)
         return known or ["item_none"]
+
+    def response(self, *, new: bool = False) -> str:
+        """Return a response of the model that exists."""
+        if new or not self.responses:
+            body = {"model": "auto", "input": "Say hello.", **self._body}
+            self.learn_response("POST", {}, self._post(f"{self._root}/responses", body))
+        return self.responses[-1] if self.responses else "resp_none"
+
+    def learn_response(self, method: str, path_parameters: dict[str, Any], response: dict[str, Any]) -> None:
+        """Note that a response of the model was created or deleted."""
+        response_id: Any = path_parameters.get("response_id")
+        new = response.get("id")
+        if method == "DELETE" and response_id in self.responses:
+            self.responses.remove(response_id)
+        is_new = method == "POST" and response_id is None and response.get("object") == "response"
+        if is_new and isinstance(new, str) and response.get("store") is not False:
+            self.responses.append(new)
+            self._created.add(new)
 
     def learn(self, method: str, path_parameters: dict[str, Any], response: dict[str, Any]) -> None:
         """Note the effect of a successful request."""
@@ -219,6 +263,10 @@ def _parse_object(content: bytes | None) -> dict[str, Any]:
     except JsonError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _is_of_responses(case: Case[Any]) -> bool:
+    return RESPONSES_TAG in (case.operation.tags or ())
 
 
 def _is_metadata_filter(metadata: Any) -> bool:
