@@ -5,6 +5,7 @@ from typing import Any
 
 from mockserver.conformance.expectations import ScenarioFailure, require
 from mockserver.conformance.response import ApiResponse
+from mockserver.contract.event_streams import FrameReader
 from mockserver.contract.json_text import JsonError, parse_response
 
 Event = dict[str, Any]
@@ -33,7 +34,7 @@ def parse_events(text: str) -> Iterator[Event]:
     """Yield the data of each event as an object, or an empty object for other data."""
     for _, data in _split_events(text):
         try:
-            parsed = parse_response(data.encode())
+            parsed = parse_response(data)
         except JsonError:
             parsed = None
         yield parsed if isinstance(parsed, dict) else {}
@@ -44,14 +45,11 @@ def event_names(response: ApiResponse) -> list[str]:
     return [name for name, _ in _split_events(response.body if isinstance(response.body, str) else "")]
 
 
-def _split_events(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the data of each event; comments have none (WHATWG HTML, section 9.2.6)."""
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        fields = [line.partition(":") for line in block.split("\n") if line and not line.startswith(":")]
-        data = [value.removeprefix(" ") for name, _, value in fields if name == "data"]
-        if data:
-            names = [value.strip() for name, _, value in fields if name == "event"]
-            yield (names or [""])[-1], "\n".join(data)
+def _split_events(text: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the data of each event; comments have no data."""
+    for frame in FrameReader().read(text.encode()):
+        if frame.data is not None:
+            yield (frame.name or b"").decode(), frame.data
 
 
 def types(events: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,7 +17,8 @@ from mockserver.conformance.expectations import ScenarioFailure, expect, require
 from mockserver.conformance.names import response_path
 from mockserver.conformance.responses import HELLO, WEATHER_CHOICE, WEATHER_TOOL, output_text, wait_for_end
 from mockserver.conformance.scenario import Scenarios
-from mockserver.contract.event_order import EventOrder, OrderError
+from mockserver.contract.event_order import event_order
+from mockserver.contract.event_tracker import EventTracker
 
 scenario = Scenarios()
 
@@ -29,14 +30,10 @@ def _stream_tool_call(api: ApiClient) -> list[Event]:
 
 
 def _check_order(events: list[Event]) -> None:
-    order = EventOrder.load()
-    state = order.start()
-    for event in events:
-        try:
-            state.accept(event)
-        except OrderError as error:
-            raise ScenarioFailure("order of the events", error.expected, repr(event["type"])) from error
-    require(state.has_ended, "last event", "a terminal event", types(events)[-1:])
+    tracker = EventTracker(event_order())
+    findings = [finding for event in events for finding in tracker.check(event)] + tracker.end()
+    for finding in findings:
+        raise ScenarioFailure("order of the events", "that of spec/streams.yaml", f"{finding.pointer}: {finding.message}")
 
 
 @scenario(
