@@ -28,6 +28,7 @@ from tests.mutants.registry import MUTANTS, is_assumed_only
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 PHASES = ("behaviours", "examples", "coverage", "fuzzing", "stateful")
 PROCESSES = 2
+_RESPONSE_FAMILIES = ("responses", "contexts", "streams")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def run_verify(mutant: str | None, phases: str, seed: int) -> dict[str, Any]:
             [
                 *(sys.executable, "-m", "mockserver", "verify", server.url, "--account-level"),
                 *("--phases", phases, "--seed", str(seed), "--report-dir", folder),
+                *(["--include-responses"] if mutant is None or MUTANTS[mutant].family in _RESPONSE_FAMILIES else []),
             ],
             env={**os.environ, "MKA1_API_KEY": "key-one", "MKA1_SECOND_API_KEY": "key-two"},
             capture_output=True,

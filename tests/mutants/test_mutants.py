@@ -86,7 +86,7 @@ def test_every_mutant_breaks_an_existing_behaviour_or_schema():
         assert mutant.breaks
         for broken in mutant.breaks:
             assert broken in behaviour_statuses() or _at(document, broken) is not None, (mutant.name, broken)
-    assert sum(map(is_assumed_only, MUTANTS.values())) <= 8
+    assert sum(map(is_assumed_only, MUTANTS.values())) <= len(MUTANTS) / 8
 
 
 def _at(document: Any, pointer: str) -> Any:

@@ -143,9 +143,9 @@ def retrieved_without_output(exchange: ProxyExchange) -> None:
 
 
 @RESPONSE.request(
-    "unknown-response-is-empty", "responses.retrieve.unknown-is-404", "responses.delete.removes-the-response"
+    "unknown-response-is-another", "responses.retrieve.unknown-is-404", "responses.delete.removes-the-response"
 )
-async def unknown_response_is_empty(exchange: ProxyExchange) -> None:
+async def unknown_response_is_another(exchange: ProxyExchange) -> None:
     """Retrieving an unknown response returns another one of the caller."""
     if exchange.response_operation != "retrieve" or exchange.request.query:
         return
