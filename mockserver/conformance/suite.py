@@ -36,7 +36,12 @@ _CONVERSATION_THEMES = (
 _RESPONSE_THEMES = (responses, response_lists, response_context, response_streams, response_errors)
 
 
-def all_scenarios(*, with_responses: bool = True) -> list[Scenario]:
-    """Return the scenarios in the order of the report; those of responses make a real service call its models."""
-    themes = (*_CONVERSATION_THEMES, *(_RESPONSE_THEMES if with_responses else ()))
-    return [scenario for theme in themes for scenario in theme.scenario]
+def all_scenarios() -> list[Scenario]:
+    """Return the scenarios in the order of the report."""
+    of_conversations = [scenario for theme in _CONVERSATION_THEMES for scenario in theme.scenario]
+    return of_conversations + response_scenarios()
+
+
+def response_scenarios() -> list[Scenario]:
+    """Return the scenarios of responses, which make a real service call its models."""
+    return [scenario for theme in _RESPONSE_THEMES for scenario in theme.scenario]

@@ -13,7 +13,7 @@ from uuid import uuid4
 from mockserver.conformance.catalogue import Behaviour, load_catalogue
 from mockserver.conformance.client import ApiClient, http_client
 from mockserver.conformance.scenario import Scenario
-from mockserver.conformance.suite import all_scenarios
+from mockserver.conformance.suite import all_scenarios, response_scenarios
 from mockserver.contract.contract import Contract
 from mockserver.contract.document import load_document
 from mockserver.curl import KEY_PLACEHOLDER, SECOND_KEY_PLACEHOLDER
@@ -158,13 +158,17 @@ def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
 
 
 def _select_scenarios(options: Options) -> list[Scenario]:
-    return all_scenarios(with_responses=options.include_responses)
+    excluded = _excluded_scenarios(options)
+    return [scenario for scenario in all_scenarios() if scenario not in excluded]
 
 
 def _select_behaviours(options: Options) -> list[Behaviour]:
-    """Return the behaviours that the scenarios of a run check."""
-    checked = {behaviour for scenario in _select_scenarios(options) for behaviour in scenario.behaviours}
-    return [behaviour for behaviour in load_catalogue() if behaviour.id in checked]
+    excluded = {behaviour for scenario in _excluded_scenarios(options) for behaviour in scenario.behaviours}
+    return [behaviour for behaviour in load_catalogue() if behaviour.id not in excluded]
+
+
+def _excluded_scenarios(options: Options) -> list[Scenario]:
+    return [] if options.include_responses else response_scenarios()
 
 
 def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:

@@ -104,7 +104,7 @@ def test_a_conversation_that_was_listed_before_it_was_created_survives(start_fak
     report = target.verify()
     assert stranger in target.remaining_conversations()
     assert stranger not in written_ids(target)
-    assert any("got no response that names a new conversation" in note for note in report.notes)
+    assert any("got no response that names a new resource" in note for note in report.notes)
 
 
 # -- Create requests without a response ------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def test_a_made_up_id_is_too_long_to_be_the_next_one_of_somebody_else(known: str
 def test_an_exception_in_any_step_leaves_nothing_behind(start_fake, monkeypatch, step) -> None:
     original = getattr(run_module, step)
 
-    def crash(*arguments: object) -> None:
-        original(*arguments)
+    def crash(*arguments: object, **options: object) -> None:
+        original(*arguments, **options)
         raise RuntimeError("no such luck")
 
     monkeypatch.setattr(run_module, step, crash)

@@ -217,7 +217,7 @@ def test_the_headline_and_the_exit_code_claim_no_more_than_was_found(changes, co
 def test_the_summary_counts_each_kind_of_result_separately():
     assert summary(full_report(phases=())) == (
         "2 violations, 1 learned, 1 drift, 1 accepted, 2 behaviours conform, 1 could not be checked. "
-        "1 conversation could not be deleted. 4,211 requests in 63 s, seed 7."
+        "1 resource could not be deleted. 4,211 requests in 63 s, seed 7."
     )
     assert " Coverage stopped: the time limit was reached. Fuzzing crashed: " in summary(full_report())
 
