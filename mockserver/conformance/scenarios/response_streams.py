@@ -145,7 +145,7 @@ def an_ended_response_gives_its_last_event(api: ApiClient) -> None:
 
 @scenario("responses.stream.resumes")
 def a_stream_can_be_resumed(api: ApiClient) -> None:
-    events = api.stream(HELLO)
+    events = api.stream(HELLO, background=True)
     response = final_response(events)["id"]
     middle = events[len(events) // 2]["sequence_number"]
     resumed = api.stream_again(response, starting_after=middle)

@@ -302,7 +302,7 @@ def _streamed_roles(api: MutantClient) -> int:
 
 def _streamed_again(api: MutantClient, **query: Any) -> int:
     """Observe the number of events of a response that has ended, less those that were asked for."""
-    events = api.stream()
+    events = api.stream(background=True)
     path = f"{RESPONSES}/{events[-1]['response']['id']}"
     return api.get(path, stream="true", **query).body.decode().count("event: ")
 
