@@ -456,8 +456,13 @@ def call_operation(caller, operation, **options):
         "conversations.items.deleteMany": {"item_ids": ["msg_1"]},
         "exchangeApiKeyToken": {"audience": "https://apigw.mka1.com", "externalUserId": "ada"},
         "getJwtFromKey": {"audience": "https://apigw.mka1.com", "externalUserId": "ada"},
+        "createResponse": {"model": "auto"},
+        "compactResponse": {"model": "auto"},
+        "updateResponse": {"metadata": {}},
+        "wakeResponse": {"input": "Wake up."},
     }
     path = operation.path.replace("{conversation_id}", "conv_1").replace("{item_id}", "msg_1")
+    path = path.replace("{response_id}", "resp_1")
     headers = {"Authorization": f"Bearer {caller.key}", **options.pop("headers", {})}
     return caller.root.request(operation.method, path, json=bodies.get(operation.id), headers=headers, **options)
 
