@@ -10,11 +10,13 @@ import pytest
 from mockserver import Settings, create_app, run_server
 from mockserver.contract.document import data_path, load_document
 from mockserver.contract.operations import Operations
+from mockserver.replies.model import PLANNING_FIELDS
 
 ROOT = Path(__file__).parent.parent
 CONTROL = (ROOT / "docs" / "control.md").read_text()
 TOKENS = (ROOT / "docs" / "tokens.md").read_text()
 BACKGROUND = (ROOT / "docs" / "background.md").read_text()
+REPLIES = (ROOT / "docs" / "replies.md").read_text()
 README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
@@ -37,8 +39,8 @@ def mask_variables(text):
 
 @pytest.mark.parametrize(
     "page",
-    [CONTROL, README, TOKENS, BACKGROUND],
-    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md"],
+    [CONTROL, README, TOKENS, BACKGROUND, REPLIES],
+    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md", "docs/replies.md"],
 )
 def test_commands_print_the_output_shown(page, tmp_path):
     """The commands of a page run in order against a new server."""
@@ -77,5 +79,18 @@ def test_every_field_of_a_fault_is_described():
     fields = set(OPERATIONS.schemas.node("/components/schemas/Fault")["properties"])
     actions = OPERATIONS.schemas.node("/components/schemas/Fault/properties/action")["enum"]
     rows = "".join(re.findall(r"^\| `.*?\|", CONTROL, re.MULTILINE))
-    assert set(re.findall(r"`\"?([a-z_]+)", rows)) == fields
-    assert re.findall(r'"action": "([a-z_]+)"`', rows) == actions
+    assert {*re.findall(r'`"([a-z_]+)": ', CONTROL), *re.findall(r"`([a-z_]+)`", rows)} == fields
+    assert set(re.findall(r'`(?:"action": )?"([a-z_]+)"`', rows)) == set(actions)
+
+
+def test_every_field_of_a_reply_is_described():
+    fields = set(OPERATIONS.schemas.node("/components/schemas/Reply")["properties"])
+    output, match = (
+        section for section in REPLIES.split("\n## ") if section.startswith(("The output", "Which requests"))
+    )
+    output_fields, match_fields = (
+        {name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+        for section in (output, match)
+    )
+    assert match_fields == set(PLANNING_FIELDS)
+    assert output_fields == fields - match_fields

@@ -1,8 +1,15 @@
 """Replies that a test plans: what they do, and why they fail it."""
 
+import re
+from pathlib import Path
+
 import httpx
 
 from mockserver import Settings, create_app, run_server
+from mockserver.contract.contract import control_contract
+from mockserver.testing import ReplyControls, ReplyFields
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 ASK = """
 def ask(mka1, text="What is the weather like?", **fields):
@@ -150,3 +157,22 @@ def test_a_test_that_plans_a_reply_is_skipped_against_a_gateway(run, monkeypatch
     with run_server(create_app(Settings(control=False))) as server:
         result = run('def test_it(mka1):\n    mka1.replies.add(text="Hi.")', "--mka1-url", server.url)
     assert "mka1.replies needs a fake" in result.texts["test_it"]
+
+
+def test_the_examples_of_the_page_about_replies_run(run):
+    text = (DOCS / "replies.md").read_text()
+    examples = "\n\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    result = run(examples, separately=True)
+    assert result.code == 0, result.output
+    assert f"{examples.count('def test_')} passed" in result.output
+
+
+def test_every_public_name_is_documented():
+    text = (DOCS / "pytest.md").read_text()
+    names = [name for name in vars(ReplyControls) if not name.startswith("_")]
+    assert [name for name in names if f"`{name}" not in text] == []
+
+
+def test_every_field_of_a_reply_has_a_type():
+    fields = control_contract().schemas.node("/components/schemas/Reply")["properties"]
+    assert set(ReplyFields.__annotations__) == set(fields)
