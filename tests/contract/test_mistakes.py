@@ -12,6 +12,7 @@ OPERATIONS = Operations(load_document())
 
 CREATE, ADD = "conversations.create", "conversations.items.create"
 UPDATE, DELETE = "conversations.update", "conversations.items.deleteMany"
+ASK, WAKE = "createResponse", "wakeResponse"
 LISTS, ITEMS = "conversations.list", "conversations.items.list"
 
 
@@ -39,6 +40,18 @@ def click(**fields):
 
 def without(body, name):
     return items({key: value for key, value in body["items"][0].items() if key != name})
+
+
+def asking(**fields):
+    return {"model": "auto", **fields}
+
+
+def tool(kind, **fields):
+    return asking(tools=[{"type": kind, **fields}])
+
+
+def text_format(**fields):
+    return asking(text={"format": fields})
 
 
 BODIES = [
@@ -111,6 +124,35 @@ BODIES = [
     (ADD, message(role="a\nb"), "/items/0/role", "enum"),
     (ADD, message(role="\u202eresu\x1b[31m"), "/items/0/role", "enum"),
     (ADD, message(role=1e300), "/items/0/role", "enum"),
+    # The request for a response
+    (ASK, {"input": "Is it raining?"}, "/model", "required"),
+    (ASK, asking(input=5), "/input", "type"),
+    (ASK, asking(input=[{"role": "user"}]), "/input/0/content", "required"),
+    (ASK, asking(conversation={}), "/conversation/id", "required"),
+    (ASK, asking(conversation=5), "/conversation", "type"),
+    (ASK, asking(temperature=3), "/temperature", "maximum"),
+    (ASK, asking(temperature="1"), "/temperature", "type"),
+    (ASK, asking(max_output_tokens=0), "/max_output_tokens", "minimum"),
+    (ASK, asking(stream="yes"), "/stream", "type"),
+    (ASK, asking(truncation="none"), "/truncation", "enum"),
+    (ASK, asking(include=["logprobs"]), "/include/0", "enum"),
+    (ASK, asking(reasoning={"effort": "huge"}), "/reasoning/effort", "enum"),
+    (ASK, asking(text={}), "/text/format", "required"),
+    (ASK, text_format(type="json_schema", schema={}), "/text/format/name", "required"),
+    (ASK, text_format(type="xml"), "/text/format/type", "enum"),
+    (ASK, asking(tools=["get_weather"]), "/tools/0", "type"),
+    (ASK, asking(tools=[{"name": "get_weather"}]), "/tools/0/type", "required"),
+    (ASK, tool("functoin", name="get_weather"), "/tools/0/type", "enum"),
+    (ASK, tool("function", name="get_weather"), "/tools/0/parameters", "required"),
+    (ASK, tool("function", function={"name": "get_weather"}, name="x"), "/tools/0/parameters", "required"),
+    (ASK, tool("file_search", vector_store_ids="vs_1"), "/tools/0/vector_store_ids", "type"),
+    (ASK, tool("code_interpreter", container={"type": "auto", "memory_limit": "4g"}),
+     "/tools/0/container/memory_limit", "enum"),
+    (ASK, tool("shell", environment={"type": "container_reference", "container_id": "c", "session_scope": "request"}),
+     "/tools/0/environment/session_scope", "type"),
+    (ASK, asking(tool_choice="any"), "/tool_choice", "enum"),
+    (ASK, asking(tool_choice={"type": "function"}), "/tool_choice/name", "required"),
+    (WAKE, {"input": ""}, "/input", "minLength"),
 ]  # fmt: skip
 
 UNKNOWN_FIELDS = [
@@ -138,6 +180,10 @@ TEXTS = [
 ]  # fmt: skip
 
 QUERIES = [
+    ("listResponses", b"limit=101", "query", "/limit", "maximum"),
+    ("getResponse", b"stream=yes", "query", "/stream", "type"),
+    ("getResponse", b"starting_after=first", "query", "/starting_after", "type"),
+    ("listInputItems", b"include=logprobs", "query", "/include/0", "enum"),
     (LISTS, b"limit=0", "query", "/limit", "minimum"),
     (LISTS, b"limit=51", "query", "/limit", "maximum"),
     (ITEMS, b"limit=101", "query", "/limit", "maximum"),
@@ -159,7 +205,7 @@ def validate_body(operation, content):
 
 
 def validate_query(operation, query):
-    path = {"conversation_id": "conv_1"} if operation == ITEMS else {}
+    path = {"conversation_id": "conv_1", "response_id": "resp_1"}
     return CompiledRequestValidator(OPERATIONS[operation]).validate_parameters(path, query, lambda name: [])[1]
 
 

@@ -60,7 +60,6 @@ RENAMED = {
     "GetJwtFromKeyRequestBody": "ExchangeTokenRequest",
     "GetJwtFromKeyResponse": "ExchangedToken",
     "GetResponseResponseBody": "ServerSentEvent",
-    "HostedToolShorthandDefinition": "HostedToolDefinition",
     "InputAudioInputAudio": "InputAudioData",
     "Path": "DragPoint",
     "ResponseObjectFileSearchToolDefinition": "FileSearchToolDefinition",
@@ -92,10 +91,6 @@ DEVIATIONS = {
     ("FunctionToolDefinition.strict", "default"): "what its absence means, for clients written for OpenAI",
     ("FunctionToolDefinition.strict", "required"): "clients written for OpenAI leave it out",
     ("FunctionToolDefinition.strict", "type"): "clients written for OpenAI send null",
-    (
-        "HostedToolDefinition.type",
-        "type",
-    ): "one schema for requests and responses; only the latter are open in the SDK",
     ("ResponseObject.tools", "type"): "the union of the SDK ends in Any, because it lacks MCPToolDefinition",
     ("ShellToolRequestEnvironment.session_scope", "type"): "the SDK's own words are that it must be omitted",
 }
