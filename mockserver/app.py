@@ -1,7 +1,7 @@
 """The whole fake as one ordered list of layers."""
 
 from collections.abc import Awaitable
-from functools import cached_property
+from functools import cached_property, partial
 
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,7 +10,9 @@ from mockserver.asgi import wrap_in_layers
 from mockserver.contract.contract import Contract, control_contract
 from mockserver.contract.endpoint import Endpoint, Handler
 from mockserver.contract.event_order import event_order
+from mockserver.contract.event_streams import is_valid_event
 from mockserver.contract.guard import RequestGuard, ResponseGuard
+from mockserver.contract.responses import event_schema
 from mockserver.contract.schemas import Schema
 from mockserver.determinism import Clock, IdSource
 from mockserver.gateway.auth import Auth
@@ -101,7 +103,7 @@ class Fake:
                 operations,
                 engine=engine,
                 base_paths=(API_PATH, AUTHENTICATION_PATH),
-                event_order=event_order(),
+                load_order=event_order,
             ),
         ]
         message_errors = Middleware(MessageErrors, operations)  # Only for the paths of the authentication service.
@@ -141,6 +143,7 @@ class Fake:
             model,
             state.background,
             state.response_defaults,
+            partial(is_valid_event, event_schema(self.contract.operations["createResponse"], 200)),
         )
 
     @cached_property

@@ -16,8 +16,8 @@ Event = dict[str, Any]
 EventValidator = Callable[[bytes], tuple[Any, list[Finding]]]
 """Returns the parsed data of an event, and a finding for each mistake; the place of findings is within the event."""
 
-_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(rb"\r?\n")
 
 
 class Frame(NamedTuple):
@@ -29,7 +29,7 @@ class Frame(NamedTuple):
 
 
 class FrameReader:
-    """Finds frames in a body that arrives in chunks."""
+    """Finds frames in a body that arrives in chunks; its lines end in LF or CRLF, never in CR alone."""
 
     def __init__(self) -> None:
         self.rest = b""
@@ -74,6 +74,7 @@ class StreamValidator:
         self._validate = validate
         self._tracker = tracker
         self._position = -1
+        self._next_number = 0
 
     @property
     def has_ended(self) -> bool:
@@ -97,7 +98,10 @@ class StreamValidator:
         if frame.name is not None and frame.name != event["type"].encode():
             message = f"is named {describe(frame.name.decode('utf-8', 'replace'))}, but its type is {event['type']}"
             return event, [self._skip("invalid_event", message)]
-        return event, [] if self._tracker is None else self._tracker.check(event)
+        mistakes = [] if self._tracker is None else self._tracker.check(event)
+        if not mistakes:
+            self._next_number = event.get("sequence_number", self._position) + 1
+        return event, mistakes
 
     def end(self, rest: bytes = b"") -> list[Finding]:
         """Return a finding if the stream must not end here; `rest` is a frame that has not ended."""
@@ -108,8 +112,7 @@ class StreamValidator:
 
     def error_event(self, message: str) -> Event:
         """Return the event that tells of an error of the server, and ends the stream."""
-        number = self._tracker and self._tracker.next_number
-        return {"type": ERROR, "sequence_number": number or 0, "code": "server_error", "message": message}
+        return {"type": ERROR, "sequence_number": self._next_number, "code": "server_error", "message": message}
 
     def _skip_event(self) -> None:
         if self._tracker is not None:
@@ -135,3 +138,8 @@ def compile_event_validator(schema: Schema) -> EventValidator:
         return event, [] if variant.is_valid(event) else variant.validate(event, "response", "body")
 
     return validate
+
+
+def is_valid_event(schema: Schema, event: Event) -> bool:
+    """Whether an event conforms to the schema of its `type`, and has no other fields."""
+    return not schema.variants[event["type"]].validate_strictly(event, "response", "body")

@@ -62,7 +62,7 @@ class EventTracker:
         self._position = -1
         self._findings: list[Finding] = []
         self._has_error = False
-        self.next_number: int | None = None if is_resumed else 0
+        self._next_number: int | None = None if is_resumed else 0
         self.has_ended = False
 
     def check(self, event: Event) -> list[Finding]:
@@ -70,9 +70,9 @@ class EventTracker:
         self._findings = []
         self._position += 1
         number = event["sequence_number"]
-        if self.next_number not in (None, number):
-            self._find("sequence_number", f"must be {self.next_number}, not {number}", "sequence_number")
-        self.next_number = number + 1
+        if self._next_number not in (None, number):
+            self._find("sequence_number", f"must be {self._next_number}, not {number}", "sequence_number")
+        self._next_number = number + 1
         event_type = event["type"]
         order = self._order
         if self.has_ended:
@@ -104,7 +104,7 @@ class EventTracker:
     def skip(self) -> None:
         """Take an event that does not conform to its schema."""
         self._position += 1
-        self.next_number = None if self.next_number is None else self.next_number + 1
+        self._next_number = None if self._next_number is None else self._next_number + 1
 
     def end(self) -> list[Finding]:
         """Return a finding if the stream must not end here."""

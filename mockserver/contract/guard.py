@@ -1,7 +1,7 @@
 """ASGI layers that validate requests and responses; they know nothing of the operations themselves."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +40,7 @@ class ResponseGuard:
     A request that matches no operation gets a 404 or 405; the 404 names the path below one of `base_paths` that was
     probably meant. A response that violates the document is replaced by a 500 that says where, and leaves findings in
     the context; so does an exception that no layer has handled. An event stream passes event by event; in place of an
-    event that violates the document, or comes out of order, it ends with an `error` event.
+    event that violates the document, or its order if there is one, the stream ends with an `error` event.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class ResponseGuard:
         *,
         engine: Engine | None = None,
         base_paths: Sequence[str] = (),
-        event_order: EventOrder | None = None,
+        load_order: Callable[[], EventOrder] | None = None,
     ) -> None:
         self._app = app
-        self._event_order = event_order
+        self._load_order = load_order
         self._operations = operations
         self._base_paths = base_paths
         self._engine = engine or CompiledEngine()
@@ -69,7 +69,7 @@ class ResponseGuard:
             return
         operation, raw_parameters = match
         context = scope[CONTEXT] = Context(operation.id, headers, raw_parameters, scope.get(RECORD))
-        response = _BufferedResponse(self._engine, operation, context, send, self._event_order)
+        response = _BufferedResponse(self._engine, operation, context, send, self._load_order)
         try:
             await self._app(scope, receive, response.send)
         except Disconnected:
@@ -113,9 +113,9 @@ class _BufferedResponse:
         operation: Operation,
         context: Context,
         send: Send,
-        event_order: EventOrder | None = None,
+        load_order: Callable[[], EventOrder] | None = None,
     ) -> None:
-        self._event_order = event_order
+        self._load_order = load_order
         self._stream: GuardedStream | None = None
         self._engine = engine
         self._operation = operation
@@ -183,7 +183,7 @@ class _BufferedResponse:
         context.status, context.stream = start["status"], StreamRecord()
         validator = StreamValidator(
             self._engine.event_validator(operation, start["status"]),
-            None if self._event_order is None else track_events(operation, self._event_order),
+            None if self._load_order is None else track_events(operation, self._load_order()),
         )
         self._stream = GuardedStream(validator, operation.id, context, context.stream, self._send)
         await self._send(start)

@@ -219,5 +219,5 @@ def _arguments(item: Mapping[str, Any]) -> Any:
 def _with_details(event: ItemEvent, details: Mapping[str, Any], around: Surroundings) -> ItemEvent:
     """Return the event with optional fields, if the document allows them."""
     detailed = event._replace(fields={**event.fields, **details})
-    probe = {"type": event.type, "sequence_number": 0, "item_id": "", "output_index": 0, **detailed.fields}
+    probe = {"type": event.type, "sequence_number": 0, "item_id": "item_1", "output_index": 0, **detailed.fields}
     return detailed if around.conforms(probe) else event

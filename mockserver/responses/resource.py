@@ -18,6 +18,7 @@ from mockserver.resources.items import ItemFactory
 from mockserver.resources.serialisation import list_json
 from mockserver.responses.background import Background
 from mockserver.responses.compaction import compact_items
+from mockserver.responses.events import Event
 from mockserver.responses.followed_stream import FollowedStream
 from mockserver.responses.generated_items import fit_output
 from mockserver.responses.request import Request, drop_nulls, read_request
@@ -34,7 +35,8 @@ from mockserver.store.stored_responses import ResponsePaging, StoredResponse, pa
 class ResponsesResource:
     """The handlers of responses.
 
-    `defaults` holds the defaults of the fields of a request that creates a response.
+    `defaults` holds the defaults of the fields of a request that creates a response. `conforms` says whether an event
+    conforms to the document.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ResponsesResource:
         model: FakeModel,
         background: Background,
         defaults: Mapping[str, Any],
+        conforms: Callable[[Event], bool],
     ) -> None:
         self._store = store
         self._item_factory = item_factory
@@ -54,6 +57,7 @@ class ResponsesResource:
         self._model = model
         self._background = background
         self._defaults = defaults
+        self._conforms = conforms
         self._turns = TurnBuilder(store, item_factory)
 
     def handlers(self) -> dict[str, Handler]:
@@ -164,6 +168,7 @@ class ResponsesResource:
             count_usage=partial(count_usage, turn.prompt.input_words, planned=output.usage),
             commit=partial(self._commit, tenant, turn),
             now=partial(self._now, context),
+            conforms=self._conforms,
             has_deltas=request["stream"] or request.get("stream_events", False),
         )
 
@@ -183,6 +188,7 @@ class ResponsesResource:
                 count_usage=partial(count_usage, turn.prompt.input_words, planned=output.usage),
                 commit=partial(self._commit_in_background, tenant, turn, stored),
                 now=now,
+                conforms=self._conforms,
                 has_deltas=bool(request["stream"] or request.get("stream_events")),
                 keeps_events=True,
             )
