@@ -224,13 +224,13 @@ class Model:
                     raise Rejection(400, param, location)
             elif same_here or original_elsewhere:
                 raise Rejection(400, param, location)
-            present = [*present, Entry(item["id"], _item_json(item, item["id"]))]
+            present = [*present, Entry(item["id"], item_json(item, item["id"]))]
 
     def _append_items(
         self, data: TenantData, conversation: Conversation, items: Sequence[Mapping[str, Any]], item_ids: Sequence[str]
     ) -> Sequence[Entry]:
         ids = [item.get("id", item_id) for item, item_id in zip(items, item_ids, strict=True)]
-        added = [Entry(item_id, _item_json(item, item_id)) for item, item_id in zip(items, ids, strict=True)]
+        added = [Entry(item_id, item_json(item, item_id)) for item, item_id in zip(items, ids, strict=True)]
         conversation.entries += added
         data.updates.append(conversation.id)
         return added
@@ -240,7 +240,7 @@ def item_type(item: Mapping[str, Any]) -> str:
     return item.get("type") or ("message" if "role" in item else "item_reference")
 
 
-def _item_json(item: Mapping[str, Any], item_id: str) -> dict[str, Any]:
+def item_json(item: Mapping[str, Any], item_id: str) -> dict[str, Any]:
     """Return an item as responses show it; the tests' unknown fields start with `x_`."""
     known: dict[str, Any] = json.loads(json.dumps(item), object_hook=_drop_unknown_fields)
     return known | {"id": item_id, "type": item_type(item)}

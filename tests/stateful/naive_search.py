@@ -43,16 +43,26 @@ def parse_search(search: str) -> list[Words]:
 
 def text_parts(item: Mapping[str, Any]) -> Iterator[str]:
     """Yield the text parts of the kinds of items that the tests send."""
-    for field in ("content", "summary", "queries"):
-        value = item.get(field, ())
-        for part in [value] if isinstance(value, str) else value:
-            yield part if isinstance(part, str) else part.get("text", part.get("refusal", ""))
+    yield from _part_texts(item)
     for field in ("arguments", "output"):
         if field in item:
             try:
                 yield " ".join(_json_leaves(json.loads(item[field])))
             except ValueError:
                 yield item[field]
+
+
+def raw_texts(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text parts as they stand in the item."""
+    yield from _part_texts(item)
+    yield from (item[field] for field in ("arguments", "output") if field in item)
+
+
+def _part_texts(item: Mapping[str, Any]) -> Iterator[str]:
+    for field in ("content", "summary", "queries"):
+        value = item.get(field, ())
+        for part in [value] if isinstance(value, str) else value:
+            yield part if isinstance(part, str) else part.get("text", part.get("refusal", ""))
 
 
 def _json_leaves(value: Any) -> Iterator[str]:
