@@ -25,6 +25,7 @@ LAZY_IMPORTS = {
     ("contract.document", "mockserver.contract.yaml_file"),
     ("contract.engine", "mockserver.contract.reference"),
     ("gateway.faults.json_patch", "jsonpatch"),
+    ("replies.default", "mockserver.replies"),
     ("gateway.tokens", "jwt"),
     ("resources.seeds", "mockserver.contract.yaml_file"),
     ("responses.webhooks", "mockserver.responses.http_post"),

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.replies.prompt import Prompt
-from mockserver.replies.schema_sample import sample_of
+
+
+def sample_of(schema: Mapping[str, Any]) -> Any:
+    """Return a value that conforms to a schema."""
+    from mockserver.replies import schema_sample  # Would make each start slower, and few requests have a schema.
+
+    return schema_sample.sample_of(schema)
 
 
 def write_items(prompt: Prompt) -> Sequence[Mapping[str, Any]]:

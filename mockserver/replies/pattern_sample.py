@@ -1,8 +1,9 @@
 """Texts that match a regular expression."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 _parser: Any = import_module("re._parser")  # The module has no public name, and typeshed does not know it.
@@ -18,34 +19,39 @@ _CATEGORIES = {
 _CHARACTERS = "a0A -_.~"
 _PROPERTY = re.compile(r"\\p\{(?:Script=)?(\w+)\}")
 _NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
-_MAX_LENGTH = 10_000
+_MAX_WORK = 2_000
+_MAX_PATTERN = 1_000
 
 
 class PatternError(Exception):
     """A pattern that cannot be read."""
 
 
-def texts_matching(pattern: str, least: int = 0) -> Iterator[str]:
+def texts_matching(pattern: str, least: int, spend: Callable[[int], None]) -> Iterator[str]:
     """Yield texts that probably match a pattern in the syntax of JSON Schema, and have at least that length.
 
-    The first ones have as few repetitions as possible.
+    The first ones have as few repetitions as possible. `spend` is called with the work that each of them takes.
 
     Raises:
         PatternError: the pattern uses what Python's `re` does not know.
     """
+    if len(pattern) > _MAX_PATTERN:
+        raise PatternError("is too long")
     # A property of Unicode becomes a character that has it, which also works within a class.
     python = _NAMED_GROUP.sub("(?P<", _PROPERTY.sub(_character_of_property, pattern))
     try:
         tree = _parser.parse(python)
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(str(error)) from error
-    for extra in (*range(8), *range(max(least - 8, 8), least + 1)):
-        for choice in range(4):
-            for has_assertions in (True, False):
-                writer = _Writer(extra, choice, has_assertions=has_assertions)
-                text = writer.write(tree)
-                if least <= len(text):
-                    yield text
+    extras = (*range(8), *range(max(least - 8, 8), least + 1))
+    choices = range(4) if set("|[") & set(pattern) else (0,)
+    assertions = (True, False) if "(?=" in pattern else (False,)
+    for extra, choice, has_assertions in product(extras, choices, assertions):
+        writer = _Writer(extra, choice, has_assertions=has_assertions)
+        text = writer.write(tree)
+        spend(writer.work)
+        if least <= len(text):
+            yield text
 
 
 def _character_of_property(match: re.Match[str]) -> str:
@@ -64,12 +70,13 @@ class _Writer:
         self._choice = choice
         self._has_assertions = has_assertions
         self._groups: dict[int, str] = {}
-        self._length = 0
+        self.work = 0
 
     def write(self, tree: Any) -> str:
         return "".join(self._write_node(str(kind), value) for kind, value in tree)
 
     def _write_node(self, kind: str, value: Any) -> str:
+        self.work += 1
         match kind:
             case "LITERAL":
                 return chr(value)
@@ -103,10 +110,10 @@ class _Writer:
     def _repeat(self, tree: Any, times: int) -> str:
         texts: list[str] = []
         for _ in range(times):
-            if self._length > _MAX_LENGTH:
+            self.work += 1
+            if self.work > _MAX_WORK:
                 break
             texts.append(self.write(tree))
-            self._length += len(texts[-1]) + 1
         return "".join(texts)
 
 

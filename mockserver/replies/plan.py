@@ -28,11 +28,10 @@ class PlannedReply:
         return inf if self.reply.times is None else self.reply.times - self.fired
 
     def matches(self, prompt: Prompt) -> bool:
-        """Return whether the reply applies to a request."""
+        """Return whether the reply applies to a request of its key."""
         fields = self.reply.fields
         return (
-            self.reply.key in (None, prompt.key)
-            and fields.get("model", prompt.model) == prompt.model
+            fields.get("model", prompt.model) == prompt.model
             and fields.get("conversation", prompt.conversation_id) == prompt.conversation_id
             and fields.get("input", "") in prompt.newest_user_text
             and self._matches_tool_outputs(prompt)
@@ -63,30 +62,33 @@ class ReplyPlan:
 
     def __init__(self) -> None:
         self._planned: dict[int, PlannedReply] = {}
+        self._by_key: dict[str | None, dict[int, PlannedReply]] = {}
+        """So that a request costs nothing for the replies to other keys."""
         self._last_id = 0
 
     def add(self, reply: Reply) -> PlannedReply:
         """Plan a reply."""
         self._last_id += 1
         planned = self._planned[self._last_id] = PlannedReply(self._last_id, reply)
+        self._by_key.setdefault(reply.key, {})[planned.id] = planned
         return planned
 
     def list_replies(self, key: str | None = None) -> list[PlannedReply]:
         """Return all planned replies, or those for one key."""
-        return [planned for planned in self._planned.values() if key is None or planned.reply.key == key]
+        return list((self._planned if key is None else self._by_key.get(key, {})).values())
 
     def remove(self, reply_id: int, key: str | None = None) -> bool:
         """Remove the reply with this id, and this key if given; return whether there was one."""
         planned = self._planned.get(reply_id)
         if planned is None or key not in (None, planned.reply.key):
             return False
-        del self._planned[reply_id]
+        self._remove(planned)
         return True
 
     def clear(self, key: str | None = None) -> None:
         """Remove all planned replies, or those for one key."""
         for planned in self.list_replies(key):
-            del self._planned[planned.id]
+            self._remove(planned)
         if key is None:
             self._last_id = 0
 
@@ -100,7 +102,8 @@ class ReplyPlan:
 
     def choose(self, prompt: Prompt) -> PlannedReply | None:
         """Return the reply that answers a request, and count it: limited ones come before unlimited ones."""
-        matching = [planned for planned in self._planned.values() if planned.matches(prompt)]
+        known = {**self._by_key.get(None, {}), **self._by_key.get(prompt.key, {})}
+        matching = [planned for _, planned in sorted(known.items()) if planned.matches(prompt)]
         for planned in matching:
             planned.seen += 1
         ready = [planned for planned in matching if planned.times_left]
@@ -108,6 +111,12 @@ class ReplyPlan:
         if chosen is not None:
             chosen.fired += 1
         return chosen
+
+    def _remove(self, planned: PlannedReply) -> None:
+        key = planned.reply.key
+        del self._planned[planned.id], self._by_key[key][planned.id]
+        if not self._by_key[key]:
+            del self._by_key[key]
 
 
 def _has_function_call(fields: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """Strings and numbers that conform to JSON schemas, the simplest ones first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import count
 from math import ceil, floor, inf, lcm
@@ -9,7 +9,7 @@ from typing import Any
 from mockserver.replies.pattern_sample import PatternError, texts_matching
 from mockserver.replies.schema_parts import Plain
 
-MAX_LENGTH = 100_000
+MAX_LENGTH = 10_000
 
 _FORMATS = {
     "date-time": "2024-01-01T{:02}:00:00Z",
@@ -34,8 +34,11 @@ _FORMATS = {
 }
 
 
-def strings(schemas: Sequence[Plain], name: str) -> Iterator[str]:
-    """Yield strings that probably conform to all of the schemas; `name` is the first if it does."""
+def strings(schemas: Sequence[Plain], name: str, spend: Callable[[int], None]) -> Iterator[str]:
+    """Yield strings that probably conform to all of the schemas; `name` is the first if it does.
+
+    `spend` is called with the work that a pattern takes.
+    """
     least = max((int(schema.get("minLength", 0)) for schema in schemas), default=0)
     most = min((schema.get("maxLength", inf) for schema in schemas), default=inf)
     if least > min(most, MAX_LENGTH):
@@ -46,7 +49,7 @@ def strings(schemas: Sequence[Plain], name: str) -> Iterator[str]:
         yield from (_FORMATS[formats[0]].format(number) for number in range(1, 29))
     for pattern in patterns:
         try:
-            yield from (text for text in texts_matching(pattern, least) if len(text) <= most)
+            yield from (text for text in texts_matching(pattern, least, spend) if len(text) <= most)
         except PatternError:
             continue
     name = name or "text"

@@ -4,6 +4,7 @@ The schema is taken apart into plain schemas. From these, values are made, the s
 """
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import chain, islice
@@ -17,7 +18,12 @@ from mockserver.replies.patterns import compile_pattern
 from mockserver.replies.scalar_samples import numbers, strings
 from mockserver.replies.schema_parts import ROOT, NoSampleError, Path, Plain, SchemaParts
 
-_MAX_STEPS = 5_000
+_MAX_STEPS = 1_500
+_MAX_WORK = 20_000_000
+"""The product of the steps and the length of the schema: each step may copy all of it."""
+_CHARACTERS_PER_STEP = 100
+_WORK_PER_STEP = 20
+_SCHEMAS_PER_STEP = 4
 _MAX_VALIDATORS = 500
 _MAX_TRIES = 60
 _MAX_VARIANTS = 8
@@ -54,12 +60,12 @@ class _Sampler:
 
     def __init__(self, parts: SchemaParts, *, is_careful: bool) -> None:
         self._parts = parts
+        self._steps_left = min(_MAX_STEPS, _MAX_WORK // len(json.dumps(parts.root)))
         try:
             self._registry = Registry([(ROOT, parts.root)]) if is_careful else None
         except (ReferencingError, ValueError) as error:
             raise NoSampleError from error
-        self._validators: dict[str, Draft202012Validator] = {}
-        self._steps = 0
+        self._validators: dict[tuple[int, ...], Draft202012Validator] = {}
 
     def samples(self, name: str) -> Iterator[Any]:
         """Yield values for the whole schema."""
@@ -67,19 +73,28 @@ class _Sampler:
 
     def _samples(self, schemas: Sequence[Any], name: str, path: Path) -> Iterator[Any]:
         """Yield values that probably conform to all of the schemas."""
-        self._steps += 1
-        self._check_steps()
-        yield from _interleave(self._values(*way, name) for way in self._parts.ways(schemas, path))
+        yield from _interleave(self._values(*way, name) for way in self._count(self._parts.ways(schemas, path)))
 
-    def _check_steps(self) -> None:
-        """Give up after too many steps, wherever a part without a value would be left out."""
-        if self._steps > _MAX_STEPS:
+    def _count(self, ways: Iterator[tuple[list[Plain], Path]]) -> Iterator[tuple[list[Plain], Path]]:
+        for way in ways:
+            self._use_steps(1 + len(way[0]) // _SCHEMAS_PER_STEP)
+            yield way
+
+    def _use_steps(self, number: int) -> None:
+        """Give up after too many steps, also where a part without a value would be left out."""
+        self._steps_left -= number
+        if self._steps_left < 0:
             raise NoSampleError
+
+    def _spend(self, work: int) -> None:
+        self._use_steps(work // _WORK_PER_STEP)
 
     def _pick(self, schemas: Sequence[Any], name: str, path: Path, others: Sequence[Any] = ()) -> Any:
         """Return a value for all of the schemas that is none of the others."""
         taken = set(map(_identity, others))
         for value in islice(self._samples(schemas, name, path), _MAX_TRIES):
+            if isinstance(value, str):
+                self._use_steps(len(value) // _CHARACTERS_PER_STEP)
             if (not taken or _identity(value) not in taken) and self._is_valid(schemas, value):
                 return value
         raise NoSampleError
@@ -87,7 +102,7 @@ class _Sampler:
     def _is_valid(self, schemas: Sequence[Any], value: Any) -> bool:
         if self._registry is None or not schemas:
             return True
-        key = json.dumps(schemas)
+        key = tuple(map(id, schemas))  # All of them are parts of the root, and so stay alive.
         if key not in self._validators:
             if len(self._validators) >= _MAX_VALIDATORS:
                 raise NoSampleError
@@ -117,7 +132,7 @@ class _Sampler:
             case "array":
                 return self._arrays(schemas, path, name)
             case "string":
-                return islice(strings(schemas, name), _MAX_TRIES)
+                return islice(strings(schemas, name, self._spend), _MAX_TRIES)
             case "integer" | "number":
                 return islice(numbers(schemas, is_integer=kind == "integer"), _MAX_TRIES)
         return iter([True, False] if kind == "boolean" else [None])
@@ -137,7 +152,7 @@ class _Sampler:
                 try:
                     yield self._build_array(length, schemas, dict(enumerate(contained, start)), path, name)
                 except NoSampleError:
-                    self._check_steps()
+                    self._use_steps(1)
 
     def _build_array(
         self, length: int, schemas: Sequence[Plain], contained: Mapping[int, Any], path: Path, name: str
@@ -164,7 +179,7 @@ class _Sampler:
             try:
                 value = self._build_object(self._choose_names(wanted, schemas, required), schemas, path, required)
             except NoSampleError:
-                self._check_steps()
+                self._use_steps(1)
                 continue
             yield value
             for name in value:
@@ -179,7 +194,7 @@ class _Sampler:
             try:
                 value[name] = self._pick(_property_schemas(schemas, name), name, path)
             except NoSampleError:
-                self._check_steps()
+                self._use_steps(1)
                 if name in required:
                     raise
         return value
@@ -196,15 +211,14 @@ class _Sampler:
         spare = optional[max(int(min(most, len(names))) - len(required), 0) :]
         names = [name for name in names if name not in spare]
         missing = max(least - len(names), 0)
-        self._steps += missing
-        self._check_steps()
+        self._use_steps(missing)
         return names + list(islice((name for name in self._new_names(schemas) if name not in names), missing))
 
     def _new_names(self, schemas: Sequence[Plain]) -> Iterator[str]:
         """Yield names of properties that are not declared."""
         for schema in schemas:
             for pattern in schema.get("patternProperties", ()):
-                for text in islice(strings([{"pattern": pattern}], "property"), _MAX_TRIES):
+                for text in islice(strings([{"pattern": pattern}], "property", self._spend), _MAX_TRIES):
                     yield from (f"{text}{number or ''}" for number in range(_MAX_TRIES))
         rules = [schema["propertyNames"] for schema in schemas if "propertyNames" in schema]
         for name in self._samples([{"type": "string"}, *rules], "property", ()):
@@ -213,13 +227,15 @@ class _Sampler:
 
 
 def _interleave(sources: Iterable[Iterator[Any]]) -> Iterator[Any]:
-    """Yield values of all sources in turn; the second one is not touched before the first value is used."""
-    active: list[Iterator[Any]] = []
+    """Yield values of all sources by turns; the second one is not touched before the first value is used."""
+    opened: deque[Iterator[Any]] = deque()
     for source in sources:
-        active.append(source)
-        for one in list(active):
-            yield from islice(one, 1)
-    yield from chain.from_iterable(active)
+        yield from islice(source, 1)
+        if opened:
+            yield from islice(opened[0], 1)
+            opened.rotate(-1)
+        opened.append(source)
+    yield from chain.from_iterable(opened)
 
 
 def _types(schemas: Sequence[Plain]) -> Sequence[str]:

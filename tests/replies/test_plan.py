@@ -79,6 +79,15 @@ def test_a_reply_for_a_key_applies_to_no_other():
     assert plan.choose(prompt(key="mine")) is planned
 
 
+def test_replies_for_a_key_and_for_any_key_match_in_the_order_planned():
+    plan = ReplyPlan()
+    planned = [plan.add(Reply({"text": "Hi."}, key)) for key in (None, "mine", "yours", None, "mine")]
+    chosen = [plan.choose(prompt(key="mine")) for _ in range(5)]
+    assert chosen == [planned[0], planned[1], planned[3], planned[4], None]
+    assert planned[2].seen == 0
+    assert plan.list_replies("mine") == [planned[1], planned[4]]
+
+
 def test_limited_replies_come_before_unlimited_ones_and_all_that_match_are_counted():
     plan = ReplyPlan()
     always = plan.add(Reply({"text": "a", "times": None}))
