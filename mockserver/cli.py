@@ -154,7 +154,7 @@ _verify_option = partial(_option, prefix="MOCKSERVER_VERIFY", show_default=True)
     metavar="NAME",
     help="Send webhooks to this host, too, or to every host with `*`; repeatable. Loopback gets them always.",
 )
-@_option("--no-fault-header", is_flag=True, help="Ignore `X-Mock-Fault` in requests.")
+@_option("--no-fault-header", is_flag=True, help="Ignore `X-Mock-Fault` and `X-Mock-Reply` in requests.")
 @_choice("--log-format", LogFormat, "text", help="Format of the access log on stderr.")
 def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **settings: Any) -> None:
     """Run the fake until it is interrupted.

@@ -45,7 +45,8 @@ class Settings:
     `control` enables the control API; a `control_token` is then required in its requests. Without a token, a request
     must name a loopback address, the address that it is sent to, or one of `allowed_hosts` in its `Host`. Pages of
     `cors_origins` may use the API and the control API. `fault_header` enables faults that a request asks for in
-    `X-Mock-Fault`. Webhooks go to loopback addresses and `webhook_hosts` only; `*` among them stands for every host.
+    `X-Mock-Fault`, and replies that it carries in `X-Mock-Reply`. Webhooks go to loopback addresses and
+    `webhook_hosts` only; `*` among them stands for every host.
 
     Raises:
         UsageError: a setting is invalid.
