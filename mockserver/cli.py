@@ -247,7 +247,9 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
 @_verify_option(
     "--include-responses", is_flag=True, help="Also run the operations of the Responses resource, which cost money."
 )
-@_verify_option("--model", metavar="NAME", show_default=True, help="The model of all responses of the run.")
+@_verify_option(
+    "--model", metavar="NAME", default="auto", show_default=True, help="The model of all responses of the run."
+)
 @_verify_option(
     "--account-level",
     is_flag=True,

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from mockserver.contract import json_text
-from mockserver.contract.event_order import ERROR
-from mockserver.contract.event_tracker import EventTracker
+from mockserver.contract.event_order import ERROR, event_order
+from mockserver.contract.event_tracker import EventTracker, track_events
+from mockserver.contract.operations import Operation
+from mockserver.contract.responses import event_schema
 from mockserver.contract.schemas import Schema
 from mockserver.findings import Code, Finding, describe
 
@@ -121,6 +123,16 @@ class StreamValidator:
     def _skip(self, code: Code, message: str) -> Finding:
         self._skip_event()
         return Finding("response", "body", f"/{max(self._position, 0)}", code, message)
+
+
+def validate_stream(operation: Operation, status: int, content: bytes) -> list[Finding]:
+    """Return a finding for each mistake in the events of a complete stream whose head is valid."""
+    validator = StreamValidator(
+        compile_event_validator(event_schema(operation, status)), track_events(operation, event_order())
+    )
+    frames = FrameReader()
+    findings = [finding for frame in frames.read(content) for finding in validator.validate(frame)[1]]
+    return findings + validator.end(frames.rest)
 
 
 def compile_event_validator(schema: Schema) -> EventValidator:

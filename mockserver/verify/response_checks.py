@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
+from mockserver.contract.event_streams import validate_stream
 from mockserver.contract.operations import Operation, Operations, media_type_essence
-from mockserver.contract.responses import validate_response
+from mockserver.contract.responses import validate_response, validate_stream_head
 from mockserver.findings import Finding, describe, unescape_token
 from mockserver.verify.report.model import PHASES, Deviation, Deviations, Suspect
 from mockserver.verify.reproduction import ExchangeLog
@@ -141,7 +142,10 @@ class _Subject:
             (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
             for name, value in self.response.headers
         ]
-        return validate_response(operation, self.response.status, headers, self.response.body)
+        if not self.response.is_stream:
+            return validate_response(operation, self.response.status, headers, self.response.body)
+        findings = validate_stream_head(operation, self.response.status, headers)
+        return findings or validate_stream(operation, self.response.status, self.response.body)
 
     def unknown_fields(self, operation: Operation) -> Iterable[Finding]:
         declared = operation.response(self.response.status)
@@ -232,7 +236,7 @@ class _Subject:
         if not finding.pointer:
             return self.response.excerpt
         try:
-            value: Any = orjson.loads(self.response.body)
+            value: Any = self.response.content
             for token in finding.pointer.split("/")[1:]:
                 value = value[int(token)] if isinstance(value, list) else value[unescape_token(token)]
         except (ValueError, LookupError, TypeError):

@@ -15,7 +15,7 @@ import httpx
 from mockserver.conformance.client import Withheld
 from mockserver.conformance.events import parse_events
 from mockserver.contract.json_text import JsonError, parse_response
-from mockserver.contract.operations import Match, Operations
+from mockserver.contract.operations import EVENT_STREAM, Match, Operations, media_type_essence
 from mockserver.retry_after import parse_retry_after
 from mockserver.secrets import KeyMasker
 from mockserver.settings import Rate
@@ -89,6 +89,10 @@ class WireResponse(NamedTuple):
         return self.status < 300
 
     @property
+    def is_stream(self) -> bool:
+        return media_type_essence(self.header("content-type") or "") == EVENT_STREAM
+
+    @property
     def excerpt(self) -> str:
         """The start of the body as text."""
         text = self.body.decode("utf-8", "replace")
@@ -105,9 +109,15 @@ class WireResponse(NamedTuple):
     @property
     def created(self) -> Any:
         """The object in the body; for a stream, the response in the first event."""
-        if (self.header("content-type") or "").partition(";")[0].strip().lower() != "text/event-stream":
+        if not self.is_stream:
             return self.json
-        return next(parse_events(self.body.decode("utf-8", "replace")), {}).get("response")
+        events = self.content
+        return events[0].get("response") if events else None
+
+    @property
+    def content(self) -> Any:
+        """The parsed body, or the list of the data of the events of a stream."""
+        return list(parse_events(self.body.decode("utf-8", "replace"))) if self.is_stream else self.json
 
     @property
     def created_id(self) -> str | None:

@@ -88,7 +88,8 @@ class KnownIds:
         if isinstance(body, dict) and _is_of_responses(case):
             for name in _OWN_CALLS:
                 body.pop(name, None)
-            if body.get("conversation") is not None and body["conversation"] not in self._created:
+            conversation = body.get("conversation")
+            if isinstance(conversation, str | dict) and conversation not in list(self._created):
                 body["conversation"] = made_up
 
     def learn(self, case: Case[Any], response: Response) -> None:
@@ -106,11 +107,13 @@ class KnownIds:
 
         The reasons are an id or a cursor that does not exist, a metadata filter that is not a JSON object of strings,
         and an integer of more than 64 bits. A request for a response may be rejected for many reasons, such as a model
-        that does not exist.
+        that does not exist, and so may one to cancel or wake a response.
         """
         if _is_of_responses(case):
             response = case.path_parameters.get("response_id")
-            return response is None or response not in self.tenant_of(case).responses or bool(case.query)
+            is_stateful = response is None or case.operation.path.endswith(("/cancel", "/wake")) or bool(case.query)
+            is_known = response in self.tenant_of(case).responses
+            return is_stateful or not is_known or _has_huge_integer(case.body)
         after, metadata = case.query.get("after"), case.query.get("metadata")
         conversation, item = case.path_parameters.get("conversation_id"), case.path_parameters.get("item_id")
         tenant = self.tenant_of(case)
