@@ -120,13 +120,9 @@ def test_the_document_is_relocated_to_its_target() -> None:
     match = operations.match("GET", "/base/v1/conversations/c")
     assert match is not None
     assert match.operation.id == "conversations.retrieve"
-    assert set(operations) == set(CONTRACT.operations) - {"exchangeApiKeyToken", "getJwtFromKey"}
+    assert {operation.partition(".")[0] for operation in operations} == {"conversations"}
 
 
 def test_operations_that_cost_money_are_included_on_request_only() -> None:
-    costly = {
-        "/api/v1/llm/responses": {"post": {"tags": ["Responses"], "operationId": "responses.create", "responses": {}}}
-    }
-    document = {**CONTRACT.document, "paths": {**CONTRACT.document["paths"], **costly}}
-    assert "/v1/responses" not in relocate_document(document, "", "/v1", responses=False)["paths"]
-    assert "/v1/responses" in relocate_document(document, "", "/v1", responses=True)["paths"]
+    assert "/v1/responses" not in relocate_document(CONTRACT.document, "", "/v1", responses=False)["paths"]
+    assert "/v1/responses" in relocate_document(CONTRACT.document, "", "/v1", responses=True)["paths"]
