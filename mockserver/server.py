@@ -86,7 +86,8 @@ def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Itera
     try:
         yield RunningServer(url_of(listener), server.loop)
     finally:
-        server.should_exit = True
+        if thread.is_alive():
+            server.stop()
         thread.join()
         listener.close()
 

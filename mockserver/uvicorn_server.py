@@ -10,6 +10,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -33,6 +34,7 @@ GRACE = 10.0
 
 _MAX_HEAD = 64 * 1024
 _CUT_INTERVAL = 0.05
+_TICK = 0.1
 _MAX_STALL = 0.5
 _REQUEST_TIMEOUT_RESPONSE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 35\r\n"
@@ -160,16 +162,45 @@ class UvicornServer(uvicorn.Server):
         )
         self._on_ready = on_ready
         self._stops_quickly = stops_quickly
+        self._stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._on_ready()
 
+    def stop(self) -> None:
+        """Stop the server; to be called in another thread, once the server is ready."""
+        self.should_exit = True
+        self.loop.call_soon_threadsafe(self._stopping.set)
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864_000
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK):
+                    await self._stopping.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._stops_quickly and await self._close_idle_server():
+            return
         cutting = asyncio.create_task(self._cut_connections())
         await super().shutdown(sockets)
         cutting.cancel()
+
+    async def _close_idle_server(self) -> bool:
+        """Close the server and the connections without a request, and return whether no connection is left.
+
+        uvicorn would wait for a tenth of a second, which is long for one of many servers in a test run.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in self._connections():
+            connection.shutdown()
+        await asyncio.sleep(0)  # asyncio tells a protocol about a closed connection in the next step of the loop.
+        await asyncio.sleep(0)
+        return not self.server_state.connections and not self.server_state.tasks
 
     async def _cut_connections(self) -> None:
         """Abort connections that would delay the end of the server."""
