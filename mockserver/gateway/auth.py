@@ -58,7 +58,7 @@ class Auth:
         if scheme.lower() != b"bearer" or not key:
             raise Unauthorized("The Authorization header must be `Bearer <mka1-api-key>`.")
         if self._accounts and key not in self._accounts:
-            raise Unauthorized("The API key is not known.")
+            raise Unauthorized("The API key is not known. The fake accepts only its own keys, such as `mka1.api_key`.")
         return Caller(key_fingerprint(key), Tenant(self._accounts.get(key) or default_account(key)))
 
 

@@ -10,6 +10,7 @@ from mockserver.curl import KEY_PLACEHOLDER, curl_command
 _MAX_BODY = 64 * 1024  # The journal cuts longer ones.
 _MAX_TARGET = 8 * 1024
 _MAX_LISTED = 20
+_MAX_SHOWN = 400
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,31 @@ def list_exchanges(exchanges: Sequence[Exchange]) -> str:
     lines = [f"\n  {exchange.operation or 'no operation'}: {exchange}" for exchange in exchanges[-_MAX_LISTED:]]
     older = len(exchanges) - len(lines)
     return "".join([f"\n  ({older} before)"] * bool(older) + lines) or " none"
+
+
+def describe_exchanges(exchanges: Sequence[Exchange]) -> str:
+    """Return several lines for each of the newest exchanges, with the beginning of its bodies."""
+    lines = []
+    if len(exchanges) > _MAX_LISTED:
+        lines.append(f"({len(exchanges) - _MAX_LISTED} before)")
+    for exchange in exchanges[-_MAX_LISTED:]:
+        lines.append(f"{exchange.operation or 'no operation'}: {exchange}")
+        shown = {
+            "fault": exchange.fault,
+            "end user": exchange.end_user,
+            "request": exchange.request,
+            "response": exchange.response,
+        }
+        lines += [
+            f"    {name}: {format_json(value, _MAX_SHOWN)}" for name, value in shown.items() if value is not None
+        ]
+    return "\n".join(lines)
+
+
+def format_json(value: Any, limit: int = 120) -> str:
+    """Return a value as JSON of at most `limit` characters."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mockserver.contract.document import DocumentError, read_yaml
 from mockserver.errors import UsageError
 from mockserver.resources.seeds import shipped_seeds
 from mockserver.settings import API_PATH
 from mockserver.testing.control_client import ControlClient
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls
+from mockserver.testing.environment import bypass_proxies
 from mockserver.testing.requests import Requests
+from mockserver.testing.skips import skip_test
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
@@ -56,6 +56,7 @@ class Mka1:
             "MKA1_API_KEY": self.api_key,
             "OPENAI_BASE_URL": self.api_url,
             "OPENAI_API_KEY": self.api_key,
+            **bypass_proxies(),
         }
 
     @property
@@ -104,7 +105,7 @@ class Mka1:
 
     def _control(self, member: str) -> ControlClient:
         if self._control_or_none is None:
-            pytest.skip(f"mka1.{member} needs a fake; the server under test has no control API")
+            skip_test(f"mka1.{member} needs a fake; the server under test has no control API")
         return self._control_or_none
 
 

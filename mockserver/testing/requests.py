@@ -1,14 +1,13 @@
 """The exchanges of a test, with assertions about them."""
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from mockserver.errors import UsageError
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.testing.control_client import ControlClient
-from mockserver.testing.exchanges import Exchange, count, list_exchanges
+from mockserver.testing.exchanges import Exchange, count, format_json, list_exchanges
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
@@ -109,7 +108,7 @@ class Requests(Sequence[Exchange]):
             requests = count(dropped, "older request")
             lines.append(f"  not counted: {requests} of this test, for which the journal had no room")
         if body is not None:
-            lines.append(f"  {_format_json(body, 1000)}")
+            lines.append(f"  {format_json(body, 1000)}")
             near_misses = sorted((pair for pair in compared if pair[1]), key=lambda pair: len(pair[1]))
             for call, differences in near_misses[:_MAX_NEAR_MISSES]:
                 lines += [f"  near: {call}", *(f"    {line}" for line in differences[:_MAX_DIFFERENCES])]
@@ -151,7 +150,7 @@ def find_differences(expected: Any, actual: Any, path: str = "") -> list[str]:
             if name in actual:
                 lines += find_differences(value, actual[name], inner)
             else:
-                lines.append(f"{inner}: expected {_format_json(value)}, is missing")
+                lines.append(f"{inner}: expected {format_json(value)}, is missing")
         return lines
     if isinstance(expected, list | tuple) and isinstance(actual, list):
         if len(expected) != len(actual):
@@ -160,15 +159,10 @@ def find_differences(expected: Any, actual: Any, path: str = "") -> list[str]:
         return [line for index, (one, other) in pairs for line in find_differences(one, other, f"{path}[{index}]")]
     if expected == actual and not _is_bool_for_number(expected, actual):
         return []
-    return [f"{place}: expected {_format_json(expected)}, received {_format_json(actual)}"]
+    return [f"{place}: expected {format_json(expected)}, received {format_json(actual)}"]
 
 
 def _is_bool_for_number(expected: Any, actual: Any) -> bool:
     """Return whether the two are equal in Python only, as True and 1 are."""
     are_numbers = isinstance(expected, int | float) and isinstance(actual, int | float)
     return are_numbers and isinstance(expected, bool) != isinstance(actual, bool)
-
-
-def _format_json(value: Any, limit: int = 120) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

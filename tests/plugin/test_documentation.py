@@ -31,6 +31,14 @@ def test_every_public_name_is_documented(owner):
 
 
 def test_every_field_keyword_and_option_is_documented():
-    names = [*Exchange.__dataclass_fields__, *When.__annotations__, *KEYWORDS, "mka1_strict"]
+    names = [
+        *Exchange.__dataclass_fields__,
+        *When.__annotations__,
+        *KEYWORDS,
+        "mka1_strict",
+        "mka1_autouse",
+        "mka1_api_key",
+    ]
+    names += ["mka1_server", "mka1_class", "mka1_module", "mka1_session", "mockserver.fake()"]
     names += ["--mka1-url", "--mka1-api-key-env", "--mka1-coverage"]
     assert [name for name in names if f"`{name}" not in TEXT] == []

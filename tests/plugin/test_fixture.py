@@ -2,17 +2,19 @@
 
 import pytest
 
+from mockserver.testing.environment import bypass_proxies
+
 MEMBERS = '''
-NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
+NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY", "NO_PROXY", "no_proxy")
 before = {name: os.environ.get(name) for name in NAMES}
 
 def test_addresses(mka1):
     assert isinstance(mka1, Mka1)
     assert mka1.url.startswith("http://127.0.0.1:")
     assert mka1.api_url == mka1.url + "/api/v1/llm"
-    assert mka1.api_key == "mka1-test-key"
+    assert mka1.api_key.startswith("test-")
     assert mka1.end_user is None
-    assert mka1.headers == {"Authorization": "Bearer mka1-test-key"}
+    assert mka1.headers == {"Authorization": f"Bearer {mka1.api_key}"}
     assert mka1.is_fake
     assert repr(mka1).endswith(f" {mka1.url}>")
 
@@ -22,15 +24,17 @@ def test_server(mka1_server, mka1):
 def test_environment(mka1):
     assert {name: os.environ[name] for name in NAMES} == mka1.environment() == {
         "MKA1_BASE_URL": mka1.url,
-        "MKA1_API_KEY": "mka1-test-key",
+        "MKA1_API_KEY": mka1.api_key,
         "OPENAI_BASE_URL": mka1.api_url,
-        "OPENAI_API_KEY": "mka1-test-key",
+        "OPENAI_API_KEY": mka1.api_key,
+        "NO_PROXY": "intranet,localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
     }
 
 def test_environment_after_monkeypatch(mka1, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", "other")
     monkeypatch.undo()
-    assert os.environ["MKA1_API_KEY"] == "mka1-test-key"
+    assert os.environ["MKA1_API_KEY"] == mka1.api_key
 
 def test_environment_is_restored():
     assert {name: os.environ.get(name) for name in NAMES} == before
@@ -76,6 +80,7 @@ class TestUnittest(__import__("unittest").TestCase):
         self.assertEqual(call(self.mka1, json={}).status_code, 200)
         self.mka1.requests.assert_called("conversations.create", times=1)
 
+@pytest.mark.mka1(api_keys="*")
 def test_requests(mka1):
     other = {"Authorization": "Bearer other", "X-On-Behalf-Of": "ada"}
     call(mka1, json={"metadata": {"a": "b"}})
@@ -169,6 +174,7 @@ def test_a_committed_failure(mka1):
     assert call(mka1, json={}).status_code == 500
     assert len(mka1.state.snapshot()["conversations"]) == 1
 
+@pytest.mark.mka1(api_keys="*")
 def test_a_fault_for_one_key(mka1):
     mka1.faults.add("conversations.create", status=500, api_key="other")
     assert call(mka1, json={}).status_code == 200
@@ -179,6 +185,8 @@ def test_a_fault_for_one_key(mka1):
 
 def test_members_of_the_fixture(run, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", "of-the-user")
+    monkeypatch.setenv("NO_PROXY", "intranet")
+    monkeypatch.delenv("no_proxy", raising=False)
     files = {
         "threads__yaml": "conversations: [{id: conv_yaml}]",
         "threads__json": '{"conversations": [{"id": "conv_json"}]}',
@@ -201,7 +209,7 @@ def assert_clean(mka1):
     assert int(made["id"].removeprefix("conv_"), 16) > 2**64, "ids are random again"
     assert call(mka1, json={"colour": "blue"}).status_code == 200, "unknown fields are accepted again"
     assert len(made["identity"]) == 64, "the identity is a hash again"
-    assert mka1.api_key == "mka1-test-key"
+    assert mka1.api_key.startswith("test-")
 
 def test_a1_changes_everything(mka1):
     mka1.seed("support-thread")
@@ -300,8 +308,18 @@ def test_it(mka1):
     assert run(text).outcomes == {"test_it": "passed"}
 
 
-@pytest.mark.parametrize("fixture", ["mka1", "mka1_server"])
+@pytest.mark.parametrize("fixture", ["mka1", "mka1_server", "mka1_class", "mka1_module", "mka1_session"])
 def test_a_fixture_has_a_description(pytester, fixture):
     pytester.makepyfile("")
     shown = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
     assert f"\n{fixture}" in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "within"),
+    [("", "localhost,127.0.0.1,::1"), (" a, ::1 ", "a,::1,localhost,127.0.0.1"), ("*", "*"), ("a,*", "a,*")],
+)
+def test_requests_to_this_machine_bypass_proxies(monkeypatch, before, within):
+    monkeypatch.setenv("NO_PROXY", before)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert bypass_proxies() == {"NO_PROXY": within, "no_proxy": "localhost,127.0.0.1,::1"}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
+from mockserver import fake
 from mockserver.testing import Exchange, Mka1, Mka1Server, Requests
 
 
@@ -30,7 +31,14 @@ def test_controls(mka1: Mka1) -> None:
     mka1.requests.assert_called("conversations.create", times=1, body={"metadata": {}})
 
 
+def test_a_block() -> None:
+    with fake(seed=["support-thread", {"conversations": []}], now=1, ids="sequential", strict=True) as mka1:
+        assert_type(mka1, Mka1)
+
+
 def test_mistakes(mka1: Mka1) -> None:
+    fake(sed="support-thread")  # type: ignore[call-arg]
+    fake(ids="serial")  # type: ignore[arg-type]
     mka1.faults.add("conversations.create", statis=503)  # type: ignore[call-arg]
     mka1.faults.add("conversations.create", action="explode")  # type: ignore[arg-type]
     mka1.faults.garbage("conversations.create", time=2)  # type: ignore[call-arg]
