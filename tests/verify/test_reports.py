@@ -172,16 +172,16 @@ REPRODUCTION = [CREATE, CURL, command(VIOLATION.case, "behaviours")]
 def test_deviations_keep_the_first_of_each_case_and_count_the_others():
     deviations = Deviations()
     again = replace(VIOLATION, received="another", operations=("conversations.create",), phases=("fuzzing",), count=1)
-    deviations.add(VIOLATION, lambda: ["curl first"])
-    deviations.add(again, lambda: pytest.fail("only the first occurrence needs a reproduction"))
+    deviations.add(VIOLATION, lambda: "evidence")
+    deviations.add(again, lambda: pytest.fail("only the first occurrence needs evidence"))
     deviations.add(DRIFT)
     merged, other = deviations
     assert VIOLATION.case in deviations
     assert "another" not in deviations
     assert other == DRIFT
+    assert deviations.evidence == {VIOLATION.case: "evidence"}
     assert merged == replace(
         VIOLATION,
-        reproduction=("curl first",),
         count=4,
         operations=("conversations.list", "conversations.create"),
         phases=("behaviours", "coverage", "fuzzing"),

@@ -159,6 +159,8 @@ def reason_text(reason: Reason | None) -> str:
         return ""
     if reason.code == UncheckedReason.BLOCKED:
         return f"blocked by {reason.detail}"
+    if reason.code == UncheckedReason.INCLUDED:
+        return f"reported with {reason.detail}"
     return _REASONS.get(reason.code, reason.detail)
 
 
@@ -242,14 +244,22 @@ def list_facts(deviation: Deviation) -> list[Fact]:
         Fact(expected, deviation.expected, is_literal=True),
         Fact("received", deviation.received, is_literal=True),
         Fact("place", deviation.place or "", is_literal=True),
-        _names("fields", deviation.fields),
+        Fact("kinds", kinds_text(deviation)),
         _names("operations", deviation.operations),
         Fact("suspect", f"{deviation.suspect}: {deviation.reason}"),
         Fact("seen", _occurrences(deviation)),
+        _names("includes", deviation.includes),
         _names("blocks", deviation.blocks),
         Fact("accepted", deviation.evidence or ""),
     ]
     return [fact for fact in facts if fact.text]
+
+
+def kinds_text(deviation: Deviation) -> str:
+    """Return the kinds of the occurrences with their counts, such as `limit (3), order (1)`."""
+    if len(deviation.kinds) < 2:
+        return ""
+    return "; ".join(f"{kind.name} ({kind.count:,})" for kind in deviation.kinds)
 
 
 def _names(label: str, names: tuple[str, ...]) -> Fact:
