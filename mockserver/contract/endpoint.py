@@ -1,7 +1,6 @@
 """The end of a pipeline: the handlers of the operations."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 
 from starlette.types import Receive, Scope, Send
 
@@ -10,8 +9,6 @@ from mockserver.context import CONTEXT, Context
 from mockserver.contract.document import DocumentError
 from mockserver.contract.operations import Operations
 from mockserver.errors import ApiError
-
-_PRESENT: AbstractContextManager[None] = nullcontext()
 
 Handler = Callable[[Context], bytes]
 """A handler returns the JSON body of a 200, or raises an `ApiError`."""
@@ -32,8 +29,12 @@ class Endpoint:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            with context.past() if context.past else _PRESENT:
-                content = self._handlers[context.operation_id](context)
+            handler = self._handlers[context.operation_id]
+            if context.past is None:
+                content = handler(context)
+            else:
+                with context.past():
+                    content = handler(context)
         except ApiError as error:
             return send_error(send, error)
         return send_response(send, 200, content)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.asgi import send_error
+from mockserver.asgi import Headers, send_error
 from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.errors import Unauthorized
 
@@ -37,20 +37,17 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            headers = tuple(context.headers.get_all(b"authorization"))
-            is_short = len(headers) == 1 and len(headers[0]) <= _MAX_CACHED
-            authenticate = self._authenticate_cached if is_short else self._authenticate
-            context.key, context.tenant = authenticate(headers)
+            header = context.headers.get(b"authorization", b"")
+            if not header or context.headers.has_repeats:
+                header = _only_header(context.headers)
+            authenticate = self._authenticate_cached if len(header) <= _MAX_CACHED else self._authenticate
+            context.key, context.tenant = authenticate(header)
         except Unauthorized as error:
             return send_error(send, error)
         return self._app(scope, receive, send)
 
-    def _authenticate(self, headers: tuple[bytes, ...]) -> Caller:
-        if not headers:
-            raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
-        if len(headers) > 1:
-            raise Unauthorized("The Authorization header was sent more than once.")
-        scheme, _, token = headers[0].partition(b" ")
+    def _authenticate(self, header: bytes) -> Caller:
+        scheme, _, token = header.partition(b" ")
         try:
             key = token.strip().decode()
         except UnicodeDecodeError:
@@ -60,6 +57,20 @@ class Auth:
         if self._accounts and key not in self._accounts:
             raise Unauthorized("The API key is not known. The fake accepts only its own keys, such as `mka1.api_key`.")
         return Caller(key_fingerprint(key), Tenant(self._accounts.get(key) or default_account(key)))
+
+
+def _only_header(headers: Headers) -> bytes:
+    """Return the only `Authorization` header.
+
+    Raises:
+        Unauthorized: there is none, or more than one.
+    """
+    values = headers.get_all(b"authorization")
+    if not values:
+        raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
+    if len(values) > 1:
+        raise Unauthorized("The Authorization header was sent more than once.")
+    return values[0]
 
 
 def key_fingerprint(key: str) -> str:

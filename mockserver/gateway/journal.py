@@ -73,7 +73,7 @@ class Journal:
         entries = self._entries
         entries.append(entry)
         self._bytes += entry.size
-        while len(entries) > self._max_entries or self._bytes > self._max_bytes:
+        while self._bytes > self._max_bytes or len(entries) > self._max_entries:
             oldest = entries.popleft()
             self._bytes -= oldest.size
             self._dropped[oldest.key] += 1

@@ -35,11 +35,11 @@ class JournalWriter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record = scope[RECORD] = partial(self._record, scope, self._stopwatch())
-        self._open_requests.add(scope)
+        self._open_requests[id(scope)] = scope
         try:
             await self._app(scope, receive, send)
         finally:
-            self._open_requests.remove(scope)
+            del self._open_requests[id(scope)]
             record()
 
     def _record(self, scope: Scope, started: float) -> None:
@@ -51,10 +51,13 @@ class JournalWriter:
             return  # The journal of the request is gone.
         duration = self._stopwatch() - started
         account, end_user = context.tenant or ("", None)
-        path, query = scope["raw_path"][:_MAX_TARGET], scope["query_string"][:_MAX_TARGET]
-        # Copy the response: bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
-        request, response = context.content[:_MAX_BODY], b"%b" % context.response_content[:_MAX_BODY]
+        path, query = scope["raw_path"], scope["query_string"]
+        request, response = context.content, context.response_content
         size = len(path) + len(query) + len(request) + len(response)
+        if size > _MAX_TARGET:  # The smallest of the limits.
+            path, query = path[:_MAX_TARGET], query[:_MAX_TARGET]
+            request, response = request[:_MAX_BODY], response[:_MAX_BODY]
+            size = len(path) + len(query) + len(request) + len(response)
         fault = b""
         item_types: tuple[str, ...] = ()
         if context.fault is not None:
@@ -75,7 +78,7 @@ class JournalWriter:
             query,
             request,
             context.status,
-            response,
+            b"%b" % response,  # A copy, because bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
             context.key,
             end_user,
             context.findings,
@@ -86,4 +89,4 @@ class JournalWriter:
             item_types,
             size,
         )
-        self._journal.add(JournalEntry._make(fields))  # Much faster than a call with so many arguments.
+        self._journal.add(tuple.__new__(JournalEntry, fields))  # Much faster than a call with so many arguments.

@@ -10,7 +10,7 @@ from mockserver.errors import ControlTokenRequired, InvalidRequest
 from mockserver.findings import Finding
 from mockserver.gateway.faults.model import PLANNING_FIELDS, Fault
 
-_HEADER = b"x-mock-fault"
+FAULT_HEADER = b"x-mock-fault"
 _POINTER = "/X-Mock-Fault"
 _TOKEN_HEADER = b"x-mock-token"
 
@@ -32,13 +32,11 @@ class FaultHeader:
             ControlTokenRequired: the token is missing.
             InvalidRequest: a fault is invalid.
         """
-        if _HEADER not in headers:
-            return []
         if self._token is not None:
             sent = headers.get_all(_TOKEN_HEADER)
             if len(sent) != 1 or not hmac.compare_digest(sent[0], self._token.encode()):
                 raise ControlTokenRequired("X-Mock-Fault needs the control token in the header `X-Mock-Token`.")
-        return [self._parse(value) for value in headers.get_all(_HEADER)]
+        return [self._parse(value) for value in headers.get_all(FAULT_HEADER)]
 
     def _parse(self, value: bytes) -> Fault:
         try:

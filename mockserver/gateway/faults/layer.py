@@ -8,7 +8,7 @@ from mockserver.asgi import send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.errors import ApiError
 from mockserver.gateway.faults.faulty_connection import FaultyConnection
-from mockserver.gateway.faults.header import FaultHeader
+from mockserver.gateway.faults.header import FAULT_HEADER, FaultHeader
 from mockserver.gateway.faults.model import Fault
 from mockserver.gateway.faults.plan import FaultPlan
 from mockserver.gateway.faults.response import BufferedResponse, alter_response
@@ -26,13 +26,15 @@ class FaultLayer:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
-        try:
-            requested = self._header.read(context.headers) if self._header else []
-        except ApiError as error:
-            context.findings += tuple(error.findings)
-            return send_error(send, error)
-        is_planned = self._plan and context.past is None
-        faults = [*self._plan.fire(context.operation_id, context.key), *requested] if is_planned else requested
+        faults: list[Fault] = []
+        if self._header is not None and FAULT_HEADER in context.headers:
+            try:
+                faults = self._header.read(context.headers)
+            except ApiError as error:
+                context.findings += tuple(error.findings)
+                return send_error(send, error)
+        if self._plan and context.past is None:
+            faults = [*self._plan.fire(context.operation_id, context.key), *faults]
         if faults:
             return _apply_faults(faults, self._app, scope, receive, send)
         return self._app(scope, receive, send)
