@@ -70,6 +70,7 @@ class Control:
         newest = entries[-query["limit"] :]
         return {
             "data": [entry.as_dict() for entry in newest],
+            "total": len(entries),
             "dropped": self._state.journal.dropped(_fingerprint(context)),
         }
 

@@ -11,6 +11,7 @@ from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
 from mockserver.gateway.journal import Journal, JournalEntry, size_of_findings
+from mockserver.gateway.journal_headers import store_headers
 from mockserver.gateway.open_requests import OpenRequests
 
 _MAX_BODY = 64 * 1024
@@ -51,13 +52,13 @@ class JournalWriter:
             return  # The journal of the request is gone.
         duration = self._stopwatch() - started
         account, end_user = context.tenant or ("", None)
-        path, query = scope["raw_path"], scope["query_string"]
+        path, query, headers = scope["raw_path"], scope["query_string"], store_headers(scope["headers"])
         request, response = context.content, context.response_content
-        size = len(path) + len(query) + len(request) + len(response)
+        size = len(path) + len(query) + len(headers) + len(request) + len(response)
         if size > _MAX_TARGET:  # The smallest of the limits.
-            path, query = path[:_MAX_TARGET], query[:_MAX_TARGET]
+            path, query, headers = path[:_MAX_TARGET], query[:_MAX_TARGET], headers[:_MAX_TARGET]
             request, response = request[:_MAX_BODY], response[:_MAX_BODY]
-            size = len(path) + len(query) + len(request) + len(response)
+            size = len(path) + len(query) + len(headers) + len(request) + len(response)
         fault = b""
         item_types: tuple[str, ...] = ()
         if context.fault is not None:
@@ -76,6 +77,7 @@ class JournalWriter:
             scope["method"],
             path,
             query,
+            headers,
             request,
             context.status,
             b"%b" % response,  # A copy, because bytes fresh from orjson keep the whole 4 KiB of its buffer alive.

@@ -7,6 +7,7 @@ from mockserver.testing.controls import FaultFields as FaultFields
 from mockserver.testing.controls import StateControls as StateControls
 from mockserver.testing.controls import When as When
 from mockserver.testing.exchanges import Exchange as Exchange
+from mockserver.testing.expected_call import CallFields as CallFields
 from mockserver.testing.marker import FakeOptions as FakeOptions
 from mockserver.testing.mka1 import Mka1 as Mka1
 from mockserver.testing.requests import Requests as Requests

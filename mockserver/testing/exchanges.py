@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import parse_qs
 
 from mockserver.curl import KEY_PLACEHOLDER, curl_command
 
@@ -13,21 +14,35 @@ _MAX_LISTED = 20
 _MAX_SHOWN = 400
 
 
+class RequestHeaders(dict[str, str]):
+    """Headers by lower-case name, which are found by a name in any case."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
 @dataclass(frozen=True)
 class Exchange:
     """One request that reached the fake, and its response; bodies are parsed.
 
-    `operation` is None if no operation matches the request. `status` is 0 if the client got no response. `key` is the
-    fingerprint of the API key. `findings` are mistakes in the request or the response; `notes` are findings that
-    do no harm, such as an unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the
-    planned fault that made the response, or None. `started_at` is in Unix seconds by the fake's clock, `duration` in
-    seconds.
+    `operation` is None if no operation matches the request. `query` is as sent, `query_params` is the parsed query. In
+    `headers`, `***` stands for a secret. `status` is 0 if the client got no response. `key` is the fingerprint of the
+    API key. `findings` are mistakes in the request or the response; `notes` are findings that do no harm, such as an
+    unknown field. Both hold `{"side", "in", "pointer", "code", "message"}`. `fault` is the planned fault that made the
+    response, or None. `started_at` is in Unix seconds by the fake's clock, `duration` in seconds.
     """
 
     operation: str | None
     method: str
     path: str
     query: str
+    headers: RequestHeaders
     request: Any
     status: int
     response: Any
@@ -41,10 +56,19 @@ class Exchange:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Exchange":
-        return cls(**{one.name: data[one.name] for one in fields(cls)})
+        values = {one.name: data[one.name] for one in fields(cls)}
+        return cls(**values | {"headers": RequestHeaders(data["headers"])})
 
     def __str__(self) -> str:
         return f"{self.method} {self._target} -> {self.status or 'no response'}"
+
+    @property
+    def query_params(self) -> dict[str, str | list[str]]:
+        """The parsed query; a list if a parameter was sent more than once."""
+        params: dict[str, str | list[str]] = {}
+        for name, values in parse_qs(self.query, keep_blank_values=True).items():
+            params[name] = values if len(values) > 1 else values[0]
+        return params
 
     def curl(self, url: str, api_key: str | None = None) -> str:
         """Return a command that sends the request to the server at `url`; the default key is `$MKA1_API_KEY`."""

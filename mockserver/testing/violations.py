@@ -129,13 +129,11 @@ class ViolationMonitor:
         """Return the violations in exchanges since the last check; in strict mode, also those of the client."""
         if not self._api.is_fake:
             return []
-        requests = self._api.requests
-        exchanges, dropped = list(requests), requests.dropped
-        if self._checked > dropped + len(exchanges):  # The test has cleared the journal.
+        new, total, dropped = self._api.requests.load_since(self._checked)
+        if self._checked > total:  # The test has cleared the journal.
             self._checked = self._dropped = 0
-        new = exchanges[max(self._checked - dropped, 0) :]
         unchecked = dropped - max(self._checked, self._dropped)
-        self._checked, self._dropped = dropped + len(exchanges), dropped
+        self._checked, self._dropped = total, dropped
         violations: list[Violation] = [violation for one in new for violation in self._check_exchange(one)]
         return violations + [DroppedExchanges(unchecked)] * (self._strict and unchecked > 0)
 

@@ -1,13 +1,14 @@
 """Why and with which text the plugin fails a test."""
 
 import json
+import re
 import subprocess
 from unittest.mock import ANY
 
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.testing.requests import find_differences
+from mockserver.testing.expected_call import find_differences
 
 VIOLATIONS = """
 import mockserver.resources.conversations as conversations
@@ -197,6 +198,42 @@ def test_strict_mode_fails_invalid_requests_with_a_command_that_reproduces_them(
                 assert [finding.strip() for finding in findings] == (again or [error["message"]])
 
 
+SEVERAL = """
+pytestmark = pytest.mark.mka1(strict=True)
+
+def test_several(mka1):
+    for number in range(7):
+        call(mka1, json={"metadata": {"number": number}})
+
+@pytest.fixture
+def clears_the_journal(mka1):
+    yield
+    mka1.requests.clear()
+    call(mka1, json={"colour": "blue"})
+
+def test_after_a_clear(mka1, clears_the_journal):
+    for _ in range(3):
+        call(mka1, json={})
+
+def test_once(mka1_module):
+    call(mka1_module, json={"colour": "blue"})
+
+def test_not_again(mka1_module):
+    call(mka1_module, json={})
+"""
+
+
+def test_every_invalid_request_fails_one_test(run):
+    result = run(SEVERAL)
+    assert result.outcomes == {
+        "test_several": "failed",
+        "test_after_a_clear": "failed in teardown",
+        "test_once": "failed",
+        "test_not_again": "passed",
+    }
+    assert re.findall(r"must be a string, not (\d)", result.texts["test_several"]) == list("0123456")
+
+
 def test_strict_mode_shows_no_command_that_would_send_another_request(run):
     texts = run(STRICT, "-k", "not_reproducible").texts.values()
     for text, place in zip(texts, ["request body must be", "body /metadata/a", "header /X-On-Behalf-Of"], strict=True):
@@ -244,6 +281,53 @@ ASSERTIONS = {
         "requests of this test:",
         *LISTED,
     ],
+    'three.assert_called("conversations.create", headers={"X-Trace": "7", "Content-Type": "application/json"})': [
+        "expected at least 1 call of conversations.create with these headers, there was none",
+        '{"X-Trace": "7", "Content-Type": "application/json"}',
+        NEAR,
+        'header X-Trace: expected "7", is missing',
+        NEAR,
+        'header X-Trace: expected "7", received "8"',
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_called("conversations.list", query={"limit": 6, "after": "a"}, end_user="ada", key="k")': [
+        "expected at least 1 call of conversations.list with this query and this end user and this key, "
+        "there was none",
+        '{"limit": 6, "after": "a"}',
+        '"ada"',
+        "near: GET /api/v1/llm/conversations?limit=5 -> 200",
+        'query limit: expected "6", received "5"',
+        'query after: expected "a", is missing',
+        'end user: expected "ada", is missing',
+        "key: the call has another one, with the fingerprint KEY",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_order(["conversations.create", "conversations.list", "conversations.create"])': [
+        "expected calls in this order: conversations.create, conversations.list, conversations.create; "
+        "there is no conversations.create after conversations.list (number 2 in the order)",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_order(["conversations.delete"])': [
+        "expected calls in this order: conversations.delete; there is no conversations.delete",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.wait_for("conversations.create", times=3, timeout=0.1)': [
+        "waited 0.1 s for 3 calls of conversations.create, there were 2",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.wait_for("conversations.list", query={"limit": 4}, timeout=0)': [
+        "waited 0 s for 1 call of conversations.list with this query, there was none",
+        '{"limit": 4}',
+        "near: GET /api/v1/llm/conversations?limit=5 -> 200",
+        'query limit: expected "4", received "5"',
+        "requests of this test:",
+        *LISTED,
+    ],
     "three.one()": ["expected 1 request, there were 3:", *LISTED],
     'three.filter("conversations.delete").one()': [
         "expected 1 request, there was none; requests of this test:",
@@ -255,6 +339,10 @@ ASSERTIONS = {
 USAGE_ERRORS = {
     'three.assert_called("conversations.creat")': "'conversations.creat'; did you mean 'conversations.create'?",
     'three.filter("zzz")': "there is no operation 'zzz'; the operations are conversations.create, ",
+    'three.assert_order(["conversations.create", "conversations.lst"])': "; did you mean 'conversations.list'?",
+    'three.wait_for("conversations.creat")': "; did you mean 'conversations.create'?",
+    'three.filter(status=200).wait_for("conversations.create")': "call it on mka1.requests, not on a filtered list",
+    'three.assert_called("conversations.create", headers={"Authorization": "k"})': "value of Authorization; use key=",
     'mka1.faults.add("conversations.create", statis=500)': "statis: is not a known field (did you mean ",
     'mka1.faults.add("conversations.create", status="5", times=0)': "status: must be an integer, not '5'; times: ",
     'mka1.faults.garbage("conversations.creat")': "operation: must be one of conversations.list, ",
@@ -278,7 +366,8 @@ import datetime
 @pytest.fixture
 def three(mka1):
     call(mka1, json={{"metadata": {{"channel": "mail"}}}})
-    call(mka1, json={{"metadata": {{"channel": "web", "vip": "yes"}}, "items": [{ITEM}]}})
+    headers = mka1.headers | {{"X-Trace": "8"}}
+    call(mka1, json={{"metadata": {{"channel": "web", "vip": "yes"}}, "items": [{ITEM}]}}, headers=headers)
     call(mka1, "GET", "/conversations?limit=5")
     return mka1.requests
 """
@@ -307,6 +396,7 @@ def test_a_failed_assertion_lists_the_requests_and_the_nearest_calls(run):
     for (_, text), lines in zip(sorted(result.texts.items()), ASSERTIONS.values(), strict=True):
         assert_traceback_ends_in_the_test(text)
         first, *rest = error_lines(text)
+        rest = [re.sub("fingerprint [0-9a-f]+", "fingerprint KEY", line) for line in rest]
         assert [first.removeprefix("AssertionError: "), *rest] == lines
 
 

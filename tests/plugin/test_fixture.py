@@ -102,6 +102,48 @@ def test_requests(mka1):
     requests.clear()
     assert not mka1.requests and repr(mka1.requests) == "<Requests: none>"
 
+def test_headers_and_queries(mka1):
+    headers = mka1.headers | {"X-On-Behalf-Of": "ada", "X-Trace": "7", "Cookie": "hush"}
+    call(mka1, "GET", "/conversations?limit=5&tag=a&tag=b&search=&order=asc", headers=headers)
+    exchange = mka1.requests.one()
+    assert exchange.query_params == {"limit": "5", "tag": ["a", "b"], "search": "", "order": "asc"}
+    assert exchange.headers["X-Trace"] == exchange.headers["x-trace"] == exchange.headers.get("x-TRACE") == "7"
+    assert "X-Trace" in exchange.headers and "X-Other" not in exchange.headers and 1 not in exchange.headers
+    assert exchange.headers.get("X-Other", "none") == "none"
+    assert exchange.headers["authorization"] == "Bearer ***" and exchange.headers["Cookie"] == "***"
+    assert_called = mka1.requests.assert_called
+    assert_called("conversations.list", headers={"x-trace": 7}, query={"limit": 5, "tag": ["a", "b"]}, times=1)
+    assert_called("conversations.list", query={"order": ["asc"]}, end_user="ada", key=mka1.api_key)
+    assert_called("conversations.list", query={"limit": "6"}, times=0)
+    assert_called("conversations.list", end_user="grace", times=0)
+    assert_called("conversations.list", key="other", times=0)
+
+def test_order(mka1):
+    for method in ("POST", "GET", "POST", "GET"):
+        call(mka1, method, json={} if method == "POST" else None)
+    create, list_ = "conversations.create", "conversations.list"
+    for order in ([], [create], [list_, create], [create, create, list_], [create, list_, create, list_]):
+        mka1.requests.assert_order(order)
+    for order in ([list_, list_, create], [create, create, create]):
+        with pytest.raises(AssertionError, match="in this order"):
+            mka1.requests.assert_order(order)
+
+def test_waiting(mka1, monkeypatch):
+    import threading, time
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "monotonic", lambda: 0)
+    def work():
+        for number in range(4):
+            threading.Event().wait(0.1)
+            call(mka1, json={"metadata": {"number": str(number)}})
+    worker = threading.Thread(target=work)
+    worker.start()
+    third = mka1.requests.wait_for("conversations.create", times=3)
+    assert third.request == {"metadata": {"number": "2"}}
+    last = mka1.requests.wait_for("conversations.create", body={"metadata": {"number": "3"}}, timeout=3)
+    assert last.request == {"metadata": {"number": "3"}}
+    worker.join()
+
 def test_coverage(mka1):
     call(mka1, json={"items": [{"type": "message", "role": "user", "content": "hi"}]})
     coverage = mka1.coverage()

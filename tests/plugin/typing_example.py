@@ -28,7 +28,10 @@ def test_controls(mka1: Mka1) -> None:
     mka1.faults.add("conversations.create", status=503, times=2, headers={"retry-after-ms": "1"})
     mka1.faults.rate_limited("conversations.create", retry_after_ms=1, times=None)
     mka1.faults.delayed(seconds=0.1, after=1, every=2)
-    mka1.requests.assert_called("conversations.create", times=1, body={"metadata": {}})
+    mka1.requests.assert_called("conversations.create", times=1, body={"metadata": {}}, query={"limit": 1})
+    mka1.requests.assert_order(["conversations.create"])
+    assert_type(mka1.requests.wait_for("conversations.create", timeout=1, end_user="ada"), Exchange)
+    assert_type(mka1.requests.last.query_params, dict[str, str | list[str]])
 
 
 def test_a_block() -> None:
@@ -39,6 +42,7 @@ def test_a_block() -> None:
 def test_mistakes(mka1: Mka1) -> None:
     fake(sed="support-thread")  # type: ignore[call-arg]
     fake(ids="serial")  # type: ignore[arg-type]
+    mka1.requests.assert_called("conversations.create", header={})  # type: ignore[call-arg]
     mka1.faults.add("conversations.create", statis=503)  # type: ignore[call-arg]
     mka1.faults.add("conversations.create", action="explode")  # type: ignore[arg-type]
     mka1.faults.garbage("conversations.create", time=2)  # type: ignore[call-arg]
