@@ -19,7 +19,7 @@ from mockserver.verify.baseline import load_baseline
 from mockserver.verify.options import Options
 from mockserver.verify.report.console import Progress, print_report, print_reproduction
 from mockserver.verify.report.model import Phase
-from mockserver.verify.report.writers import create_directory, write_reports
+from mockserver.verify.report.writers import SCRIPTS, create_directory, write_reports
 from mockserver.verify.run import verify as run
 from mockserver.verify.transport import Limits
 
@@ -73,7 +73,8 @@ def verify(arguments: Arguments) -> int:
         report = run(options, progress)
     if arguments.repeat is not None:
         return print_reproduction(report, arguments.repeat, console, command=repeat_command)
-    print_report(report, console, verbose=arguments.verbose, command=repeat_command)
+    scripts = arguments.report_dir / SCRIPTS if arguments.report_dir is not None else None
+    print_report(report, console, verbose=arguments.verbose, command=repeat_command, scripts=scripts)
     if arguments.report_dir is not None:
         for path in write_reports(report, arguments.report_dir, repeat_command):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
