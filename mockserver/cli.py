@@ -235,9 +235,10 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
 @_verify_option(
     "--report-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write report.json, junit.xml and report.html to this directory.",
+    help="Write report.html, junit.xml, report.json and a script for each deviation to this directory.",
 )
 @click.option("--repeat", metavar="CASE", help="Check only this case, and report whether it is fixed.")
+@click.option("--only", metavar="NAME", help="With --repeat: look only in this operation, or where this behaviour is.")
 @_verify_option(
     "--include-responses", is_flag=True, help="Also run the operations of the Responses resource, which cost money."
 )
@@ -246,7 +247,7 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
     is_flag=True,
     help="Also send requests for the account itself, not only for end users that the run creates.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="List every behaviour, also those that conform.")
+@click.option("-v", "--verbose", is_flag=True, help="List every behaviour, and print every deviation in full.")
 def verify(**arguments: Any) -> None:
     """Test whether the server at BASE_URL conforms to the OpenAPI document and the catalogue of behaviours.
 

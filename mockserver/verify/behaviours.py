@@ -126,7 +126,11 @@ class BehaviourChecks:
                 culprit = _find_culprit_exchange(outcome, exchanges)
                 is_assumed = outcome is not None and self._expects_assumed_error(outcome)
                 for exchange in exchanges:
-                    self._responses.check(exchange, is_shape_assumed=is_assumed and exchange is culprit)
+                    self._responses.check(
+                        exchange,
+                        origin=scenario.behaviours[0],
+                        is_shape_assumed=is_assumed and exchange is culprit,
+                    )
         scenario_run = self._assess(outcome, exchanges, culprit)
         for behaviour in scenario.behaviours:
             self._runs[behaviour].append(scenario_run)

@@ -13,7 +13,8 @@ from mockserver.verify.transport import Limits
 class Options:
     """The target of a run, its scope and its limits.
 
-    Without an `api_key`, the run sends none. With `repeat`, it looks for this case only.
+    Without an `api_key`, the run sends none. With `repeat`, it looks for this case only, and with `only` just in the
+    scenarios of a behaviour, or in the requests to an operation.
     """
 
     base_url: str
@@ -27,6 +28,7 @@ class Options:
     strict: bool = False
     baseline: tuple[BaselineEntry, ...] = ()
     repeat: str | None = None
+    only: str | None = None
     include_responses: bool = False
     may_act_for_account: bool = False
 

@@ -57,8 +57,8 @@ class ResponseChecks:
         self.successes: set[tuple[str, str]] = set()
         """The phases and operations with at least one successful response."""
 
-    def check(self, exchange: WireExchange, *, is_shape_assumed: bool = False) -> None:
-        """Validate a response and keep its deviations.
+    def check(self, exchange: WireExchange, *, origin: str = "", is_shape_assumed: bool = False) -> None:
+        """Validate a response and keep its deviations; `origin` is the behaviour that led to the request, if any.
 
         If the shape is only assumed, because the behaviours expected an error, its body is not validated.
         """
@@ -75,7 +75,8 @@ class ResponseChecks:
                 self.successes.add(key)
         self._sent.note(exchange)
         for deviation in self._find_deviations(_Subject(exchange, operation, response), is_shape_assumed):
-            self.deviations.add(deviation, partial(self._find_evidence, exchange, deviation.case))
+            found = replace(deviation, origin=origin or (operation.id if operation else ""))
+            self.deviations.add(found, partial(self._find_evidence, exchange, deviation.case))
 
     def _find_evidence(self, exchange: WireExchange, case: str) -> Evidence:
         return Evidence(self._log.select_steps(exchange), lambda repeated: case in self.cases_of(repeated))

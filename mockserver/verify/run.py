@@ -51,6 +51,8 @@ def verify(options: Options, progress: Progress) -> Report:
     options = _select_phases(options)
     started_at, started = datetime.now(UTC), time.monotonic()
     run = _connect(options)
+    if options.only not in (None, *run.contract.operations, *(behaviour.id for behaviour in load_catalogue())):
+        raise UsageError(f"--only must be an operation or a behaviour, not {options.only}")
     recorder = PhaseRecorder(run.transport, progress)
     with closing(run.client), interrupt_on_signals(run.transport):
         try:
@@ -106,6 +108,8 @@ def _select_phases(options: Options) -> Options:
     """
     case = options.repeat
     if case is None:
+        if options.only is not None:
+            raise UsageError("--only needs --repeat")
         return options
     if case in {behaviour.id for behaviour in load_catalogue()}:
         return replace(options, phases=("behaviours",))
@@ -200,16 +204,17 @@ def _run_phases(run: _Run, checks: Checks, recorder: PhaseRecorder) -> None:
             _run_scenarios(run.options, checks.behaviours, recorder)
     others = [phase for phase in phases if phase != "behaviours"]
     if others and run.transport.stop_reason is None:
-        operation = (case or "").partition("/")[0]
+        operation = run.options.only or (case or "").partition("/")[0]
         is_single = operation in run.contract.operations and "stateful" not in others
         with recorder.recording(others[0]):
-            checks.schemathesis.run(others, operation if is_single else None, recorder)
+            checks.schemathesis.run(others, operation if is_single else None, recorder, case)
 
 
 def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRecorder) -> None:
     scenarios = all_scenarios()
-    if options.repeat in checks.ids:
-        scenarios = [one for one in scenarios if options.repeat in one.behaviours]
+    wanted = options.repeat if options.repeat in checks.ids else options.only
+    if wanted in checks.ids:
+        scenarios = [one for one in scenarios if wanted in one.behaviours]
     recorder.start("behaviours", len(scenarios))
     for scenario in scenarios:
         recorder.advance(scenario.name)

@@ -160,11 +160,12 @@ def clean_report(**changes):
     return replace(report, **changes)
 
 
-def command(case, phase):
+def command(deviation):
+    case, phase = deviation.case, next(iter(deviation.phases))
     return shlex.join(["mockserver", "verify", "https://gw", "--repeat", case, "--phases", phase, "--seed", "7"])
 
 
-REPRODUCTION = [CREATE, CURL, command(VIOLATION.case, "behaviours")]
+REPRODUCTION = [CREATE, CURL, command(VIOLATION)]
 
 
 # -- Model -----------------------------------------------------------------------------------------------------
@@ -437,7 +438,7 @@ def test_a_case_is_reproduced_or_not_or_the_run_cannot_tell(case, changes, code,
     assert print_reproduction(full_report(**changes), case, console, command=command) == code
     lines = console.file.getvalue().splitlines()
     assert lines[0] == f"{case} {result}"
-    assert (f"    {command(case, 'behaviours')}" in lines) == (code == 1)
+    assert (f"    {command(VIOLATION)}" in lines) == (code == 1)
     others = [deviation.case for deviation in full_report().deviations if deviation.case != case]
     assert lines[-2:] == [f"Other deviations: {', '.join(others)}", "4,211 requests in 63 s, seed 7."]
 

@@ -35,7 +35,16 @@ from mockserver.verify.fuzzing.checks import (
 from mockserver.verify.fuzzing.extension import registered_extension
 from mockserver.verify.fuzzing.requests_transport import send_requests_through
 from mockserver.verify.phases import PhaseRecorder
-from mockserver.verify.report.model import PHASES, Deviation, Deviations, DisabledCheck, Kind, Phase, Weight
+from mockserver.verify.report.model import (
+    PHASES,
+    Deviation,
+    Deviations,
+    DisabledCheck,
+    Kind,
+    Phase,
+    StopReason,
+    Weight,
+)
 from mockserver.verify.reproduction import Evidence, ExchangeLog
 from mockserver.verify.request_checks import describe_content, name_mistakes
 from mockserver.verify.transport import Transport, WireExchange
@@ -85,12 +94,20 @@ class SchemathesisPhases:
         }
         self.deviations = Deviations()
 
-    def run(self, phases: Sequence[Phase], only: str | None, recorder: PhaseRecorder) -> None:
-        """Run the phases, for one operation alone if `only` names one."""
+    def run(
+        self, phases: Sequence[Phase], only: str | None, recorder: PhaseRecorder, repeat: str | None = None
+    ) -> None:
+        """Run the phases, for one operation alone if `only` names one, until the case `repeat` has occurred."""
+
+        def stop_when_reproduced(check: str, case: Case[Any], failure: Failure) -> None:
+            if repeat == self._name_case(check, case):  # Schemathesis tells it only after all requests of a scenario.
+                self._add_failure(failure, check, case)
+                self._transport.stop(StopReason.CASE_REPRODUCED)
+
         skipped = {one for one in self._operations.values() if only not in (None, one)} | set(self._missing)
         end_users = self._settings.end_users
         with (
-            registered_extension(self._settings.run, self._settings.mark),
+            registered_extension(self._settings.run, self._settings.mark, stop_when_reproduced),
             self._load_schema(phases, skipped) as schema,
             send_requests_through(
                 self._transport, self._origin, lambda sent: sent if sent in end_users else end_users[0]
@@ -166,11 +183,9 @@ class SchemathesisPhases:
     def _add_failure(self, failure: Failure, check: str, case: Case[Any] | None) -> None:
         operation = self._operations.get(case.operation.label if case else failure.operation or "", "")
         exchange = self._log.find_test_case(case.id) if case else None
-        subject = "Authorization" if _is_about_key(check, case) else ""
-        is_shared = check in SHARED_CHECKS or subject
         response = exchange.response if exchange is not None else None
         deviation = Deviation(
-            case="/".join(filter(None, ("" if is_shared else operation, check, subject))),
+            case=self._name_case(check, case, operation),
             verdict="violates",
             statement=STATEMENTS.get(check, failure.title),
             source=f"openapi.yaml, checked by Schemathesis ({failure.code})",
@@ -179,12 +194,20 @@ class SchemathesisPhases:
             suspect="target",
             reason="the document says otherwise",
             operations=(operation,) if operation else (),
+            origin=operation,
             weight=WEIGHTS.get(check, Weight.FORM),
             kinds=tuple(map(Kind, _find_kinds(check, case, exchange))),
             phases=(self._transport.phase,),
             first_request=exchange.number if exchange else 0,
         )
         self.deviations.add(deviation, lambda: self._find_evidence(exchange, check))
+
+    def _name_case(self, check: str, case: Case[Any] | None, operation: str = "") -> str:
+        if case is not None:
+            operation = self._operations.get(case.operation.label, "")
+        subject = "Authorization" if _is_about_key(check, case) else ""
+        is_shared = check in SHARED_CHECKS or subject
+        return "/".join(filter(None, ("" if is_shared else operation, check, subject)))
 
     def _find_evidence(self, exchange: WireExchange | None, check: str) -> Evidence | None:
         """Return how to show a failure again: the same status, after the writes that led to it if these matter."""

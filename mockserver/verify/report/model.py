@@ -97,6 +97,8 @@ class Deviation:
     operations: tuple[str, ...] = ()
     place: str | None = None
     """Where in the response, such as `body /data/0/id`."""
+    origin: str = ""
+    """The operation, or a behaviour of the scenario, whose requests showed it first; empty if its case says that."""
     weight: Weight = Weight.FORM
     kinds: tuple[Kind, ...] = ()
     """The kinds of its occurrences, for a case that has many, the most frequent first."""

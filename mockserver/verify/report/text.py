@@ -26,8 +26,8 @@ from mockserver.verify.report.model import (
     Verdict,
 )
 
-ReproduceCommand = Callable[[str, str], str]
-"""Returns the command that reproduces a case in a phase."""
+ReproduceCommand = Callable[[Deviation], str]
+"""Returns the command that reproduces a deviation."""
 
 _REASONS: Mapping[StopReason | UncheckedReason, str] = {
     StopReason.INTERRUPTED: "interrupted",
@@ -308,7 +308,7 @@ def _occurrences(deviation: Deviation) -> str:
 
 def reproduction(deviation: Deviation, command: ReproduceCommand) -> list[str]:
     """Return the commands that reproduce a deviation by hand, then the `mockserver` command."""
-    return [*deviation.reproduction, command(deviation.case, next(iter(deviation.phases), PHASES[0]))]
+    return [*deviation.reproduction, command(deviation)]
 
 
 def reproduction_remark(deviation: Deviation) -> str:
