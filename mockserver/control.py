@@ -8,6 +8,7 @@ import orjson
 
 from mockserver.context import Context
 from mockserver.contract.endpoint import Handler
+from mockserver.contract.spelling import suggest
 from mockserver.determinism import LAST_SECOND, AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, describe, json_pointer
@@ -84,8 +85,8 @@ class Control:
     def add_fault(self, context: Context) -> Any:
         operation = context.body.get("operation")
         if operation is not None and operation not in self._operations:
-            known = ", ".join(self._operations)
-            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}")
+            known, hint = ", ".join(self._operations), suggest(operation, self._operations)
+            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}{hint}")
         key = context.body.get("api_key", _api_key(context))
         if _api_key(context) not in (None, key):
             raise _invalid("body", "/api_key", "const", "must be the key of the query, or be left out")

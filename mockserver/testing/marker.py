@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 from mockserver.errors import UsageError
 from mockserver.settings import IdentityMode, Ids, Seed, Settings, UnknownFields
 from mockserver.testing.mka1 import Mka1
+from mockserver.testing.times import Time, unix_seconds
 
 SETTING_KEYWORDS = {
     "identity_mode": "identity_mode",
@@ -31,7 +32,7 @@ class FakeOptions(TypedDict, total=False):
     rate_limit: str | Sequence[str]
     ids: Ids
     unknown_fields: UnknownFields
-    now: float | datetime | None
+    now: Time | None
     strict: bool | None
 
 
@@ -47,7 +48,7 @@ class MarkerOptions(NamedTuple):
     names: Sequence[str]
     settings: Settings
     accepts_any_key: bool
-    now: float | datetime | None
+    now: float | None
     seeds: Sequence[Any]
     strict: bool | None
 
@@ -71,10 +72,11 @@ class MarkerOptions(NamedTuple):
         if accepts_any_key:
             del settings["api_keys"]
         now = keywords.get("now")
-        if now is not None and (isinstance(now, bool) or not isinstance(now, int | float | datetime)):
-            raise UsageError(f"now must be Unix seconds or an aware datetime, not {now!r}")
+        if now is not None and (isinstance(now, bool) or not isinstance(now, int | float | datetime | str)):
+            raise UsageError(f"now must be Unix seconds, an aware datetime or ISO 8601 text, not {now!r}")
         names = [name for name in keywords if name != "strict"]
         seeds, strict = _as_tuple(keywords.get("seed")), keywords.get("strict")
+        now = None if now is None else unix_seconds(now)
         return cls(names, Settings(**settings), accepts_any_key, now, seeds, strict)
 
     @property

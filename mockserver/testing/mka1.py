@@ -12,6 +12,7 @@ from mockserver.settings import API_PATH
 from mockserver.testing.control_client import ControlClient
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls
 from mockserver.testing.environment import bypass_proxies
+from mockserver.testing.exchanges import count
 from mockserver.testing.requests import Requests
 from mockserver.testing.skips import skip_test
 from mockserver.testing.tracebacks import is_test_error
@@ -37,7 +38,10 @@ class Mka1:
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.url}>"
+        if not self.is_fake:
+            return f"<{type(self).__name__} {self.url}, a real gateway>"
+        requests = count(self._control("requests")("GET", "/requests", limit=1)["total"], "request")
+        return f"<{type(self).__name__} {self.url}: {requests}, {count(len(self.faults.planned), 'planned fault')}>"
 
     @property
     def api_url(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mockserver.settings import DEFAULT_API_KEY
 from mockserver.testing.exchanges import Exchange, count, list_exchanges
+from mockserver.testing.fault_text import describe_fault, explain_unchanged
 from mockserver.testing.mka1 import Mka1
 
 
@@ -29,12 +30,9 @@ class UnfiredFault:
     exchanges: Sequence[Exchange]
 
     def __str__(self) -> str:
-        fault = self.fault
-        return (
-            f"A planned fault never fired: {fault.get('operation', 'any operation')}: {_summarise_effect(fault)}, "
-            f"fired {fault['fired']} of {count(fault['times'], 'time')}, {count(fault['seen'], 'request')} seen.\n"
-            f"Requests of this test:{list_exchanges(self.exchanges)}"
-        )
+        lines = [f"A planned fault never fired: {describe_fault(self.fault)}.", explain_unchanged(self.fault)]
+        listing = f"Requests of this test:{list_exchanges(self.exchanges)}"
+        return "\n".join([*filter(None, lines), listing])
 
 
 @dataclass(frozen=True)
@@ -165,14 +163,6 @@ def _find_rejection(exchange: Exchange) -> str | None:
         return None
     error = exchange.response.get("error") if isinstance(exchange.response, dict) else None
     return str(error["message"]) if isinstance(error, dict) else f"status {exchange.status}"
-
-
-def _summarise_effect(fault: Mapping[str, Any]) -> str:
-    if "action" in fault:
-        return str(fault["action"])
-    if "status" in fault:
-        return f"status {fault['status']}"
-    return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
 
 
 def _format_finding(finding: Mapping[str, str]) -> str:

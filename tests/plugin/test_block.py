@@ -84,6 +84,14 @@ def test_a_failure_within_a_block_comes_first_and_lists_the_requests():
     assert not hasattr(caught.value, "__notes__")
 
 
+def test_the_journal_can_be_read_after_the_block():
+    with fake() as mka1:
+        call(mka1, json={})
+    mka1.requests.assert_called("conversations.create", times=1)
+    assert len(mka1.state.snapshot()["conversations"]) == 1
+    assert repr(mka1).endswith(": 1 request, 0 planned faults>")
+
+
 def test_a_wrong_option_is_a_usage_error():
     text = r"mockserver\.fake\(\) has no keyword 'sed'; did you mean 'seed'"
     with pytest.raises(mockserver.UsageError, match=text), fake(sed="support-thread"):

@@ -39,6 +39,26 @@ def test_cleared_fault(mka1):
     mka1.faults.garbage("conversations.create")
     mka1.faults.clear()
 
+def test_fault_that_changes_nothing(mka1):
+    mka1.faults.field_dropped("conversations.create", "/nonesuch")
+    assert "id" in call(mka1, json={}).json()
+    assert mka1.requests.last.fault is None
+
+def test_faults_that_change_nothing(mka1):
+    mka1.faults.field_retyped("conversations.create", "/object", "conversation", times=2)
+    mka1.faults.wrong_content_type("conversations.list", content_type="application/json")
+    call(mka1, json={})
+    call(mka1, json={})
+    call(mka1, "GET")
+
+def test_fault_that_changes_something_later(mka1):
+    mka1.faults.field_dropped("conversations.list", "/data/0/metadata/vip")
+    assert "has_more" in call(mka1, "GET").json()
+    call(mka1, json={"metadata": {"vip": "yes"}})
+    assert call(mka1, "GET").json()["data"][0]["metadata"] == {}
+    mka1.faults.field_retyped("conversations.list", "/has_more", 0)
+    assert call(mka1, "GET").json()["has_more"] is not False
+
 def test_fault_in_a_failed_test(mka1):
     mka1.faults.garbage("conversations.create")
     raise ZeroDivisionError
@@ -101,6 +121,22 @@ VIOLATION_TEXTS = {
     ),
     "faults_that_need_not_fire": ("passed", []),
     "cleared_fault": ("passed", []),
+    "fault_that_changes_nothing": (
+        "failed",
+        [
+            "conversations.create: patch, fired 0 of 1 time, 1 request seen.\n"
+            "There was nothing to change in 1 response: remove /nonesuch.\nRequests of this test:"
+        ],
+    ),
+    "faults_that_change_nothing": (
+        "failed",
+        [
+            "fired 0 of 2 times, 2 requests seen.\n"
+            "There was nothing to change in 2 responses: replace /object.\nRequests of this test:",
+            "list: headers, fired 0 of 1 time, 1 request seen.\nThere was nothing to change in 1 response.\nRequests",
+        ],
+    ),
+    "fault_that_changes_something_later": ("passed", []),
     "fault_in_a_failed_test": ("failed", ["ZeroDivisionError"]),
     "fault_in_a_skipped_test": ("skipped", ["not today"]),
     "expected_failure": ("skipped", []),
@@ -118,7 +154,7 @@ def test_violations_fail_a_test(run):
     for name, (_, phrases) in VIOLATION_TEXTS.items():
         for phrase in phrases:
             assert phrase in result.texts[f"test_{name}"]
-    assert "planned fault" not in result.texts["test_fault_in_a_failed_test"]
+    assert "A planned fault" not in result.texts["test_fault_in_a_failed_test"]
 
 
 STRICT = """
@@ -345,7 +381,8 @@ USAGE_ERRORS = {
     'three.assert_called("conversations.create", headers={"Authorization": "k"})': "value of Authorization; use key=",
     'mka1.faults.add("conversations.create", statis=500)': "statis: is not a known field (did you mean ",
     'mka1.faults.add("conversations.create", status="5", times=0)': "status: must be an integer, not '5'; times: ",
-    'mka1.faults.garbage("conversations.creat")': "operation: must be one of conversations.list, ",
+    'mka1.faults.garbage("conversations.creat")': "'conversations.creat' (did you mean 'conversations.create'?)",
+    'mka1.faults.garbage("zzz")': "operation: must be one of conversations.list, ",
     'mka1.faults.add("conversations.create", body={"a": object})': "cannot be represented in JSON: Object of type ",
     'mka1.seed("suport-thread")': "seed suport-thread: no such file beside the test, and the shipped seeds are: ",
     'mka1.seed({"conversations": [{"items": [{"role": "user"}]}]})': (
@@ -357,6 +394,10 @@ USAGE_ERRORS = {
     'mka1.seed("date.yaml")': "seed date.yaml: conversations[0].created_at: must be a number, not '2024-01-01'",
     'mka1.seed({"conversations": [{"id": "c"}, {"id": "c"}]})': "conversations[1].id: the id 'c' is already in use",
     "mka1.clock.freeze(datetime.datetime(2024, 1, 1))": "the time 2024-01-01T00:00:00 must have a time zone",
+    'mka1.clock.freeze("2024-01-01")': "the time 2024-01-01T00:00:00 must have a time zone, such as tzinfo=UTC or a ",
+    'mka1.clock.freeze("yesterday")': "'yesterday' is not a time in ISO 8601, such as '2024-01-01T00:00:00Z'",
+    "mka1.faults.server_error(status=200)": "a server error has a status of 500 to 599, not 200; use add(",
+    "mka1.faults.server_error(status=600)": "a server error has a status of 500 to 599, not 600; use add(",
     "mka1.clock.freeze(-1)": "freeze: must be at least 0, not -1",
     'mka1.state.restore({"conversations": 1})': "conversations: must be an array, not 1",
 }
@@ -423,7 +464,8 @@ MARKERS = {
     "rate_limit=5": "rate_limits must be a string or a list of strings, not 5",
     'rate_limit=["5"]': "not '5'",
     'api_keys=["secret key"]': "KEY=ACCOUNT",
-    'now="2024-01-01"': "now must be Unix seconds or an aware datetime, not '2024-01-01'",
+    "now=True": "now must be Unix seconds, an aware datetime or ISO 8601 text, not True",
+    'now="2024-01-01"': "the time 2024-01-01T00:00:00 must have a time zone",
     'seed="suport-thread"': "seed suport-thread: no such file beside the test",
 }
 

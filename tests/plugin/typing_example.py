@@ -25,6 +25,7 @@ def test_reading(mka1: Mka1, mka1_server: Mka1Server) -> None:
 def test_controls(mka1: Mka1) -> None:
     mka1.seed({"conversations": []})
     mka1.clock.freeze(datetime(2024, 1, 1, tzinfo=UTC))
+    mka1.clock.freeze("2024-01-01T00:00:00Z")
     mka1.faults.add("conversations.create", status=503, times=2, headers={"retry-after-ms": "1"})
     mka1.faults.rate_limited("conversations.create", retry_after_ms=1, times=None)
     mka1.faults.delayed(seconds=0.1, after=1, every=2)
@@ -47,5 +48,5 @@ def test_mistakes(mka1: Mka1) -> None:
     mka1.faults.add("conversations.create", action="explode")  # type: ignore[arg-type]
     mka1.faults.garbage("conversations.create", time=2)  # type: ignore[call-arg]
     mka1.faults.field_dropped(pointer="/id")  # type: ignore[call-arg]
-    mka1.clock.freeze("2024-01-01")  # type: ignore[arg-type]
+    mka1.clock.freeze([])  # type: ignore[arg-type]
     mka1.requests.last.statis  # type: ignore[attr-defined]  # noqa: B018

@@ -10,8 +10,8 @@ from mockserver.errors import ApiError
 from mockserver.gateway.faults.faulty_connection import FaultyConnection
 from mockserver.gateway.faults.header import FAULT_HEADER, FaultHeader
 from mockserver.gateway.faults.model import Fault
-from mockserver.gateway.faults.plan import FaultPlan
-from mockserver.gateway.faults.response import BufferedResponse, alter_response
+from mockserver.gateway.faults.plan import FaultPlan, PlannedFault
+from mockserver.gateway.faults.response import BufferedResponse, alter_response, is_changed
 
 _MAX_SILENCE = 600
 
@@ -26,22 +26,25 @@ class FaultLayer:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
-        faults: list[Fault] = []
+        requested: list[Fault] = []
         if self._header is not None and FAULT_HEADER in context.headers:
             try:
-                faults = self._header.read(context.headers)
+                requested = self._header.read(context.headers)
             except ApiError as error:
                 context.findings += tuple(error.findings)
                 return send_error(send, error)
-        if self._plan and context.past is None:
-            faults = [*self._plan.fire(context.operation_id, context.key), *faults]
-        if faults:
-            return _apply_faults(faults, self._app, scope, receive, send)
+        is_planned = self._plan and context.past is None
+        planned = self._plan.fire(context.operation_id, context.key) if is_planned else []
+        if planned or requested:
+            return _apply_faults(planned, requested, self._app, scope, receive, send)
         return self._app(scope, receive, send)
 
 
-async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _apply_faults(
+    planned: list[PlannedFault], requested: list[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
     context: Context = scope[CONTEXT]
+    faults = [*(one.fault for one in planned), *requested]
     connection = FaultyConnection(scope, receive, send)
     # All delays count, but only the first fault that alters the response.
     fault = next((fault for fault in faults if fault.alters_response), Fault())
@@ -70,8 +73,16 @@ async def _apply_faults(faults: list[Fault], app: ASGIApp, scope: Scope, receive
     if response is None:
         response = BufferedResponse(200, [], b"") if fault.replaces_response else await call_app()
     if fault.alters_response:
-        context.bypasses_contract = True
-        response = alter_response(response, fault)
+        altered = alter_response(response, fault)
+        if fault.replaces_response or fault.delay or fault.action is not None or is_changed(response, altered):
+            context.bypasses_contract = True
+            response = altered
+        else:
+            for one in planned:
+                if one.fault is fault:
+                    one.count_as_unchanged()
+            if not delay:
+                context.fault = None
     if fault.action == "reset":
         await connection.reset(response)
     elif fault.action == "drip":

@@ -22,6 +22,13 @@ class BufferedResponse(NamedTuple):
     content: bytes
 
 
+def is_changed(response: BufferedResponse, altered: BufferedResponse) -> bool:
+    """Return whether a client sees another response; the order of headers does not count."""
+    if (response.status, response.content) != (altered.status, altered.content):
+        return True
+    return sorted(response.headers) != sorted(altered.headers)
+
+
 def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse:
     """Return the response with the changes that the fault describes."""
     status, headers, content = response
@@ -29,7 +36,9 @@ def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse
         status = fault.status or status
         headers, content = _build_replacement(status, fault.body)
     if fault.patch and not isinstance(fault.body, str):
-        content = orjson.dumps(apply_patch(orjson.loads(content), fault.patch))
+        document = orjson.loads(content)
+        patched = orjson.dumps(apply_patch(document, fault.patch))
+        content = content if patched == orjson.dumps(document) else patched
     if fault.action == "truncate":
         content = content[: len(content) // 2]
     elif fault.action == "garbage":
