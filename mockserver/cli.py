@@ -258,7 +258,9 @@ def verify(**arguments: Any) -> None:
     try:
         from mockserver.verify import command
     except ModuleNotFoundError as error:
-        _exit(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
+        from mockserver.installation import install_command
+
+        _exit(f"verify needs {error.name}: {install_command('verify')}")
     try:
         sys.exit(command.verify(command.Arguments(**arguments)))
     except UsageError as error:

@@ -9,7 +9,7 @@ import mockserver
 
 # Each floor is a list of steps, from the lowest to the highest. Packages on the same step do not import each other.
 FLOORS = [
-    [["curl", "determinism", "findings", "retry_after"], ["errors"], ["secrets", "settings"]],
+    [["curl", "determinism", "findings", "installation", "retry_after"], ["errors"], ["secrets", "settings"]],
     [["asgi"], ["context"], ["contract", "store"]],
     [["gateway", "resources"]],
     [["state"], ["control", "control_access"], ["routes", "uvicorn_server"], ["app", "server"]],
@@ -23,6 +23,7 @@ LAZY_IMPORTS = {
     ("app", "starlette.middleware.cors"),
     ("contract.engine", "mockserver.contract.reference"),
     ("gateway.faults.json_patch", "jsonpatch"),
+    ("installation", "importlib.metadata"),
 }
 
 ROOT = Path(mockserver.__file__).parent

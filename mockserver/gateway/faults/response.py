@@ -36,9 +36,7 @@ def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse
         status = fault.status or status
         headers, content = _build_replacement(status, fault.body)
     if fault.patch and not isinstance(fault.body, str):
-        document = orjson.loads(content)
-        patched = orjson.dumps(apply_patch(document, fault.patch))
-        content = content if patched == orjson.dumps(document) else patched
+        content = orjson.dumps(apply_patch(orjson.loads(content), fault.patch))
     if fault.action == "truncate":
         content = content[: len(content) // 2]
     elif fault.action == "garbage":
