@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := README.md docs mockserver spec fixtures
 
-.PHONY: help setup serve test lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test wheel lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ test: $(READY)  ## check style, types and spelling, run all tests, require the c
 	$(BIN)/coverage run -m pytest -n 2 $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+wheel: $(READY)  ## build the wheel file, in dist
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 lock:  ## pin the newest allowed versions of all dependencies in constraints.txt
 	$(PYTHON) -m venv $(VENV)/lock

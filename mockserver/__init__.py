@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mockserver.server import RunningServer as RunningServer
     from mockserver.server import run_server as run_server
     from mockserver.settings import Settings as Settings
+    from mockserver.testing.block import fake as fake
 
 _HOMES = {
     "Fake": "mockserver.app",
@@ -17,6 +18,7 @@ _HOMES = {
     "Settings": "mockserver.settings",
     "UsageError": "mockserver.errors",
     "create_app": "mockserver.app",
+    "fake": "mockserver.testing.block",
     "run_server": "mockserver.server",
 }
 

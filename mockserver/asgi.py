@@ -16,18 +16,22 @@ class Disconnected(OSError):
 
 
 class Headers(dict[bytes, bytes]):
-    """The headers of a request by lower-case name; the first value of a header that is repeated."""
+    """The headers of a request by lower-case name; the first value of a header that is repeated.
 
-    __slots__ = ("_pairs",)
+    `has_repeats` tells whether any header is repeated.
+    """
+
+    __slots__ = ("_pairs", "has_repeats")
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         """Create headers from the pairs of an ASGI scope."""
         super().__init__(reversed(pairs))
         self._pairs = pairs
+        self.has_repeats = len(self) < len(pairs)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """Return all values of a header."""
-        if len(self) < len(self._pairs):
+        if self.has_repeats:
             return [value for key, value in self._pairs if key == name]
         return [self[name]] if name in self else []
 
@@ -36,12 +40,11 @@ async def send_response(
     send: Send, status: int, content: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
     """Send a complete JSON response."""
-    length = str(len(content)).encode()
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [(b"content-type", JSON), (b"content-length", length), *headers],
+            "headers": [(b"content-type", JSON), (b"content-length", b"%d" % len(content)), *headers],
         }
     )
     await send({"type": "http.response.body", "body": content})

@@ -241,9 +241,10 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
 @_verify_option(
     "--report-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write report.json, junit.xml and report.html to this directory.",
+    help="Write report.html, junit.xml, report.json and a script for each deviation to this directory.",
 )
 @click.option("--repeat", metavar="CASE", help="Check only this case, and report whether it is fixed.")
+@click.option("--only", metavar="NAME", help="With --repeat: look only in this operation, or where this behaviour is.")
 @_verify_option(
     "--include-responses", is_flag=True, help="Also run the operations of the Responses resource, which cost money."
 )
@@ -255,7 +256,7 @@ def serve(host: str, port: int, log_format: LogFormat, no_fault_header: bool, **
     is_flag=True,
     help="Also send requests for the account itself, not only for end users that the run creates.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="List every behaviour, also those that conform.")
+@click.option("-v", "--verbose", is_flag=True, help="List every behaviour, and print every deviation in full.")
 def verify(**arguments: Any) -> None:
     """Test whether the server at BASE_URL conforms to the OpenAPI document and the catalogue of behaviours.
 
@@ -266,7 +267,9 @@ def verify(**arguments: Any) -> None:
     try:
         from mockserver.verify import command
     except ModuleNotFoundError as error:
-        _exit(f"verify needs {error.name}: pip install 'mka1-mockserver[verify]'")
+        from mockserver.installation import install_command
+
+        _exit(f"verify needs {error.name}: {install_command('verify')}")
     try:
         sys.exit(command.verify(command.Arguments(**arguments)))
     except UsageError as error:

@@ -12,6 +12,8 @@ CONTEXT = "mockserver.context"
 """Scope key of the context. `ResponseGuard` creates it, for all layers behind it."""
 RECORD = "mockserver.record"
 """Scope key of the callback that becomes `Context.record`; a layer in front of `ResponseGuard` may set it."""
+BODY_FOLLOWS = "mockserver.body_follows"
+"""Key of a message `http.response.start` whose next message has the whole body and is sent at once."""
 TRANSPORT = "mockserver.transport"
 """Scope key of the asyncio transport of the connection, which the server sets and faults close."""
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from mockserver.asgi import send_response
 from mockserver.context import Context
 from mockserver.contract.endpoint import AsyncResponse, Handler
+from mockserver.contract.spelling import suggest
 from mockserver.determinism import LAST_SECOND, AdjustableClock
 from mockserver.errors import InvalidRequest, NotFound
 from mockserver.findings import Code, Finding, Location, describe, json_pointer
@@ -79,6 +80,7 @@ class Control:
         newest = entries[-query["limit"] :]
         return {
             "data": [entry.as_dict() for entry in newest],
+            "total": len(entries),
             "dropped": self._state.journal.dropped(_fingerprint(context)),
         }
 
@@ -96,8 +98,8 @@ class Control:
     def add_fault(self, context: Context) -> Any:
         operation = context.body.get("operation")
         if operation is not None and operation not in self._operations:
-            known = ", ".join(self._operations)
-            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}")
+            known, hint = ", ".join(self._operations), suggest(operation, self._operations)
+            raise _invalid("body", "/operation", "enum", f"must be one of {known}, not {describe(operation)}{hint}")
         fault = Fault.from_dict(context.body, _planned_key(context))
         if findings := fault.validate("body"):
             raise InvalidRequest(findings)

@@ -49,11 +49,11 @@ class AdjustableClock:
         self._own: dict[str, _Time] = {}
 
     def now(self, account: str) -> float:
-        return self._time(account).now()
+        return self._own.get(account, self._shared).now()
 
     def time_ago(self, seconds: float, account: str) -> float:
         """Return what `now` was this many real seconds ago."""
-        return self._time(account).now(ago=seconds)
+        return self._own.get(account, self._shared).now(seconds)
 
     def is_frozen(self, account: str | None = None) -> bool:
         return self._time(account).frozen_at is not None

@@ -24,9 +24,10 @@ Result = TypeVar("Result")
 class RunningServer:
     """A server in a thread of this process. `url` has no trailing slash."""
 
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         self.url = url
         self._loop = loop
+        self._thread = thread
         self._process = os.getpid()
 
     @property
@@ -42,11 +43,16 @@ class RunningServer:
     def call(self, function: Callable[[], Result]) -> Result:
         """Run `function` in the server's thread, between two steps of its event loop, and return the result.
 
+        Once the server has stopped, run it in this thread.
+
         Raises:
             RuntimeError: this process was forked from that of the server.
         """
         if not self.is_in_this_process:
             raise RuntimeError("the server runs in the parent process, which a forked process reaches over HTTP only")
+
+        if not self._thread.is_alive():
+            return function()
 
         async def run() -> Result:
             return function()
@@ -84,9 +90,10 @@ def run_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Itera
         listener.close()
         raise RuntimeError(f"the server cannot start: {failures[0]!r}") from failures[0]
     try:
-        yield RunningServer(url_of(listener), server.loop)
+        yield RunningServer(url_of(listener), server.loop, thread)
     finally:
-        server.should_exit = True
+        if thread.is_alive():
+            server.stop()
         thread.join()
         listener.close()
 

@@ -52,7 +52,7 @@ def test_requests_are_listed_and_cleared(fake):
     assert fake.send("DELETE", "/requests", api_key=MINE) == {"done": True}
     assert keys() == [key_fingerprint(YOURS)]
     fake.send("DELETE", "/requests")
-    assert fake.get("/requests") == {"data": [], "dropped": 0}
+    assert fake.get("/requests") == {"data": [], "total": 0, "dropped": 0}
 
 
 def test_faults_are_added_listed_and_cleared(fake):

@@ -21,6 +21,7 @@ README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").re
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
 VARIABLES = [(r'"version":"[^"]*"', '"version":"..."'), (r'"duration": ?[0-9.e-]+', '"duration": ...')]
+VARIABLES += [(r'"host": ?"[^"]*"', '"host": ...'), (r'"user-agent": ?"[^"]*"', '"user-agent": ...')]
 
 
 def examples(text):

@@ -75,3 +75,13 @@ def test_a_connection_is_kept_alive():
         third = client.get(f"{server.api_url}/conversations")
         streams = {answer.extensions["network_stream"] for answer in (first, second, third)}
     assert len(streams) == 1
+
+
+def test_an_idle_server_stops_at_once():
+    app = create_app(Settings())
+    with httpx.Client() as client:
+        started = time.perf_counter()
+        for _ in range(5):
+            with run_server(app) as server:
+                client.get(f"{server.url}/_mock/health")  # The connection stays open.
+        assert time.perf_counter() - started < 0.5

@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
+VERSION = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
 
 USE = """
 import json, pathlib, sys, urllib.request
@@ -63,6 +66,36 @@ def test_an_installed_copy_uses_its_own_files(installed):
     assert output["package"].startswith(str(folder))
     assert output["document"].startswith(str(folder))
     assert output["ids"] == ["conv_support", "conv_account"]
+
+
+def install(folder, *requirements):
+    """Install the package as the README says, but without its dependencies, and return its version."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*command, "--target", folder, *requirements], check=True, capture_output=True)
+    (metadata,) = folder.glob("mka1_mockserver-*.dist-info")
+    return metadata.name.removeprefix("mka1_mockserver-").removesuffix(".dist-info")
+
+
+@pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="the tests run outside a Git checkout")
+def test_the_package_can_be_installed_from_a_repository(tmp_path):
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    repository = f"git+file://{CHECKOUT}@{commit.stdout.strip()}"
+    assert install(tmp_path / "site", f"mka1-mockserver @ {repository}") == VERSION
+    assert (tmp_path / "site" / "mockserver" / "_data" / "spec" / "openapi.yaml").exists()
+
+
+def test_the_package_can_be_installed_from_a_wheel_file(wheel, tmp_path):
+    assert install(tmp_path / "site", str(wheel)) == VERSION
+
+
+def test_pages_name_the_current_version_and_no_package_of_an_index(wheel):
+    pages = [CHECKOUT / "README.md", *(CHECKOUT / "docs").glob("*.md")]
+    lines = [line for page in pages for line in page.read_text().splitlines() if "pip install" in line]
+    assert len(lines) >= 5
+    for line in lines:
+        assert not re.search(r"pip install [^#]*(?<![/\w])mka1-mockserver(?! @)", line), line
+        assert set(re.findall(r"mka1_mockserver\S+\.whl", line)) <= {wheel.name}
+        assert set(re.findall(r"@v([0-9.]+)", line)) <= {VERSION}
 
 
 def test_the_installed_command_has_the_document(installed):

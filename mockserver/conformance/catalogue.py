@@ -12,6 +12,7 @@ Status = Literal["documented", "observed", "assumed"]
 
 _ID = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _FIELDS = ("id", "statement", "source", "status")
+_OPTIONAL = ("covers",)
 
 
 class CatalogueError(Exception):
@@ -20,12 +21,17 @@ class CatalogueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """A statement about the API that a scenario can check."""
+    """A statement about the API that a scenario can check.
+
+    `covers` are the cases of `verify` that break the same statement, as patterns of `fnmatch`: a case, another
+    behaviour, or a kind of a case after a colon. They are reported with the behaviour.
+    """
 
     id: str
     statement: str
     source: str
     status: Status
+    covers: tuple[str, ...] = ()
 
 
 def load_catalogue(path: Path | None = None) -> list[Behaviour]:
@@ -44,8 +50,8 @@ def load_catalogue(path: Path | None = None) -> list[Behaviour]:
 
 
 def _read_behaviour(entry: Any, place: str) -> Behaviour:
-    if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
-        raise CatalogueError(f"{place}: must have exactly the fields {', '.join(_FIELDS)}")
+    if not isinstance(entry, dict) or set(entry) - set(_OPTIONAL) != set(_FIELDS):
+        raise CatalogueError(f"{place}: must have exactly the fields {', '.join(_FIELDS)}, and may have covers")
     for field in _FIELDS:
         if not isinstance(entry[field], str) or not entry[field].strip():
             raise CatalogueError(f"{place}: {field}: must be a non-empty string")
@@ -55,4 +61,7 @@ def _read_behaviour(entry: Any, place: str) -> Behaviour:
         raise CatalogueError(f"{place}: status: must be one of {', '.join(get_args(Status))}")
     if not entry["statement"].endswith("."):
         raise CatalogueError(f"{place}: statement: must end with a period")
-    return Behaviour(**entry)
+    covers = entry.get("covers", [])
+    if not isinstance(covers, list) or not all(isinstance(one, str) and one for one in covers):
+        raise CatalogueError(f"{place}: covers: must be a list of cases")
+    return Behaviour(**{**entry, "covers": tuple(covers)})

@@ -123,7 +123,7 @@ class ApiClient:
                 extensions={"target": url[url.index("/", 8) :].encode("ascii")},
             )
         except httpx.HTTPError as error:
-            raise NoResponse(f"{method} {path}: no response ({type(error).__name__}: {error})") from error
+            raise NoResponse(f"{method} {path}: no response{f' ({error})' if str(error) else ''}") from error
         return self._record_response(path, ApiResponse(
             method=method,
             url=url,

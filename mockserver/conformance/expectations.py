@@ -1,32 +1,56 @@
 """Checks of the scenarios: functions that raise, so that they also check under `python -O`."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 _PAUSES = (0.5, 1.0, 2.0)
 _MAX_FULL_WAITS = 2
 
 
 class ScenarioFailure(Exception):
-    """A difference between the promised and the received behaviour."""
+    """A difference between the promised and the received behaviour.
 
-    def __init__(self, subject: str, expected: str, received: str) -> None:
+    `details` are further differences of the same kind. `response` is the response that shows the difference, if it is
+    not the last one.
+    """
+
+    def __init__(
+        self, subject: str, expected: str, received: str, *, details: Iterable[str] = (), response: Any = None
+    ) -> None:
         super().__init__(f"{subject}: expected {expected}, received {received}")
         self.subject = subject
         self.expected = expected
         self.received = received
+        self.details = tuple(details)
+        self.response = response
+
+
+class _Absent:
+    """The value of a field that is not there."""
+
+
+ABSENT = _Absent()
+
+
+def show(value: Any) -> str:
+    """Return a value as a reader of the wire knows it: JSON, or `no such field`."""
+    if isinstance(value, tuple):
+        return " and ".join(map(show, value))
+    return "no such field" if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def expect(received: object, expected: object, subject: str) -> None:
     """Fail unless the two are equal."""
     if received != expected:
-        raise ScenarioFailure(subject, repr(expected), repr(received))
+        raise ScenarioFailure(subject, show(expected), show(received))
 
 
 def require(condition: object, subject: str, expected: str, received: object) -> None:
     """Fail unless the condition holds; `expected` describes it in words."""
     if not condition:
-        raise ScenarioFailure(subject, expected, repr(received))
+        raise ScenarioFailure(subject, expected, show(received))
 
 
 def require_text(value: object, subject: str) -> None:

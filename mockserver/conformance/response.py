@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-from mockserver.conformance.expectations import ScenarioFailure, expect
+from mockserver.conformance.expectations import ABSENT, ScenarioFailure, show
 from mockserver.curl import curl_command
 
 Json = Any
@@ -21,8 +21,12 @@ class UnexpectedResponse(ScenarioFailure):
 
     def __init__(self, response: "ApiResponse", expected: str, expected_status: int | None = None) -> None:
         super().__init__(f"{response.method} {response.path}", expected, response.summary)
-        self.response = response
+        self.response: ApiResponse = response
         self.expected_status = expected_status
+
+
+class UnexpectedError(ScenarioFailure):
+    """An error with other details than the behaviour promises."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class ApiResponse:
             self.fail(str(status or "a 4xx"), status)
         error = self.body.get("error") if isinstance(self.body, dict) else None
         error = error if isinstance(error, dict) else {}
-        if param is not None:
-            expect(error.get("param"), param, "param")
+        if param is not None and error.get("param") != param:
+            raise UnexpectedError("param of the error", show(param), show(error.get("param", ABSENT)))
         return error
 
     def fail(self, expected: str, expected_status: int | None = None) -> NoReturn:

@@ -108,8 +108,10 @@ class Result(Enum):
 class ScenarioError(ScenarioFailure):
     """An exception in a scenario: the target did not respond, or its response has an unexpected form."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__("response", "a readable one", f"{type(error).__name__}: {error}")
+    def __init__(self, error: Exception, last: ApiResponse | None) -> None:
+        is_unread = last is None or isinstance(error, NoResponse)
+        received = str(error) if is_unread or last is None else f"{last.method} {last.path}: {last.summary}"
+        super().__init__("response", "one of the documented form", received)
         self.error_type = type(error)
 
     def __str__(self) -> str:
@@ -137,7 +139,7 @@ class Outcome:
             return self.result, self.reason
         if behaviour in self.behaviours:
             return Result.PASSED, ""
-        return Result.NOT_CHECKABLE, f"{self.scenario.name} ended before, at {self.behaviours[-1]}"
+        return Result.NOT_CHECKABLE, f"its scenario ended before, at {self.behaviours[-1]}"
 
 
 def run(scenario: Scenario, target: Target) -> Outcome:
@@ -153,7 +155,7 @@ def run(scenario: Scenario, target: Target) -> Outcome:
     except ScenarioFailure as error:
         failure = error
     except (NoResponse, LookupError, TypeError, ValueError, AttributeError) as error:
-        failure = ScenarioError(error)
+        failure = ScenarioError(error, api.responses[-1] if api.responses else None)
     except Withheld as error:
         withheld = str(error)
     finally:

@@ -1,7 +1,6 @@
 """The end of a pipeline: the handlers of the operations."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -11,8 +10,6 @@ from mockserver.context import CONTEXT, Context
 from mockserver.contract.document import DocumentError
 from mockserver.contract.operations import Operations
 from mockserver.errors import ApiError
-
-_PRESENT: AbstractContextManager[None] = nullcontext()
 
 
 class AsyncResponse(Protocol):
@@ -42,8 +39,12 @@ class Endpoint:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            with context.past() if context.past else _PRESENT:
-                response = self._handlers[context.operation_id](context)
+            handler = self._handlers[context.operation_id]
+            if context.past is None:
+                response = handler(context)
+            else:
+                with context.past():
+                    response = handler(context)
         except ApiError as error:
             return send_error(send, error)
         if isinstance(response, bytes):

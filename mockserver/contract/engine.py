@@ -9,6 +9,7 @@ from mockserver.contract.requests import CompiledRequestValidator, Parameters
 from mockserver.contract.responses import event_schema, validate_response, validate_stream_head
 from mockserver.errors import UsageError
 from mockserver.findings import Finding
+from mockserver.installation import install_command
 from mockserver.settings import EngineName
 
 
@@ -94,7 +95,6 @@ def create_engine(name: EngineName, document: dict[str, Any]) -> Engine:
         from mockserver.contract.reference import ReferenceEngine  # Slow to import, and optional.
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the reference engine needs openapi-core ({error.name} is missing); install it with "
-            "`pip install 'mka1-mockserver[reference]'`"
+            f"the reference engine needs openapi-core ({error.name} is missing): {install_command('reference')}"
         ) from error
     return ReferenceEngine(document)

@@ -7,7 +7,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.asgi import Disconnected, Headers, send_error
-from mockserver.context import CONTEXT, RECORD, Context, StreamRecord
+from mockserver.context import BODY_FOLLOWS, CONTEXT, RECORD, Context, StreamRecord
 from mockserver.contract.engine import CompiledEngine, Engine, RequestValidator
 from mockserver.contract.event_order import EventOrder
 from mockserver.contract.event_streams import StreamValidator
@@ -156,6 +156,7 @@ class _BufferedResponse:
             context.notes += tuple(findings)
         elif not findings:
             context.status, context.response_content = start["status"], content
+            start[BODY_FOLLOWS] = True
             await self._send(start)
             await self._send({"type": "http.response.body", "body": content})
         else:

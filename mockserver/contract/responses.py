@@ -63,7 +63,10 @@ def _validate_head(
     for name, value in headers:
         sent[name] = sent[name] + b", " + value if name in sent else value
     findings = _validate_headers(declared, sent) if declared.headers else []
-    return declared, media_type_essence(sent.get(b"content-type", b"").decode("latin-1")), findings
+    media_type = sent.get(b"content-type", b"").decode("latin-1")
+    if media_type not in declared.content:  # Usually it is there as it stands.
+        media_type = media_type_essence(media_type)
+    return declared, media_type, findings
 
 
 def _unexpected_content_type(content: Iterable[str], essence: str) -> Finding:

@@ -220,6 +220,8 @@ class Schema:
 
     def remove_unknown_fields(self, value: Any, side: Side, location: Location) -> list[Finding]:
         """Remove all fields of a valid `value` that no applied schema declares; return findings for the first."""
+        if self.is_valid_without_unknown_fields(value):
+            return []
         findings: list[Finding] = []
         for field in self._unknown_fields(value):
             if len(findings) < MAX_FINDINGS:

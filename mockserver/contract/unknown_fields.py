@@ -25,7 +25,8 @@ class UnknownField(NamedTuple):
         declared = {name for pointer in self.schemas for name in tree.declared_fields(tree.node(pointer))}
         hint = suggest(self.name, [name for name in declared if name not in self.owner])
         pointer = json_pointer([*self.path, self.name])
-        return Finding(side, location, pointer, "unknown_field", f"is not a known field{hint}")
+        owner = self.schemas[-1] if self.schemas else ""
+        return Finding(side, location, pointer, "unknown_field", f"is not a known field{hint}", owner)
 
 
 class _Rules(NamedTuple):

@@ -25,6 +25,8 @@ Write = Callable[[Callable[[], str]], object]
 _API_PREFIXES = API_PATH + "/", AUTHENTICATION_PATH + "/"
 _MAX_TEXT = 200
 _MAX_PATH = 2 * _MAX_TEXT
+_MAX_KEPT = 4096
+"""Bytes of the largest entry that is kept as it is until its line is written."""
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~[]"
 _PLAIN_PATH = re.compile(rb"[!-~]{0,%d}" % _MAX_TEXT).fullmatch
 
@@ -69,10 +71,14 @@ class AccessLog:
                 self._write(partial(self._format, time.time(), *request))
 
     def _log_entry(self, entry: JournalEntry) -> None:
+        if entry.size > _MAX_KEPT:  # The entry stays in memory until the line is written.
+            path = entry.path[:_MAX_PATH]
+            entry = entry._replace(path=path, query=b"", request=b"", response=b"", fault=b"", item_types=())
+        self._write(partial(self._format_entry, time.time(), entry))
+
+    def _format_entry(self, now: float, entry: JournalEntry) -> str:
         request = entry.method, entry.path[:_MAX_PATH], entry.status, entry.duration
-        # Not the entry itself, because its bodies would stay in memory until the line is written.
-        rest = entry.operation, entry.key, entry.findings, entry.notes
-        self._write(partial(self._format, time.time(), *request, *rest))
+        return self._format(now, *request, entry.operation, entry.key, entry.findings, entry.notes)
 
 
 class LogHandler(logging.Handler):

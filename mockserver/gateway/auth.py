@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.asgi import send_error
+from mockserver.asgi import Headers, send_error
 from mockserver.context import CONTEXT, Context, Tenant
 from mockserver.errors import Forbidden, PermissionMissing, TokenNotExchangeable, Unauthorized
 from mockserver.gateway.tokens import Token, TokenIssuer
@@ -46,10 +46,11 @@ class Auth:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
         try:
-            headers = tuple(context.headers.get_all(b"authorization"))
-            is_short = len(headers) == 1 and len(headers[0]) <= _MAX_CACHED
-            authenticate = self._authenticate_cached if is_short else self._authenticate
-            context.key, context.tenant, token = authenticate(headers)
+            header = context.headers.get(b"authorization", b"")
+            if not header or context.headers.has_repeats:
+                header = _only_header(context.headers)
+            authenticate = self._authenticate_cached if len(header) <= _MAX_CACHED else self._authenticate
+            context.key, context.tenant, token = authenticate(header)
             if token is not None:
                 self._tokens.check_expiry(token)
                 _check_permission(token, scope["method"], scope["path"])
@@ -57,12 +58,8 @@ class Auth:
             return send_error(send, error)
         return self._app(scope, receive, send)
 
-    def _authenticate(self, headers: tuple[bytes, ...]) -> Caller:
-        if not headers:
-            raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
-        if len(headers) > 1:
-            raise Unauthorized("The Authorization header was sent more than once.")
-        scheme, _, credentials = headers[0].partition(b" ")
+    def _authenticate(self, header: bytes) -> Caller:
+        scheme, _, credentials = header.partition(b" ")
         try:
             key = credentials.strip().decode()
         except UnicodeDecodeError:
@@ -73,7 +70,7 @@ class Auth:
         if token is not None:
             return Caller(token.key, token.tenant, token)
         if self._accounts and key not in self._accounts:
-            raise Unauthorized("The API key is not known.")
+            raise Unauthorized("The API key is not known. The fake accepts only its own keys, such as `mka1.api_key`.")
         return Caller(key_fingerprint(key), Tenant(self._accounts.get(key) or default_account(key)))
 
 
@@ -85,6 +82,20 @@ def _check_permission(token: Token, method: str, path: str) -> None:
     permission = f"{'read' if method == 'GET' else 'write'}:{resource}"
     if not token.permits(permission):
         raise PermissionMissing(permission)
+
+
+def _only_header(headers: Headers) -> bytes:
+    """Return the only `Authorization` header.
+
+    Raises:
+        Unauthorized: there is none, or more than one.
+    """
+    values = headers.get_all(b"authorization")
+    if not values:
+        raise Unauthorized("No API key was sent. Send `Authorization: Bearer <mka1-api-key>`.")
+    if len(values) > 1:
+        raise Unauthorized("The Authorization header was sent more than once.")
+    return values[0]
 
 
 def key_fingerprint(key: str) -> str:

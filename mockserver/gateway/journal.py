@@ -9,6 +9,7 @@ import orjson
 
 from mockserver.context import StreamEnd
 from mockserver.findings import Finding
+from mockserver.gateway.journal_headers import show_headers
 
 _MAX_ENTRIES = 10_000
 _MAX_BYTES = 64 * 1024 * 1024
@@ -30,11 +31,11 @@ class StreamEntry(NamedTuple):
 class JournalEntry(NamedTuple):
     """One request and its response.
 
-    `operation` is empty if no operation matched. `path` and `query` are as sent; `request` and `response` are the
-    bodies; `fault` is a JSON object or empty. All of these may be cut. `item_types` are those in a request body that
-    was cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes` are findings that
-    the fake let pass. `reply` is that of the context. `stream` is None unless the response is an event stream; its
-    `response` is the final response object. `started_at` is in Unix seconds by the clock of the fake,
+    `operation` is empty if no operation matched. `path`, `query` and `headers` are as sent; `request` and `response`
+    are the bodies; `fault` is a JSON object or empty. All of these may be cut. `item_types` are those in a request
+    body that was cut. `key` is the fingerprint of the API key. `findings` caused an error response; `notes` are
+    findings that the fake let pass. `reply` is that of the context. `stream` is None unless the response is an event
+    stream; its `response` is the final response object. `started_at` is in Unix seconds by the clock of the fake,
     `duration` in seconds. A `status` of 0 means that the client got no response. `size` is the number of bytes of all
     fields whose length varies.
     """
@@ -43,6 +44,7 @@ class JournalEntry(NamedTuple):
     method: str
     path: bytes
     query: bytes
+    headers: bytes
     request: bytes
     status: int
     response: bytes
@@ -66,6 +68,7 @@ class JournalEntry(NamedTuple):
             "operation": self.operation or None,
             "path": self.path.decode("latin-1"),
             "query": self.query.decode("latin-1"),
+            "headers": show_headers(self.headers),
             "request": parse_body(self.request),
             "response": parse_body(self.response),
             "key": self.key or None,
@@ -92,7 +95,7 @@ class Journal:
         entries = self._entries
         entries.append(entry)
         self._bytes += entry.size
-        while len(entries) > self._max_entries or self._bytes > self._max_bytes:
+        while self._bytes > self._max_bytes or len(entries) > self._max_entries:
             oldest = entries.popleft()
             self._bytes -= oldest.size
             self._dropped[oldest.key] += 1

@@ -12,6 +12,7 @@ from mockserver.context import CONTEXT, RECORD, Context
 from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
 from mockserver.gateway.journal import Journal, JournalEntry, StreamEntry, size_of_findings
+from mockserver.gateway.journal_headers import store_headers
 from mockserver.gateway.open_requests import OpenRequests
 from mockserver.secrets import mask_fields
 
@@ -48,11 +49,11 @@ class JournalWriter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record = scope[RECORD] = partial(self._record, scope, self._stopwatch())
-        self._open_requests.add(scope)
+        self._open_requests[id(scope)] = scope
         try:
             await self._app(scope, receive, send)
         finally:
-            self._open_requests.remove(scope)
+            del self._open_requests[id(scope)]
             record()
 
     def _record(self, scope: Scope, started: float) -> None:
@@ -64,12 +65,15 @@ class JournalWriter:
             return  # The journal of the request is gone.
         duration = self._stopwatch() - started
         account, end_user = context.tenant or ("", None)
-        path, query = scope["raw_path"][:_MAX_TARGET], scope["query_string"][:_MAX_TARGET]
-        # Copy the response: bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
-        request, response = context.content[:_MAX_BODY], b"%b" % context.response_content[:_MAX_BODY]
+        path, query, headers = scope["raw_path"], scope["query_string"], store_headers(scope["headers"])
+        request, response = context.content, context.response_content
+        size = len(path) + len(query) + len(headers) + len(request) + len(response)
+        if size > _MAX_TARGET:  # The smallest of the limits.
+            path, query, headers = path[:_MAX_TARGET], query[:_MAX_TARGET], headers[:_MAX_TARGET]
+            request, response = request[:_MAX_BODY], response[:_MAX_BODY]
+            size = len(path) + len(query) + len(headers) + len(request) + len(response)
         if secret_fields := self._secret_fields.get(context.operation_id):
             request, response = mask_fields(request, secret_fields), mask_fields(response, secret_fields)
-        size = len(path) + len(query) + len(request) + len(response)
         fault = b""
         item_types: tuple[str, ...] = ()
         if context.fault is not None:
@@ -94,9 +98,10 @@ class JournalWriter:
             scope["method"],
             path,
             query,
+            headers,
             request,
             context.status,
-            response,
+            b"%b" % response,  # A copy, because bytes fresh from orjson keep the whole 4 KiB of its buffer alive.
             context.key,
             end_user,
             context.findings,
@@ -109,4 +114,4 @@ class JournalWriter:
             item_types,
             size,
         )
-        self._journal.add(JournalEntry._make(fields))  # Much faster than a call with so many arguments.
+        self._journal.add(tuple.__new__(JournalEntry, fields))  # Much faster than a call with so many arguments.

@@ -62,7 +62,8 @@ class LineWriter:
                 self._write_batch()
 
     def _write_batch(self) -> None:
-        lines = [_escape(self._lines.popleft()()) for _ in range(min(len(self._lines), _BATCH))]
+        take = self._lines.popleft
+        lines = [_escape(take()()) for _ in range(min(len(self._lines), _BATCH))]
         if not self._lines and self._dropped > self._reported:
             dropped = self._dropped - self._reported
             self._reported += dropped

@@ -1,12 +1,14 @@
 """Controls of a fake: its planned faults, its clock and its state."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
 from mockserver.errors import UsageError
 from mockserver.gateway.faults.model import Action
 from mockserver.testing.control_client import ControlClient
+from mockserver.testing.fault_text import describe_fault
+from mockserver.testing.times import Time, unix_seconds
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
@@ -51,6 +53,9 @@ class FaultControls:
     def __init__(self, control: ControlClient) -> None:
         self._control = control
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {'; '.join(map(describe_fault, self.planned)) or 'none planned'}>"
+
     def add(self, operation: str | None = None, **fault: Unpack[FaultFields]) -> dict[str, Any]:
         """Plan a fault by its fields, and return it as planned."""
         given = {name: value for name, value in fault.items() if value is not None or name == "times"}
@@ -86,6 +91,10 @@ class FaultControls:
         **when: Unpack[When],
     ) -> None:
         """Return a 5xx; with `commit`, the fake handles the request all the same."""
+        if not 500 <= status <= 599:
+            raise UsageError(
+                f"a server error has a status of 500 to 599, not {status}; use add(status=...) for others"
+            )
         self.add(operation, status=status, commit=commit, headers=_retry_after_headers(retry_after_ms), **when)
 
     def delayed(self, operation: str | None = None, *, seconds: float, **when: Unpack[When]) -> None:
@@ -179,18 +188,19 @@ class ClockControls:
     def __init__(self, control: ControlClient) -> None:
         self._control = control
 
+    def __repr__(self) -> str:
+        clock = self._control("GET", "/clock")
+        now = datetime.fromtimestamp(clock["now"], UTC).isoformat(timespec="seconds")
+        return f"<{type(self).__name__}: {now}, {'frozen' if clock['frozen'] else 'running'}>"
+
     def now(self) -> float:
         """Return the time in Unix seconds."""
         now: float = self._control("GET", "/clock")["now"]
         return now
 
-    def freeze(self, at: float | datetime | None = None) -> None:
-        """Freeze the clock, at Unix seconds or an aware datetime, or at the current time."""
-        if isinstance(at, datetime):
-            if at.tzinfo is None:
-                raise UsageError(f"the time {at.isoformat()} must have a time zone, such as tzinfo=UTC")
-            at = at.timestamp()
-        self._control("PUT", "/clock", {"freeze": at})
+    def freeze(self, at: Time | None = None) -> None:
+        """Freeze the clock, at Unix seconds, an aware datetime or ISO 8601 text, or at the current time."""
+        self._control("PUT", "/clock", {"freeze": None if at is None else unix_seconds(at)})
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward, frozen or not."""
@@ -206,6 +216,12 @@ class StateControls:
 
     def __init__(self, control: ControlClient) -> None:
         self._control = control
+
+    def __repr__(self) -> str:
+        snapshot = self.snapshot()
+        items = sum(len(one["items"]) for one in snapshot["conversations"])
+        numbers = {**{name: len(records) for name, records in snapshot.items()}, "items": items}
+        return f"<{type(self).__name__}: {', '.join(f'{number} {name}' for name, number in numbers.items())}>"
 
     def snapshot(self) -> dict[str, Any]:
         """Return the stored data."""

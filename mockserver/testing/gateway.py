@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
-
-import pytest
 
 from mockserver.errors import UsageError
 from mockserver.retry_after import parse_retry_after
 from mockserver.testing.http_client import HttpResponse, send_request
 from mockserver.testing.marker import MarkerOptions
 from mockserver.testing.mka1 import Mka1, unique_name
+from mockserver.testing.skips import skip_test
 from mockserver.testing.tracebacks import is_test_error
 from mockserver.testing.violations import LeftoverConversations, Reproduction, SharedConversations, Violation
 
@@ -32,9 +32,12 @@ class RealGateway:
         self.reproduction = Reproduction(url)
         self._api_key = api_key
 
-    def start_test(self, options: MarkerOptions, folder: Path) -> Mka1:
+    def for_scope(self) -> AbstractContextManager["RealGateway"]:
+        return nullcontext(self)
+
+    def start_test(self, options: MarkerOptions, folder: Path, name: str = "") -> Mka1:
         if options.names:
-            pytest.skip(f"needs a fake: {', '.join(options.names)} cannot be set for the server under test")
+            skip_test(f"needs a fake: {', '.join(options.names)} cannot be set for the server under test")
         return Mka1(self.url, self._api_key, control=None, folder=folder, end_user=unique_name())
 
     def finish_test(self, api: Mka1) -> list[Violation]:

@@ -6,9 +6,10 @@ from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from mockserver.errors import UsageError
+from mockserver.testing.environment import LOOPBACK_HOSTS
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
@@ -36,7 +37,7 @@ def send_request(
     content_type = {"Content-Type": "application/json"} if content else {}
     request = Request(url, content or None, {**content_type, **(headers or {})}, method=method)  # noqa: S310 - http only
     try:
-        with urlopen(request, timeout=30) as response:  # noqa: S310
+        with _build_opener(url).open(request, timeout=30) as response:
             return _read_response(response.status, response)
     except HTTPError as error:
         with error:
@@ -46,6 +47,12 @@ def send_request(
         parts = urlsplit(url)  # Without the query and the cause: either may contain the API key.
         address = f"{parts.scheme}://{parts.netloc}{parts.path}"
         raise UsageError(f"{address}: no response: {str(reason) or type(reason).__name__}") from None
+
+
+def _build_opener(url: str) -> OpenerDirector:
+    """Return an opener that uses the proxies of the environment, except for requests to this machine."""
+    is_local = urlsplit(url).hostname in LOOPBACK_HOSTS
+    return build_opener(ProxyHandler({})) if is_local else build_opener()
 
 
 def _read_response(status: int, response: Any) -> HttpResponse:

@@ -3,11 +3,12 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from mockserver.errors import UsageError
-from mockserver.settings import Settings
+from mockserver.settings import IdentityMode, Ids, Seed, Settings, UnknownFields
 from mockserver.testing.mka1 import Mka1
+from mockserver.testing.times import Time, unix_seconds
 
 SETTING_KEYWORDS = {
     "identity_mode": "identity_mode",
@@ -18,35 +19,65 @@ SETTING_KEYWORDS = {
 }
 """The field of `Settings` that each keyword sets."""
 
+ANY_KEY = "*"
+"""The value of `api_keys` with which a fake accepts every key."""
+
+
+class FakeOptions(TypedDict, total=False):
+    """The keywords of the marker."""
+
+    seed: Seed | Sequence[Seed] | None
+    identity_mode: IdentityMode
+    api_keys: str | Sequence[str]
+    rate_limit: str | Sequence[str]
+    ids: Ids
+    unknown_fields: UnknownFields
+    now: Time | None
+    strict: bool | None
+
+
 KEYWORDS = ("seed", *SETTING_KEYWORDS, "now", "strict")
 
 
 class MarkerOptions(NamedTuple):
-    """The parsed keywords of a marker; `names` are those it has, without `strict`."""
+    """The parsed keywords of a marker; `names` are those it has, without `strict`.
+
+    If `settings` list no API keys, the fake accepts only a key of the test, or every key if it `accepts_any_key`.
+    """
 
     names: Sequence[str]
     settings: Settings
-    now: float | datetime | None
+    accepts_any_key: bool
+    now: float | None
     seeds: Sequence[Any]
     strict: bool | None
 
     @classmethod
-    def parse(cls, keywords: Mapping[str, Any]) -> "MarkerOptions":
-        """Parse the keywords of a marker; UsageError if one is unknown or has a wrong value."""
+    def parse(cls, keywords: Mapping[str, Any], owner: str = "the marker mka1") -> "MarkerOptions":
+        """Parse the keywords of a marker or of another `owner`.
+
+        Raises:
+            UsageError: a keyword is unknown or has a wrong value.
+        """
         for name in keywords:
             if name not in KEYWORDS:
                 near = difflib.get_close_matches(name, KEYWORDS, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"the keywords are {', '.join(KEYWORDS)}"
-                raise UsageError(f"the marker mka1 has no keyword {name!r}; {hint}")
+                raise UsageError(f"{owner} has no keyword {name!r}; {hint}")
         settings = {SETTING_KEYWORDS[name]: value for name, value in keywords.items() if name in SETTING_KEYWORDS}
         for name in ("api_keys", "rate_limits"):
             if name in settings:
                 settings[name] = _as_strings(name, settings[name])
+        accepts_any_key = settings.get("api_keys") == (ANY_KEY,)
+        if accepts_any_key:
+            del settings["api_keys"]
         now = keywords.get("now")
-        if now is not None and (isinstance(now, bool) or not isinstance(now, int | float | datetime)):
-            raise UsageError(f"now must be Unix seconds or an aware datetime, not {now!r}")
+        if now is not None and (isinstance(now, bool) or not isinstance(now, int | float | datetime | str)):
+            raise UsageError(f"now must be Unix seconds, an aware datetime or ISO 8601 text, not {now!r}")
         names = [name for name in keywords if name != "strict"]
-        return cls(names, Settings(**settings), now, _as_tuple(keywords.get("seed")), keywords.get("strict"))
+        seeds, strict = _as_tuple(keywords.get("seed")), keywords.get("strict")
+        now = None if now is None else unix_seconds(now)
+        return cls(names, Settings(**settings), accepts_any_key, now, seeds, strict)
 
     @property
     def setting_names(self) -> list[str]:

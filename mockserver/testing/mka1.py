@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mockserver.contract.document import DocumentError
 from mockserver.contract.yaml_file import read_yaml
 from mockserver.errors import UsageError
@@ -14,8 +12,11 @@ from mockserver.resources.seeds import shipped_seeds
 from mockserver.settings import API_PATH
 from mockserver.testing.control_client import ControlClient
 from mockserver.testing.controls import ClockControls, FaultControls, StateControls
+from mockserver.testing.environment import bypass_proxies
+from mockserver.testing.exchanges import count
 from mockserver.testing.replies import ReplyControls
 from mockserver.testing.requests import Requests
+from mockserver.testing.skips import skip_test
 from mockserver.testing.tracebacks import is_test_error
 
 __tracebackhide__ = is_test_error
@@ -39,7 +40,10 @@ class Mka1:
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.url}>"
+        if not self.is_fake:
+            return f"<{type(self).__name__} {self.url}, a real gateway>"
+        requests = count(self._control("requests")("GET", "/requests", limit=1)["total"], "request")
+        return f"<{type(self).__name__} {self.url}: {requests}, {count(len(self.faults.planned), 'planned fault')}>"
 
     @property
     def api_url(self) -> str:
@@ -58,6 +62,7 @@ class Mka1:
             "MKA1_API_KEY": self.api_key,
             "OPENAI_BASE_URL": self.api_url,
             "OPENAI_API_KEY": self.api_key,
+            **bypass_proxies(),
         }
 
     @property
@@ -116,7 +121,7 @@ class Mka1:
 
     def _control(self, member: str) -> ControlClient:
         if self._control_or_none is None:
-            pytest.skip(f"mka1.{member} needs a fake; the server under test has no control API")
+            skip_test(f"mka1.{member} needs a fake; the server under test has no control API")
         return self._control_or_none
 
 

@@ -22,16 +22,19 @@ Mka1Server = LocalFake | RemoteFake | RealGateway
 
 
 @contextmanager
-def open_server(url: str | None = None, key_variable: str = "MKA1_API_KEY") -> Iterator[Mka1Server]:
+def open_server(
+    url: str | None = None, key_variable: str = "MKA1_API_KEY", api_key: str | None = None
+) -> Iterator[Mka1Server]:
     """Start a fake in a thread of this process, or connect to the server at `url`.
 
-    `key_variable` names the environment variable with the API key for `url`.
+    `key_variable` names the environment variable with the API key for `url`. `api_key` is the key of all tests of a
+    fake in this process, instead of a new one for each.
 
     Raises:
         UsageError: there is no MKA1 API at `url`, or it needs an API key and the variable is not set.
     """
     if url is None:
-        with LocalFake.run() as server:
+        with LocalFake.run(api_key) as server:
             yield server
     else:
         yield _connect(_normalise_url(url), os.environ.get(key_variable), key_variable)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mockserver.settings import DEFAULT_API_KEY
 from mockserver.testing.exchanges import Exchange, count, list_exchanges
+from mockserver.testing.fault_text import describe_fault, explain_unchanged
 from mockserver.testing.mka1 import Mka1
 from mockserver.testing.replies import describe_prompt
 
@@ -34,12 +35,9 @@ class UnfiredFault:
     exchanges: Sequence[Exchange]
 
     def __str__(self) -> str:
-        fault = self.fault
-        return (
-            f"A planned fault never fired: {fault.get('operation', 'any operation')}: {_summarise_effect(fault)}, "
-            f"fired {fault['fired']} of {count(fault['times'], 'time')}, {count(fault['seen'], 'request')} seen.\n"
-            f"Requests of this test:{list_exchanges(self.exchanges)}"
-        )
+        lines = [f"A planned fault never fired: {describe_fault(self.fault)}.", explain_unchanged(self.fault)]
+        listing = f"Requests of this test:{list_exchanges(self.exchanges)}"
+        return "\n".join([*filter(None, lines), listing])
 
 
 @dataclass(frozen=True)
@@ -159,13 +157,11 @@ class ViolationMonitor:
         """Return the violations in exchanges since the last check; in strict mode, also those of the client."""
         if not self._api.is_fake:
             return []
-        requests = self._api.requests
-        exchanges, dropped = list(requests), requests.dropped
-        if self._checked > dropped + len(exchanges):  # The test has cleared the journal.
+        new, total, dropped = self._api.requests.load_since(self._checked)
+        if self._checked > total:  # The test has cleared the journal.
             self._checked = self._dropped = 0
-        new = exchanges[max(self._checked - dropped, 0) :]
         unchecked = dropped - max(self._checked, self._dropped)
-        self._checked, self._dropped = dropped + len(exchanges), dropped
+        self._checked, self._dropped = total, dropped
         violations: list[Violation] = [violation for one in new for violation in self._check_exchange(one)]
         return violations + [DroppedExchanges(unchecked)] * (self._strict and unchecked > 0)
 
@@ -209,14 +205,6 @@ def _find_rejection(exchange: Exchange) -> str | None:
         return None
     error = exchange.response.get("error") if isinstance(exchange.response, dict) else None
     return str(error["message"]) if isinstance(error, dict) else f"status {exchange.status}"
-
-
-def _summarise_effect(fault: Mapping[str, Any]) -> str:
-    if "action" in fault:
-        return str(fault["action"])
-    if "status" in fault:
-        return f"status {fault['status']}"
-    return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
 
 
 def _summarise_reply(reply: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mockserver.conformance.catalogue import Behaviour
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.response import ApiResponse, UnexpectedResponse
+from mockserver.conformance.response import ApiResponse, UnexpectedError, UnexpectedResponse
 from mockserver.conformance.scenario import (
     AccountItself,
     FakeSettings,
@@ -21,8 +21,21 @@ from mockserver.conformance.scenario import (
     run,
 )
 from mockserver.contract.operations import Operations
-from mockserver.verify.report.model import BehaviourRow, Deviation, Reason, Suspect, UncheckedReason, Verdict
-from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.places import part_of
+from mockserver.verify.report.model import (
+    BehaviourRow,
+    Deviation,
+    Kind,
+    Reason,
+    Suspect,
+    UncheckedReason,
+    Verdict,
+    Weight,
+    merge_kinds,
+)
+from mockserver.verify.reproduction import Evidence, ExchangeLog
+from mockserver.verify.request_checks import name_mistakes
+from mockserver.verify.response_checks import ERROR_BODIES, ResponseChecks
 from mockserver.verify.transport import WireExchange
 
 UNIQUE_IDS = "conversations.create.ids-are-unique"
@@ -56,12 +69,15 @@ class RemoteTarget:
 
 @dataclass(frozen=True, slots=True)
 class _ScenarioRun:
-    """The outcome of a scenario, with the reproduction of its failure."""
+    """The outcome of a scenario, with the exchanges that led to its failure, the culprit last."""
 
     outcome: Outcome
     operation: str | None = None
-    reproduction: tuple[str, ...] = ()
-    request_number: int = 0
+    steps: tuple[WireExchange, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    """The mistakes in the request of the culprit, if the target accepted it."""
+    has_other_errors: bool = False
+    """Whether the culprit is an error of another form than the document describes."""
     blocked_by: str = ""
     """The case of a missing operation that makes the outcome meaningless."""
 
@@ -83,12 +99,17 @@ class BehaviourChecks:
         operations: Operations,
         log: ExchangeLog,
         missing: Mapping[str, str],
+        responses: ResponseChecks,
     ) -> None:
         self._catalogue = catalogue
         self._target = target
         self._operations = operations
         self._log = log
         self._missing = missing
+        self._responses = responses
+        self._status = {behaviour.id: behaviour.status for behaviour in catalogue}
+        self.evidence: dict[str, Evidence] = {}
+        """How to show the deviations again, by case."""
         self._runs: dict[str, list[_ScenarioRun]] = {behaviour.id: [] for behaviour in catalogue}
 
     @property
@@ -96,24 +117,63 @@ class BehaviourChecks:
         return set(self._runs)
 
     def run(self, scenario: Scenario) -> None:
-        """Run a scenario. If the run is stopped within it, the scenario does not count."""
+        """Run a scenario, and check all of its responses. If the run is stopped within it, it does not count."""
+        outcome: Outcome | None = None
         with self._log.capture() as exchanges:
-            outcome = run(scenario, self._target)
-        scenario_run = self._assess(outcome, exchanges[: len(outcome.responses)])
+            try:
+                outcome = run(scenario, self._target)
+            finally:
+                culprit = _find_culprit_exchange(outcome, exchanges)
+                is_assumed = outcome is not None and self._expects_assumed_error(outcome)
+                for exchange in exchanges:
+                    self._responses.check(
+                        exchange,
+                        origin=scenario.behaviours[0],
+                        is_shape_assumed=is_assumed and exchange is culprit,
+                    )
+        scenario_run = self._assess(outcome, exchanges, culprit)
         for behaviour in scenario.behaviours:
             self._runs[behaviour].append(scenario_run)
 
-    def _assess(self, outcome: Outcome, exchanges: Sequence[WireExchange]) -> _ScenarioRun:
+    def _expects_assumed_error(self, outcome: Outcome) -> bool:
+        """Return whether an assumed behaviour failed because a request succeeded."""
+        failure = outcome.failure
+        return (
+            isinstance(failure, UnexpectedResponse)
+            and failure.expected_status != 200
+            and bool(outcome.behaviours or outcome.scenario.behaviours)
+            and self._status.get((outcome.behaviours or outcome.scenario.behaviours)[-1]) == "assumed"
+        )
+
+    def _assess(
+        self, outcome: Outcome, exchanges: Sequence[WireExchange], culprit: WireExchange | None
+    ) -> _ScenarioRun:
         called = [exchange.match.operation.id for exchange in exchanges if exchange.match]
-        culprit = self._find_culprit(outcome) or (called[-1] if called else None)
+        operation = self._find_culprit(outcome)
+        if operation is None and culprit is not None and culprit.match is not None:
+            operation = culprit.match.operation.id
         has_failed = outcome.result is Result.FAILED
         # In a scenario that passed, the expected error may have been that of a missing operation.
-        needed = called if not has_failed else [culprit] if culprit else []
+        needed = called if not has_failed else [operation] if operation else []
         blocked_by = next((self._missing[one] for one in needed if one in self._missing), "")
-        if blocked_by or not has_failed:
-            return _ScenarioRun(replace(outcome, responses=()), blocked_by=blocked_by)
-        number = exchanges[-1].number if exchanges else 0
-        return _ScenarioRun(replace(outcome, responses=()), culprit, self._log.render_commands(exchanges), number)
+        if blocked_by or not has_failed or culprit is None:
+            return _ScenarioRun(replace(outcome, responses=()), operation, blocked_by=blocked_by)
+        response, failure = culprit.response, outcome.failure
+        is_accepted = response is not None and response.is_success and isinstance(failure, UnexpectedResponse)
+        behaviour = (outcome.behaviours or outcome.scenario.behaviours)[-1]
+        is_about_error = isinstance(failure, UnexpectedError) or behaviour.partition(".")[0] == _ERRORS_THEME
+        has_other_errors = (
+            is_about_error
+            and not isinstance(failure, UnexpectedResponse | ScenarioError)
+            and ERROR_BODIES in self._responses.cases_of(culprit)
+        )
+        return _ScenarioRun(
+            replace(outcome, responses=()),
+            operation,
+            tuple(exchanges[: exchanges.index(culprit) + 1]),
+            name_mistakes(culprit) if is_accepted else (),
+            has_other_errors,
+        )
 
     def _find_culprit(self, outcome: Outcome) -> str | None:
         """Return the operation of the response that the scenario did not expect."""
@@ -133,8 +193,9 @@ class BehaviourChecks:
         """
         found: dict[str, Deviation] = {}
         blocked: dict[str, list[str]] = {}
+        included: dict[str, list[str]] = {}
         first_by_cause: dict[tuple[object, ...], str] = {}
-        for behaviour in sorted(self._catalogue, key=lambda one: one.status == "assumed"):
+        for behaviour in sorted(self._catalogue, key=lambda one: (one.status == "assumed", not one.covers)):
             runs = self._runs[behaviour.id]
             failed = next((one for one in runs if one.result(behaviour)[0] is Result.FAILED), None)
             if failed is None:
@@ -143,12 +204,21 @@ class BehaviourChecks:
             first = first_by_cause.setdefault(cause, behaviour.id) if cause else behaviour.id
             if first == behaviour.id:
                 found[behaviour.id] = _failure_deviation(behaviour, failed)
+                if failed.steps:
+                    self.evidence[behaviour.id] = Evidence(failed.steps, needs_writes=True)
+            elif _is_judged(failed):
+                included.setdefault(first, []).append(behaviour.id)
+                found[first] = replace(found[first], kinds=merge_kinds(found[first].kinds, _kinds_of(failed)))
             else:
                 blocked.setdefault(first, []).append(behaviour.id)
         if reused_ids and UNIQUE_IDS not in found:
             found[UNIQUE_IDS] = self._reused_id_deviation(reused_ids)
         return [
-            replace(found[behaviour.id], blocks=tuple(blocked.get(behaviour.id, ())))
+            replace(
+                found[behaviour.id],
+                blocks=tuple(blocked.get(behaviour.id, ())),
+                includes=tuple(included.get(behaviour.id, ())),
+            )
             for behaviour in self._catalogue
             if behaviour.id in found
         ]
@@ -156,8 +226,10 @@ class BehaviourChecks:
     def _reused_id_deviation(self, exchanges: Sequence[WireExchange]) -> Deviation:
         behaviour = next(behaviour for behaviour in self._catalogue if behaviour.id == UNIQUE_IDS)
         first = exchanges[0]
+        self.evidence[UNIQUE_IDS] = Evidence((first,), needs_writes=True)
         return replace(
-            _deviation(behaviour, "conversations.create", first.number, self._log.render_commands([first])),
+            _deviation(behaviour, "conversations.create", first.number),
+            weight=Weight.DATA,
             expected="an id that no other conversation of the run has",
             received=first.response.excerpt if first.response else "",
             phases=(first.phase,),
@@ -168,12 +240,17 @@ class BehaviourChecks:
         """Return one row for each behaviour; `unreached` is the reason for those that no scenario reached."""
         by_case = {deviation.case: deviation for deviation in deviations}
         blocked = {behaviour: one.case for one in by_case.values() for behaviour in one.blocks}
+        included = {behaviour: one for one in by_case.values() for behaviour in one.includes}
         rows = []
         for behaviour in self._catalogue:
             verdict: Verdict
             reason: Reason | None = None
             if behaviour.id in by_case:
                 verdict = by_case[behaviour.id].verdict
+            elif behaviour.id in included:
+                main = included[behaviour.id]
+                verdict = main.verdict if main.verdict == "accepted" else _verdict_of(behaviour)
+                reason = Reason(UncheckedReason.INCLUDED, main.case)
             elif behaviour.id in blocked:
                 verdict, reason = "unchecked", Reason(UncheckedReason.BLOCKED, blocked[behaviour.id])
             else:
@@ -187,50 +264,115 @@ class BehaviourChecks:
         return rows
 
 
-def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
-    """Return a key for the cause of a failure that is not about the behaviour itself.
+def _find_culprit_exchange(outcome: Outcome | None, exchanges: Sequence[WireExchange]) -> WireExchange | None:
+    """Return the exchange of the response that the scenario did not expect, else that of its last response."""
+    if outcome is None or outcome.result is not Result.FAILED:
+        return None
+    if outcome.failure is not None and outcome.failure.response is not None:
+        response: ApiResponse = outcome.failure.response
+    elif outcome.responses:
+        response = outcome.responses[-1]
+    else:
+        return next(iter(exchanges), None)
+    sent = (response.method, response.path, response.sent)
+    return next(
+        (
+            one
+            for one in reversed(exchanges)
+            if (one.request.method, one.request.target, one.request.body) == sent
+            and one.response is not None
+            and one.response.status == response.status
+        ),
+        None,
+    )
 
-    Such a cause is an unreadable response, a server error, or the rejection of a request that should succeed.
+
+def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
+    """Return a key for the cause of a failure that several behaviours may share.
+
+    Such a cause is an unreadable response, a server error, errors of another form, the rejection of a request that
+    should succeed, or the acceptance of data that one part of the document forbids.
     """
     failure, operation = scenario_run.outcome.failure, scenario_run.operation
     if isinstance(failure, ScenarioError):
         return operation, failure.error_type
+    if scenario_run.has_other_errors:
+        return (ERROR_BODIES,)
     if not isinstance(failure, UnexpectedResponse):
         return None
     response = failure.response
     if response.status >= 500:
         return operation, "server_error"
-    if failure.expected_status != 200:
-        return None
-    return operation, response.method, response.status, *_identify_error(response)
+    if scenario_run.mistakes:
+        return "accepts", part_of(scenario_run.mistakes[0])
+    type_, *names = _identify_error(response)
+    if failure.expected_status == 200 or (names and response.is_client_error):
+        return operation, response.method, response.status, type_, *names
+    return None
+
+
+def _is_judged(scenario_run: _ScenarioRun) -> bool:
+    """Return whether a failure shows that the behaviour itself does not hold, and not only that it is not reached."""
+    failure = scenario_run.outcome.failure
+    return bool(scenario_run.mistakes) or (
+        isinstance(failure, UnexpectedResponse) and failure.response.status < 500 and failure.expected_status != 200
+    )
 
 
 def _identify_error(response: ApiResponse) -> tuple[object, ...]:
-    """Return the type of an error, and the parameters that the error or else the request names."""
+    """Return the type of an error, and the parameters that it concerns.
+
+    These are the one that it names, else those of the request whose values it quotes, else all of the request.
+    """
     error = response.body.get("error") if isinstance(response.body, dict) else None
     details = error if isinstance(error, dict) else {}
     if details.get("param"):
         return str(details.get("type")), str(details["param"])
-    query = {name for name, _ in parse_qsl(urlsplit(response.url).query, keep_blank_values=True)}
-    return str(details.get("type")), *sorted(query)
+    query = parse_qsl(urlsplit(response.url).query, keep_blank_values=True)
+    quoted = {name for name, value in query if len(value) > 1 and value in response.summary}
+    return str(details.get("type")), *sorted(quoted or {name for name, _ in query})
+
+
+def _kinds_of(failed: _ScenarioRun) -> tuple[Kind, ...]:
+    details = failed.outcome.failure.details if failed.outcome.failure else ()
+    return tuple(map(Kind, failed.mistakes[:1] or details))
 
 
 def _failure_deviation(behaviour: Behaviour, failed: _ScenarioRun) -> Deviation:
-    deviation = _deviation(behaviour, failed.operation, failed.request_number, failed.reproduction)
+    number = failed.steps[-1].number if failed.steps else 0
+    deviation = replace(
+        _deviation(behaviour, failed.operation, number),
+        weight=_weigh(behaviour, failed),
+        kinds=_kinds_of(failed),
+    )
     failure = failed.outcome.failure
-    if failure is None or isinstance(failure, ScenarioError):
+    if failure is None:
         return replace(deviation, received=failed.outcome.reason)
     expected = f"{failure.subject}: {failure.expected}"
     return replace(deviation, place=failure.subject, expected=expected, received=failure.received)
 
 
-def _deviation(
-    behaviour: Behaviour, operation: str | None, request_number: int, reproduction: tuple[str, ...]
-) -> Deviation:
-    suspect, reason = _SUSPECTS[behaviour.status]
+def _weigh(behaviour: Behaviour, failed: _ScenarioRun) -> Weight:
+    failure = failed.outcome.failure
+    response = failure.response if isinstance(failure, UnexpectedResponse) else None
+    if behaviour.id.partition(".")[0] in _ISOLATION_THEMES:
+        return Weight.ISOLATION
+    if isinstance(failure, ScenarioError) or (response is not None and response.status >= 500):
+        return Weight.FAILURE
+    if failed.has_other_errors or (isinstance(failure, UnexpectedResponse) and failure.expected_status != 200):
+        return Weight.FORM
+    return Weight.DATA
+
+
+def _verdict_of(behaviour: Behaviour) -> Verdict:
+    return "learned" if behaviour.status == "assumed" else "violates"
+
+
+def _deviation(behaviour: Behaviour, operation: str | None, request_number: int) -> Deviation:
+    suspect, reason = SUSPECTS[behaviour.status]
     return Deviation(
         case=behaviour.id,
-        verdict="learned" if behaviour.status == "assumed" else "violates",
+        verdict=_verdict_of(behaviour),
         statement=behaviour.statement,
         source=behaviour.source,
         expected=behaviour.statement,
@@ -238,13 +380,14 @@ def _deviation(
         suspect=suspect,
         reason=reason,
         operations=(operation,) if operation else (),
-        reproduction=reproduction,
         phases=("behaviours",),
         first_request=request_number,
     )
 
 
-_SUSPECTS: dict[str, tuple[Suspect, str]] = {
+_ERRORS_THEME = "errors"
+_ISOLATION_THEMES = ("auth", "isolation", "tenancy")
+SUSPECTS: dict[str, tuple[Suspect, str]] = {
     "documented": ("target", "the API documentation says otherwise"),
     "observed": ("target", "the published SDK relies on it; if the target is right, the SDK must change"),
     "assumed": ("document", "the behaviour is undocumented; the catalogue only assumed it"),

@@ -21,7 +21,8 @@ _MAX_PAGES = 20
 _READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _PATH_SEGMENTS = ("", ".", "..")  # As an id, they name another resource.
 _LISTS = {"conversations.list": "conversations", "listResponses": "responses"}
-_CREATES = {"conversations.create": "conversations", "createResponse": "responses"}
+CREATES = {"conversations.create": "conversations", "createResponse": "responses"}
+"""The operations that create resources, with the names of the collections."""
 _DELETES = {
     "conversations.delete": ("conversations", "conversation_id"),
     "deleteResponse": ("responses", "response_id"),
@@ -86,7 +87,7 @@ class CreatedResources:
         if request.method in _READING_METHODS:
             return True
         collection, _, rest = request.path.removeprefix(f"{self._prefix}/").partition("/")
-        if not request.path.startswith(f"{self._prefix}/") or collection not in _CREATES.values():
+        if not request.path.startswith(f"{self._prefix}/") or collection not in CREATES.values():
             return False
         if not rest:
             conversation = _conversation_to_change(request) if collection == "responses" else None
@@ -104,8 +105,8 @@ class CreatedResources:
         if exchange.match is None:
             return
         operation, response = exchange.match.operation.id, exchange.response
-        if operation in _CREATES and (response is None or response.is_success):
-            self._track_creation(_CREATES[operation], exchange)
+        if operation in CREATES and (response is None or response.is_success):
+            self._track_creation(CREATES[operation], exchange)
         elif response is None or not response.is_success:
             return
         elif operation in _LISTS:

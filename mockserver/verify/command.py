@@ -18,8 +18,8 @@ from mockserver.settings import API_PATH, Rate, parse_rate
 from mockserver.verify.baseline import load_baseline
 from mockserver.verify.options import Options
 from mockserver.verify.report.console import Progress, print_report, print_reproduction
-from mockserver.verify.report.model import Phase
-from mockserver.verify.report.writers import create_directory, write_reports
+from mockserver.verify.report.model import Deviation, Phase
+from mockserver.verify.report.writers import SCRIPTS, create_directory, write_reports
 from mockserver.verify.run import verify as run
 from mockserver.verify.transport import Limits
 
@@ -49,6 +49,7 @@ class Arguments:
     baseline: Path | None = None
     report_dir: Path | None = None
     repeat: str | None = None
+    only: str | None = None
     include_responses: bool = False
     model: str = "auto"
     account_level: bool = False
@@ -67,14 +68,15 @@ def verify(arguments: Arguments) -> int:
     console, stderr, rate = Console(), Console(stderr=True), options.limits.rate
     speed = f"at most {rate.limit} requests in {rate.seconds} s" if rate else "no rate limit"
 
-    def repeat_command(case: str, phase: str) -> str:
-        return _render_command(arguments, case, phase, options.seed)
+    def repeat_command(deviation: Deviation) -> str:
+        return _render_command(arguments, deviation, options.seed)
 
     with Progress(stderr, speed) as progress:
         report = run(options, progress)
     if arguments.repeat is not None:
         return print_reproduction(report, arguments.repeat, console, command=repeat_command)
-    print_report(report, console, verbose=arguments.verbose, command=repeat_command)
+    scripts = arguments.report_dir / SCRIPTS if arguments.report_dir is not None else None
+    print_report(report, console, verbose=arguments.verbose, command=repeat_command, scripts=scripts)
     if arguments.report_dir is not None:
         for path in write_reports(report, arguments.report_dir, repeat_command):
             console.print(f"wrote {path}", soft_wrap=True, highlight=False, markup=False)
@@ -99,16 +101,19 @@ def _build_options(arguments: Arguments) -> Options:
         strict=arguments.strict,
         baseline=tuple(load_baseline(arguments.baseline)) if arguments.baseline else (),
         repeat=arguments.repeat,
+        only=arguments.only,
         include_responses=arguments.include_responses,
         model=arguments.model,
         may_act_for_account=arguments.account_level,
     )
 
 
-def _render_command(arguments: Arguments, case: str, phase: str, seed: int) -> str:
-    """Return the command line that looks for one case again, with the arguments that matter for it."""
-    words = ["mockserver", "verify", arguments.base_url, "--repeat", case]
-    words += ["--phases", phase] if phase in get_args(Phase) else []  # The preflight is none, and always runs.
+def _render_command(arguments: Arguments, deviation: Deviation, seed: int) -> str:
+    """Return the command line that looks for one deviation again, with the arguments that matter for it."""
+    words = ["mockserver", "verify", arguments.base_url, "--repeat", deviation.case]
+    phase = next((one for one in deviation.phases if one in get_args(Phase)), None)
+    words += ["--phases", phase] if phase else []  # The preflight is none, and always runs.
+    words += ["--only", deviation.origin] if deviation.origin else []
     words += ["--seed", str(seed)]
     defaults = {field.name: field.default for field in fields(arguments)}
     for name in _REPEATED_FLAGS:

@@ -13,8 +13,9 @@ from mockserver.verify.transport import Limits
 class Options:
     """The target of a run, its scope and its limits.
 
-    Without an `api_key`, the run sends none. With `repeat`, it looks for this case only. With `include_responses`, it
-    also calls the Responses resource, with this `model`.
+    Without an `api_key`, the run sends none. With `repeat`, it looks for this case only, and with `only` just in the
+    scenarios of a behaviour, or in the requests to an operation. With `include_responses`, it also calls the Responses
+    resource, with this `model`.
     """
 
     base_url: str
@@ -28,6 +29,7 @@ class Options:
     strict: bool = False
     baseline: tuple[BaselineEntry, ...] = ()
     repeat: str | None = None
+    only: str | None = None
     include_responses: bool = False
     model: str = "auto"
     may_act_for_account: bool = False

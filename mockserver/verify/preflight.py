@@ -1,8 +1,9 @@
 """Preflight: whether the target can be tested, and which operations it does not have."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver.conformance.client import ApiClient, NoResponse, Withheld
 from mockserver.conformance.names import conversation_path, item_path, items_path, response_path
@@ -10,8 +11,9 @@ from mockserver.conformance.samples import message
 from mockserver.contract.operations import Match
 from mockserver.errors import UsageError
 from mockserver.verify.cleanup import MARK
-from mockserver.verify.report.model import Deviation
-from mockserver.verify.reproduction import ExchangeLog
+from mockserver.verify.report.model import Deviation, Weight
+from mockserver.verify.reproduction import Evidence, ExchangeLog
+from mockserver.verify.transport import WireExchange
 
 MISSING = "/missing"
 """The end of the case of a missing operation."""
@@ -44,18 +46,24 @@ def is_open_mockserver(client: ApiClient) -> bool:
     return isinstance(health, dict) and health.get("accepts_any_key") is True
 
 
-def find_missing_operations(
-    client: ApiClient, log: ExchangeLog, *, responses: bool
-) -> tuple[dict[str, Deviation], bool]:
-    """Send a valid request to every operation; with `responses`, also to those of responses.
+class Preflight(NamedTuple):
+    """What a run knows about its target before its first phase."""
 
-    Returns a deviation for each operation that is missing, and whether the target accepts the client's mark.
-    """
+    missing: dict[str, Deviation]
+    """The deviations of missing operations, by operation."""
+    evidence: dict[str, Evidence]
+    """How to show them again, by case."""
+    accepts_mark: bool
+    """Whether the target creates conversations with the mark of the client."""
+
+
+def find_missing_operations(client: ApiClient, log: ExchangeLog, *, responses: bool) -> Preflight:
+    """Send a valid request to every operation; with `responses`, also to those of responses."""
     with log.capture() as exchanges:
         accepts_mark = _call_all_operations(client)
         if responses:
             _call_response_operations(client)
-    missing = {}
+    missing, evidence = dict[str, Deviation](), dict[str, Evidence]()
     for exchange in exchanges:
         match, response = exchange.match, exchange.response
         if match is not None and response is not None and _is_missing(response.status, match):
@@ -65,17 +73,22 @@ def find_missing_operations(
                 verdict="violates",
                 statement=f"The target has {operation.method} {operation.path}.",
                 source="openapi.yaml",
-                expected="a status other than 405, 501 or, for a list, 404",
+                expected="a status that says that the operation exists: not 405, not 501, and for a list not 404",
                 received=f"{response.status} {response.excerpt}",
                 suspect="target",
                 reason="it does not have the operation; whatever needs it cannot be checked",
                 operations=(operation.id,),
                 place="status",
-                reproduction=log.render_commands([exchange]),
+                weight=Weight.MISSING_OPERATION,
                 phases=(exchange.phase,),
                 first_request=exchange.number,
             )
-    return missing, accepts_mark
+            evidence[operation.id + MISSING] = Evidence(log.select_steps(exchange), _shows_status(response.status))
+    return Preflight(missing, evidence, accepts_mark)
+
+
+def _shows_status(status: int) -> Callable[[WireExchange], bool]:
+    return lambda exchange: exchange.response is not None and exchange.response.status == status
 
 
 def _call_all_operations(client: ApiClient) -> bool:

@@ -1,8 +1,9 @@
-"""Reproduction: the latest exchanges of a run, and shell commands that send some of them again."""
+"""The latest exchanges of a run, what shows a deviation again, and shell commands for it."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from mockserver.curl import curl_command
@@ -10,9 +11,24 @@ from mockserver.verify.transport import WireExchange
 
 _MAX_EXCHANGES = 5000
 _MAX_BYTES = 64 * 1024 * 1024
-_MAX_STEPS = 12
+_MAX_WRITES = 30
+_MAX_ORIGINS = 50_000
 _MIN_ID_LENGTH = 6  # A shorter value may occur by chance.
+_READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _TEST_CASE_HEADER = "X-Schemathesis-TestCaseId"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The exchanges that showed a deviation, the one that shows it last.
+
+    `shows` recognises the deviation in a repeated exchange; without it, the response must be the same. With
+    `needs_writes`, what the last request may return depends on the writes before it, so that none can be left out.
+    """
+
+    steps: tuple[WireExchange, ...]
+    shows: Callable[[WireExchange], bool] | None = None
+    needs_writes: bool = False
 
 
 class ExchangeLog:
@@ -23,10 +39,14 @@ class ExchangeLog:
         self._exchanges: deque[WireExchange] = deque()
         self._size = 0
         self._captures: list[list[WireExchange]] = []
+        self._origins: dict[str, WireExchange] = {}
 
     def add(self, exchange: WireExchange) -> None:
         self._exchanges.append(exchange)
         self._size += _size(exchange)
+        if is_successful_write(exchange) and len(self._origins) < _MAX_ORIGINS:
+            for _, value in response_ids(exchange):
+                self._origins.setdefault(value, exchange)
         while self._size > _MAX_BYTES or len(self._exchanges) > _MAX_EXCHANGES:
             self._size -= _size(self._exchanges.popleft())
         for captured in self._captures:
@@ -47,30 +67,39 @@ class ExchangeLog:
         header = (_TEST_CASE_HEADER, case_id)
         return next((one for one in reversed(list(self._exchanges)) if header in one.request.headers), None)
 
-    def reproduce(self, exchange: WireExchange) -> tuple[str, ...]:
-        """Return the commands that reproduce an exchange: the writes that led to it, then the request itself."""
-        return self.render_commands(self.select_steps(exchange))
+    def select_steps(self, exchange: WireExchange) -> tuple[WireExchange, ...]:
+        """Return the exchanges that led to the state that `exchange` met, and `exchange` as the last.
 
-    def select_steps(self, exchange: WireExchange) -> list[WireExchange]:
-        """Return the logged exchanges that led to the state that `exchange` met, and `exchange` as the last.
-
-        They are the successful writes to the same conversation; for a list of conversations, those of the same end
-        user.
+        They are the requests that created what it names, and the latest successful writes to the same conversation;
+        for a list of conversations, those of the same end user.
         """
-        conversation = _conversation_of(exchange)
-        steps = []
-        for earlier in list(self._exchanges):  # A copy: another thread may add to the log.
-            if earlier is exchange:
+        is_list = exchange.match is not None and not exchange.match.parameters and exchange.request.method == "GET"
+        earlier = []
+        for one in list(self._exchanges):  # A copy: another thread may add to the log.
+            if one is exchange:
                 break
-            if earlier.request.method == "GET" or earlier.response is None or not earlier.response.is_success:
-                continue
-            if conversation is not None:
-                is_step = _conversation_of(earlier) == conversation
-            else:
-                is_step = exchange.request.method == "GET" and earlier.end_user == exchange.end_user
-            if is_step:
-                steps.append(earlier)
-        return [*steps[-_MAX_STEPS:], exchange]
+            if is_successful_write(one):
+                earlier.append(one)
+        if is_list:
+            writes = [one for one in earlier if one.end_user == exchange.end_user]
+        else:
+            writes = select_writes(earlier, exchange)
+        needed = self._find_creators([*writes[-_MAX_WRITES:], exchange])
+        chosen = {id(one) for one in (*needed, *writes[-_MAX_WRITES:])}
+        rest = [one for one in needed if not any(one is other for other in earlier)]  # The log has forgotten these.
+        return (*rest, *(one for one in earlier if id(one) in chosen), exchange)
+
+    def _find_creators(self, exchanges: Iterable[WireExchange]) -> list[WireExchange]:
+        """Return the exchanges whose responses assigned the ids that these name, and those that they need."""
+        found: dict[int, WireExchange] = {}
+        pending = list(exchanges)
+        while pending:
+            text = request_text(pending.pop())
+            for value, origin in self._origins.items():
+                if value in text and id(origin) not in found:
+                    found[id(origin)] = origin
+                    pending.append(origin)
+        return sorted(found.values(), key=lambda one: one.number)
 
     def render_commands(self, exchanges: Sequence[WireExchange]) -> tuple[str, ...]:
         """Return shell commands that send the requests again.
@@ -81,11 +110,11 @@ class ExchangeLog:
         variables: dict[str, str] = {}
         commands: list[str] = []
         for position, exchange in enumerate(exchanges):
-            later = "".join(_request_text(one) for one in exchanges[position + 1 :])
+            later = "".join(request_text(one) for one in exchanges[position + 1 :])
             used_later = {
                 value: path
-                for path, value in _response_ids(exchange)
-                if value not in variables and value in later and value not in _request_text(exchange)
+                for path, value in response_ids(exchange)
+                if value not in variables and value in later and value not in request_text(exchange)
             }
             if not used_later:
                 commands.append(self._render_command(exchange, variables, "-i"))
@@ -108,7 +137,7 @@ def _size(exchange: WireExchange) -> int:
     return len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0)
 
 
-def _response_ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:
+def response_ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:
     """Yield the ids in a response, each with its `jq` path."""
     body = exchange.response.json if exchange.response else None
     if not isinstance(body, dict):
@@ -122,7 +151,39 @@ def _response_ids(exchange: WireExchange) -> Iterator[tuple[str, str]]:
             yield path, value
 
 
-def _conversation_of(exchange: WireExchange) -> str | None:
+def is_successful_write(exchange: WireExchange) -> bool:
+    """Return whether an exchange changed something."""
+    response = exchange.response
+    return exchange.request.method not in _READING_METHODS and response is not None and response.is_success
+
+
+def select_creators(earlier: Sequence[WireExchange], exchange: WireExchange) -> list[WireExchange]:
+    """Return the exchanges that assigned the ids that a request names, and those that they need themselves."""
+    needed, chosen = request_text(exchange), list[WireExchange]()
+    for one in reversed(earlier):
+        if is_successful_write(one) and any(
+            value in needed and value not in request_text(one) for _, value in response_ids(one)
+        ):
+            chosen.insert(0, one)
+            needed += request_text(one)
+    return chosen
+
+
+def select_writes(earlier: Sequence[WireExchange], exchange: WireExchange) -> list[WireExchange]:
+    """Return the successful writes to what a request names, and to what these name themselves."""
+    needed, chosen = request_text(exchange), list[WireExchange]()
+    for one in reversed(earlier):
+        if not is_successful_write(one):
+            continue
+        conversation = conversation_of(one)
+        is_named = conversation is not None and len(conversation) >= _MIN_ID_LENGTH and conversation in needed
+        if is_named or any(value in needed for _, value in response_ids(one)):
+            chosen.insert(0, one)
+            needed += request_text(one)
+    return chosen
+
+
+def conversation_of(exchange: WireExchange) -> str | None:
     """Return the conversation that the request names, or the one that it created."""
     if exchange.match is None:
         return None
@@ -132,5 +193,6 @@ def _conversation_of(exchange: WireExchange) -> str | None:
     return conversation
 
 
-def _request_text(exchange: WireExchange) -> str:
+def request_text(exchange: WireExchange) -> str:
+    """Return the part of a request that can name ids."""
     return exchange.request.target + exchange.request.body.decode("utf-8", "replace")

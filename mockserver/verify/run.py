@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,13 +26,20 @@ from mockserver.verify.fuzzing.phases import SchemathesisPhases, Settings
 from mockserver.verify.judge import Checks, judge
 from mockserver.verify.options import Options
 from mockserver.verify.phases import PhaseRecorder, Progress
-from mockserver.verify.preflight import MISSING, check_access, find_missing_operations, is_open_mockserver
+from mockserver.verify.preflight import (
+    MISSING,
+    Preflight,
+    check_access,
+    find_missing_operations,
+    is_open_mockserver,
+)
+from mockserver.verify.replay import Replay, replaying
 from mockserver.verify.report.model import Deviation, Report, StopReason
 from mockserver.verify.reproduction import ExchangeLog
-from mockserver.verify.response_checks import NULL_FIELDS, ResponseChecks
+from mockserver.verify.response_checks import ERROR_BODIES, NULL_FIELDS, ResponseChecks
 from mockserver.verify.sdk import PublishedSdk, load_sdk
 from mockserver.verify.signals import interrupt_on_signals
-from mockserver.verify.transport import CLEANUP, HttpxTransport, Stopped, Transport, WireExchange
+from mockserver.verify.transport import CLEANUP, REPRODUCTION, HttpxTransport, Stopped, Transport, WireExchange
 
 
 def verify(options: Options, progress: Progress) -> Report:
@@ -47,6 +53,8 @@ def verify(options: Options, progress: Progress) -> Report:
     options = _select_phases(options)
     started_at, started = datetime.now(UTC), time.monotonic()
     run = _connect(options)
+    if options.only not in (None, *run.contract.operations, *(behaviour.id for behaviour in load_catalogue())):
+        raise UsageError(f"--only must be an operation or a behaviour, not {options.only}")
     recorder = PhaseRecorder(run.transport, progress)
     with closing(run.client), interrupt_on_signals(run.transport):
         try:
@@ -55,11 +63,12 @@ def verify(options: Options, progress: Progress) -> Report:
                     check_access(run.client)
                 except UsageError as error:
                     raise UsageError(run.transport.masker.mask(str(error))) from None
-            missing, accepts_mark = _find_missing(run)
-            if not accepts_mark:
+            preflight = _find_missing(run)
+            if not preflight.accepts_mark:
                 run = replace(run, client=replace(run.client, mark={}))
-            checks = _create_checks(run, missing)
+            checks = _create_checks(run, preflight)
             _run_phases(run, checks, recorder)
+            found = _reproduce(run, checks, progress)
         finally:
             cleanup = _clean_up(run, progress)
     report = Report(
@@ -76,7 +85,7 @@ def verify(options: Options, progress: Progress) -> Report:
         notes=(*_list_notes(run), *cleanup.notes),
     )
     operations = run.contract.operations.values()
-    report = judge(report, checks, options.baseline, operations, run.created.reused_ids)
+    report = judge(report, checks, found, options.baseline, operations)
     return report.masked(lambda text: mask_tokens(run.transport.masker.mask(text)))
 
 
@@ -101,6 +110,8 @@ def _select_phases(options: Options) -> Options:
     """
     case = options.repeat
     if case is None:
+        if options.only is not None:
+            raise UsageError("--only needs --repeat")
         return options
     if case in {behaviour.id for behaviour in _select_behaviours(options)}:
         return replace(options, phases=("behaviours",))
@@ -108,7 +119,7 @@ def _select_phases(options: Options) -> Options:
         raise UsageError(f"the case {case!r} needs --include-responses")
     if case.endswith(MISSING):
         return replace(options, phases=())  # The preflight finds it.
-    if "/" not in case and case not in (*SHARED_CHECKS, NULL_FIELDS):
+    if "/" not in case and case not in (*SHARED_CHECKS, NULL_FIELDS, ERROR_BODIES):
         raise UsageError(f"there is no case {case!r}: it is neither a behaviour nor a place in the document")
     return options
 
@@ -146,15 +157,14 @@ def _connect(options: Options) -> _Run:
     return _Run(options, contract, transport, client, log, created, load_sdk())
 
 
-def _find_missing(run: _Run) -> tuple[dict[str, Deviation], bool]:
-    """Return the deviations of missing operations, by operation, and whether the target accepts the client's mark."""
+def _find_missing(run: _Run) -> Preflight:
     try:
         return find_missing_operations(run.client, run.log, responses=run.options.include_responses)
     except Stopped:
         pass  # The transport has the reason.
     except KeyboardInterrupt:
         run.transport.interrupt()
-    return {}, False
+    return Preflight({}, {}, accepts_mark=False)
 
 
 def _select_scenarios(options: Options) -> list[Scenario]:
@@ -171,22 +181,24 @@ def _excluded_scenarios(options: Options) -> list[Scenario]:
     return [] if options.include_responses else response_scenarios()
 
 
-def _create_checks(run: _Run, missing: Mapping[str, Deviation]) -> Checks:
+def _create_checks(run: _Run, preflight: Preflight) -> Checks:
     options, log, operations = run.options, run.log, run.contract.operations
     is_open = False
     with suppress(Stopped):
         is_open = is_open_mockserver(run.client)
     target = RemoteTarget(run.client, options.may_act_for_account, is_open)
+    missing = preflight.missing
     cases = {operation: deviation.case for operation, deviation in missing.items()}
     open_contract = Contract.from_document(allow_unknown_values(run.contract.document))
     end_users = (f"{run.client.end_user}-1", f"{run.client.end_user}-2")
     settings = Settings(
         options.seed, options.max_examples, end_users, options.api_key is not None, run.created.run, run.client.mark
     )
+    responses = ResponseChecks(operations, open_contract.operations, log, run.sdk, missing)
     return Checks(
-        missing=missing,
-        responses=ResponseChecks(operations, open_contract.operations, log, run.sdk, missing),
-        behaviours=BehaviourChecks(_select_behaviours(options), target, operations, log, cases),
+        preflight=preflight,
+        responses=responses,
+        behaviours=BehaviourChecks(_select_behaviours(options), target, operations, log, cases, responses),
         schemathesis=SchemathesisPhases(
             run.contract.document, options.root_url, run.transport, log, missing, settings
         ),
@@ -197,11 +209,13 @@ def _run_phases(run: _Run, checks: Checks, recorder: PhaseRecorder) -> None:
     """Run the phases one after the other; the first one that is stopped is the last."""
     phases, case = run.options.phases, run.options.repeat
 
-    def stop_when_reproduced(exchange: WireExchange) -> None:
-        if case is not None and case in checks.responses.deviations:
+    def check(exchange: WireExchange) -> None:
+        if exchange.phase != "behaviours":  # There, the outcome of the scenario has to be known.
+            checks.responses.check(exchange)
+        if case is not None and (case in checks.responses.deviations or case in checks.schemathesis.deviations):
             run.transport.stop(StopReason.CASE_REPRODUCED)
 
-    run.transport.observers += [checks.responses.check, stop_when_reproduced]
+    run.transport.observers.append(check)
     if case in {deviation.case for deviation in checks.missing.values()}:
         run.transport.stop(StopReason.CASE_REPRODUCED)
     if "behaviours" in phases and run.transport.stop_reason is None:
@@ -209,20 +223,42 @@ def _run_phases(run: _Run, checks: Checks, recorder: PhaseRecorder) -> None:
             _run_scenarios(run.options, checks.behaviours, recorder)
     others = [phase for phase in phases if phase != "behaviours"]
     if others and run.transport.stop_reason is None:
-        operation = (case or "").partition("/")[0]
+        operation = run.options.only or (case or "").partition("/")[0]
         is_single = operation in run.contract.operations and "stateful" not in others
         with recorder.recording(others[0]):
-            checks.schemathesis.run(others, operation if is_single else None, recorder)
+            checks.schemathesis.run(others, operation if is_single else None, recorder, case)
 
 
 def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRecorder) -> None:
     scenarios = _select_scenarios(options)
-    if options.repeat in checks.ids:
-        scenarios = [one for one in scenarios if options.repeat in one.behaviours]
+    wanted = options.repeat if options.repeat in checks.ids else options.only
+    if wanted in checks.ids:
+        scenarios = [one for one in scenarios if wanted in one.behaviours]
     recorder.start("behaviours", len(scenarios))
     for scenario in scenarios:
         recorder.advance(scenario.name)
         checks.run(scenario)
+
+
+def _reproduce(run: _Run, checks: Checks, progress: Progress) -> list[Deviation]:
+    """Return the deviations with commands that reproduce them; try the commands if the run may send more requests."""
+    found = checks.deviations(load_catalogue(), run.created.reused_ids)
+    evidence = checks.evidence()
+    if not found:
+        return []
+    replay = Replay(run.client, run.transport, run.log)
+    progress.begin(REPRODUCTION, len(found))
+    reproduced = []
+    with replaying(run.transport):
+        for deviation in found:
+            progress.advance(run.transport.total, deviation.case)
+            try:
+                reproduced.append(replay.reproduce(deviation, evidence.get(deviation.case)))
+            except KeyboardInterrupt:
+                run.transport.interrupt()
+                reproduced.append(deviation)
+    progress.end(REPRODUCTION)
+    return reproduced
 
 
 def _clean_up(run: _Run, progress: Progress) -> CleanupResult:

@@ -22,6 +22,7 @@ from mockserver.settings import Rate
 from mockserver.verify.report.model import StopReason
 
 PREFLIGHT = "preflight"
+REPRODUCTION = "reproduction"
 CLEANUP = "cleanup"
 EXCERPT_LENGTH = 300
 
@@ -334,7 +335,9 @@ class Transport:
         if reason is not None:
             self.stop(reason)
             raise Stopped(reason)
-        if self.phase != CLEANUP and self.stop_reason is not None:
+        if self.stop_reason is None or self.phase == CLEANUP:
+            return
+        if self.phase != REPRODUCTION or self.stop_reason is not StopReason.CASE_REPRODUCED:
             raise Stopped(self.stop_reason)
 
     def _is_out_of_time(self, wait: float = 0.0) -> bool:

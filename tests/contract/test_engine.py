@@ -126,7 +126,7 @@ def test_a_missing_library_is_a_usage_error(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "mockserver.contract.reference")
     monkeypatch.setitem(sys.modules, "openapi_core", None)
-    with pytest.raises(UsageError, match=r"needs openapi-core .*pip install 'mka1-mockserver\[reference\]'"):
+    with pytest.raises(UsageError, match=r"needs openapi-core .*: pip install 'openapi-core[<>=0-9.,]+'$"):
         create_engine("reference", load_document())
 
 

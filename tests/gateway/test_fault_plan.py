@@ -27,7 +27,7 @@ from mockserver.gateway.faults.plan import FaultPlan
 def test_the_counts_of_the_plan_add_up(faults, calls):
     plan = FaultPlan()
     assert [plan.add(fault).id for fault in faults] == list(range(1, len(faults) + 1))
-    fired = [[planned.fault for planned in plan.fire(operation, key)] for operation, key in calls]
+    fired = [[one.fault for one in plan.fire(operation, key)] for operation, key in calls]
     for (operation, key), hit in zip(calls, fired, strict=True):
         assert sum(fault.alters_response for fault in hit) <= 1
         assert all(fault.operation in (None, operation) and fault.key in (None, key) for fault in hit)

@@ -49,6 +49,9 @@ def test_an_entry_has_the_request_and_the_response(api, list_entries):
     (entry,) = list_entries()
     assert entry.pop("started_at") == pytest.approx(response.json()["created_at"], abs=5)
     assert 0 < entry.pop("duration") < 60
+    headers = entry.pop("headers")
+    assert headers["x-on-behalf-of"] == "ada"
+    assert headers["authorization"] == "Bearer ***"
     assert entry == {
         "operation": "conversations.create",
         "method": "POST",
@@ -156,13 +159,40 @@ def test_a_request_over_the_rate_limit_has_its_key_and_no_body(list_entries):
     assert (rejected["key"], rejected["request"]) == (key_fingerprint(KEY), None)
 
 
-def test_credentials_are_not_kept(api, list_entries):
+def test_credentials_are_not_shown(api, list_entries):
     secrets = {"Authorization": "Bearer hush-1", "X-Mock-Fault": '{"headers": {"a": "hush-2"}, "oops": 1}'}
     api.post("/conversations", json={}, headers=secrets)
     api.get("/conversations", headers={"Authorization": "Basic hush-3", "Cookie": "hush-4"})
     api.get("/conversations", headers={"Authorization": "Bearer hush-5"})
     assert [entry["status"] for entry in list_entries()] == [400, 401, 200]
     assert "hush" not in json.dumps(list_entries())
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ([("X-Request-Id", "é")], {"x-request-id": "é"}),
+        ([("Prefer", "a"), ("prefer", "b")], {"prefer": "a, b"}),
+        ([("Idempotency-Key", "17")], {"idempotency-key": "17"}),
+        ([("X-Api-Key", "hush")], {"x-api-key": "***"}),
+        ([("Proxy-Authorization", "BASIC hush")], {"proxy-authorization": "BASIC ***"}),
+        ([("Authorization", "hush hush")], {"authorization": "***"}),
+        ([("X-Secret", "hush"), ("X-Session-Token", "")], {"x-secret": "***", "x-session-token": "***"}),
+        ([("X-Long", "x" * 10_000), ("X-Late", "1")], {"x-late": None}),
+        ([("a" * 10_000, "1")], {"a" * 10_000: None}),
+    ],
+)
+def test_headers(api, list_entries, sent, shown):
+    api.get("/conversations", headers=sent)
+    (entry,) = list_entries()
+    assert {name: entry["headers"].get(name) for name in shown} == shown
+    assert len(json.dumps(entry["headers"])) < 10_000
+
+
+def test_headers_count_in_the_size_of_the_journal(app, api):
+    before = app.state.journal._bytes
+    api.get("/conversations", headers={"X-Long": "x" * 5000})
+    assert 5000 < app.state.journal._bytes - before < 7000
 
 
 # Bodies
@@ -245,7 +275,7 @@ def test_dropped_entries_are_counted_for_each_key(app, api, monkeypatch):
 def build_entry(request=b"", response=b"", key=""):
     size = len(request) + len(response)
     return JournalEntry(
-        "op", "GET", b"", b"", request, 200, response, key, None, (), (), b"", None, None, 0.0, 0.0, (), size
+        "op", "GET", b"", b"", b"", request, 200, response, key, None, (), (), b"", None, None, 0.0, 0.0, (), size
     )
 
 

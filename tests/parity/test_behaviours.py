@@ -67,6 +67,7 @@ ENTRY = {"id": "a.b", "statement": "A is b.", "source": "docs", "status": "assum
         (f"[{ENTRY | {'status': 'rumoured'}}]", "must be one of documented, observed, assumed"),
         (f"[{ENTRY | {'statement': 'a is b'}}]", "must end with a period"),
         (f"[{ENTRY | {'source': 1}}]", "source: must be"),
+        (f"[{ENTRY | {'covers': 'x'}}]", "covers: must be a list of cases"),
     ],
 )
 def test_an_invalid_catalogue_is_rejected(tmp_path, text: str, complaint: str) -> None:

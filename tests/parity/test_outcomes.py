@@ -29,7 +29,7 @@ def test_a_mismatch_names_subject_and_values(target):
 
     outcome = run_on_fake(target, scenario)
     failure = outcome.failure
-    assert (failure.subject, failure.expected, failure.received) == ("subject", "'expected'", "'received'")
+    assert (failure.subject, failure.expected, failure.received) == ("subject", '"expected"', '"received"')
     results = [outcome.for_behaviour(behaviour)[0] for behaviour in ("one", "two", "three")]
     assert results == [Result.PASSED, Result.FAILED, Result.NOT_CHECKABLE]
 

@@ -34,7 +34,7 @@ def test_waits_get_short_when_they_never_help(slept):
     for _ in range(4):
         with pytest.raises(ScenarioFailure) as failed:
             look(polling, [])
-        assert (failed.value.expected, failed.value.received) == ("['x']", "[]")
+        assert (failed.value.expected, failed.value.received) == ('["x"]', "[]")
     assert slept == [0.5, 1.0, 2.0] * 2 + [0.5] * 2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.testing import ClockControls, Exchange, FaultControls, Mka1, Requests, StateControls, When
+from mockserver.testing import CallFields, ClockControls, Exchange, FaultControls, Mka1, Requests, StateControls, When
 from mockserver.testing.marker import KEYWORDS
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "pytest.md").read_text()
@@ -25,12 +25,21 @@ def public_names(owner):
 
 @pytest.mark.parametrize("owner", [Requests, FaultControls, ClockControls, StateControls, Mka1])
 def test_every_public_name_is_documented(owner):
-    inherited = {"count", "index"}
+    inherited, internal = {"count", "index"}, {"load_since"}
     undocumented = {name for name in public_names(owner) if not re.search(rf"\b{name}\b", TEXT)}
-    assert undocumented <= inherited
+    assert undocumented <= inherited | internal
 
 
 def test_every_field_keyword_and_option_is_documented():
-    names = [*Exchange.__dataclass_fields__, *When.__annotations__, *KEYWORDS, "mka1_strict"]
+    names = [
+        *Exchange.__dataclass_fields__,
+        *When.__annotations__,
+        *KEYWORDS,
+        *CallFields.__annotations__,
+        "mka1_strict",
+        "mka1_autouse",
+        "mka1_api_key",
+    ]
+    names += ["mka1_server", "mka1_class", "mka1_module", "mka1_session", "mockserver.fake()"]
     names += ["--mka1-url", "--mka1-api-key-env", "--mka1-coverage"]
-    assert [name for name in names if f"`{name}" not in TEXT] == []
+    assert [name for name in names if f"`{name}" not in TEXT and f" {name}=" not in TEXT] == []

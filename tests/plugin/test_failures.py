@@ -1,13 +1,14 @@
 """Why and with which text the plugin fails a test."""
 
 import json
+import re
 import subprocess
 from unittest.mock import ANY
 
 import pytest
 
 from mockserver import Settings, create_app, run_server
-from mockserver.testing.requests import find_differences
+from mockserver.testing.expected_call import find_differences
 
 VIOLATIONS = """
 import mockserver.resources.conversations as conversations
@@ -37,6 +38,26 @@ def test_faults_that_need_not_fire(mka1):
 def test_cleared_fault(mka1):
     mka1.faults.garbage("conversations.create")
     mka1.faults.clear()
+
+def test_fault_that_changes_nothing(mka1):
+    mka1.faults.field_dropped("conversations.create", "/nonesuch")
+    assert "id" in call(mka1, json={}).json()
+    assert mka1.requests.last.fault is None
+
+def test_faults_that_change_nothing(mka1):
+    mka1.faults.field_retyped("conversations.create", "/object", "conversation", times=2)
+    mka1.faults.wrong_content_type("conversations.list", content_type="application/json")
+    call(mka1, json={})
+    call(mka1, json={})
+    call(mka1, "GET")
+
+def test_fault_that_changes_something_later(mka1):
+    mka1.faults.field_dropped("conversations.list", "/data/0/metadata/vip")
+    assert "has_more" in call(mka1, "GET").json()
+    call(mka1, json={"metadata": {"vip": "yes"}})
+    assert call(mka1, "GET").json()["data"][0]["metadata"] == {}
+    mka1.faults.field_retyped("conversations.list", "/has_more", 0)
+    assert call(mka1, "GET").json()["has_more"] is not False
 
 def test_fault_in_a_failed_test(mka1):
     mka1.faults.garbage("conversations.create")
@@ -100,6 +121,22 @@ VIOLATION_TEXTS = {
     ),
     "faults_that_need_not_fire": ("passed", []),
     "cleared_fault": ("passed", []),
+    "fault_that_changes_nothing": (
+        "failed",
+        [
+            "conversations.create: patch, fired 0 of 1 time, 1 request seen.\n"
+            "There was nothing to change in 1 response: remove /nonesuch.\nRequests of this test:"
+        ],
+    ),
+    "faults_that_change_nothing": (
+        "failed",
+        [
+            "fired 0 of 2 times, 2 requests seen.\n"
+            "There was nothing to change in 2 responses: replace /object.\nRequests of this test:",
+            "list: headers, fired 0 of 1 time, 1 request seen.\nThere was nothing to change in 1 response.\nRequests",
+        ],
+    ),
+    "fault_that_changes_something_later": ("passed", []),
     "fault_in_a_failed_test": ("failed", ["ZeroDivisionError"]),
     "fault_in_a_skipped_test": ("skipped", ["not today"]),
     "expected_failure": ("skipped", []),
@@ -117,7 +154,7 @@ def test_violations_fail_a_test(run):
     for name, (_, phrases) in VIOLATION_TEXTS.items():
         for phrase in phrases:
             assert phrase in result.texts[f"test_{name}"]
-    assert "planned fault" not in result.texts["test_fault_in_a_failed_test"]
+    assert "A planned fault" not in result.texts["test_fault_in_a_failed_test"]
 
 
 STRICT = """
@@ -197,6 +234,42 @@ def test_strict_mode_fails_invalid_requests_with_a_command_that_reproduces_them(
                 assert [finding.strip() for finding in findings] == (again or [error["message"]])
 
 
+SEVERAL = """
+pytestmark = pytest.mark.mka1(strict=True)
+
+def test_several(mka1):
+    for number in range(7):
+        call(mka1, json={"metadata": {"number": number}})
+
+@pytest.fixture
+def clears_the_journal(mka1):
+    yield
+    mka1.requests.clear()
+    call(mka1, json={"colour": "blue"})
+
+def test_after_a_clear(mka1, clears_the_journal):
+    for _ in range(3):
+        call(mka1, json={})
+
+def test_once(mka1_module):
+    call(mka1_module, json={"colour": "blue"})
+
+def test_not_again(mka1_module):
+    call(mka1_module, json={})
+"""
+
+
+def test_every_invalid_request_fails_one_test(run):
+    result = run(SEVERAL)
+    assert result.outcomes == {
+        "test_several": "failed",
+        "test_after_a_clear": "failed in teardown",
+        "test_once": "failed",
+        "test_not_again": "passed",
+    }
+    assert re.findall(r"must be a string, not (\d)", result.texts["test_several"]) == list("0123456")
+
+
 def test_strict_mode_shows_no_command_that_would_send_another_request(run):
     texts = run(STRICT, "-k", "not_reproducible").texts.values()
     for text, place in zip(texts, ["request body must be", "body /metadata/a", "header /X-On-Behalf-Of"], strict=True):
@@ -244,6 +317,53 @@ ASSERTIONS = {
         "requests of this test:",
         *LISTED,
     ],
+    'three.assert_called("conversations.create", headers={"X-Trace": "7", "Content-Type": "application/json"})': [
+        "expected at least 1 call of conversations.create with these headers, there was none",
+        '{"X-Trace": "7", "Content-Type": "application/json"}',
+        NEAR,
+        'header X-Trace: expected "7", is missing',
+        NEAR,
+        'header X-Trace: expected "7", received "8"',
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_called("conversations.list", query={"limit": 6, "after": "a"}, end_user="ada", key="k")': [
+        "expected at least 1 call of conversations.list with this query and this end user and this key, "
+        "there was none",
+        '{"limit": 6, "after": "a"}',
+        '"ada"',
+        "near: GET /api/v1/llm/conversations?limit=5 -> 200",
+        'query limit: expected "6", received "5"',
+        'query after: expected "a", is missing',
+        'end user: expected "ada", is missing',
+        "key: the call has another one, with the fingerprint KEY",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_order(["conversations.create", "conversations.list", "conversations.create"])': [
+        "expected calls in this order: conversations.create, conversations.list, conversations.create; "
+        "there is no conversations.create after conversations.list (number 2 in the order)",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.assert_order(["conversations.delete"])': [
+        "expected calls in this order: conversations.delete; there is no conversations.delete",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.wait_for("conversations.create", times=3, timeout=0.1)': [
+        "waited 0.1 s for 3 calls of conversations.create, there were 2",
+        "requests of this test:",
+        *LISTED,
+    ],
+    'three.wait_for("conversations.list", query={"limit": 4}, timeout=0)': [
+        "waited 0 s for 1 call of conversations.list with this query, there was none",
+        '{"limit": 4}',
+        "near: GET /api/v1/llm/conversations?limit=5 -> 200",
+        'query limit: expected "4", received "5"',
+        "requests of this test:",
+        *LISTED,
+    ],
     "three.one()": ["expected 1 request, there were 3:", *LISTED],
     'three.filter("conversations.delete").one()': [
         "expected 1 request, there was none; requests of this test:",
@@ -255,9 +375,14 @@ ASSERTIONS = {
 USAGE_ERRORS = {
     'three.assert_called("conversations.creat")': "'conversations.creat'; did you mean 'conversations.create'?",
     'three.filter("zzz")': "there is no operation 'zzz'; the operations are conversations.create, ",
+    'three.assert_order(["conversations.create", "conversations.lst"])': "; did you mean 'conversations.list'?",
+    'three.wait_for("conversations.creat")': "; did you mean 'conversations.create'?",
+    'three.filter(status=200).wait_for("conversations.create")': "call it on mka1.requests, not on a filtered list",
+    'three.assert_called("conversations.create", headers={"Authorization": "k"})': "value of Authorization; use key=",
     'mka1.faults.add("conversations.create", statis=500)': "statis: is not a known field (did you mean ",
     'mka1.faults.add("conversations.create", status="5", times=0)': "status: must be an integer, not '5'; times: ",
-    'mka1.faults.garbage("conversations.creat")': "operation: must be one of conversations.list, ",
+    'mka1.faults.garbage("conversations.creat")': "'conversations.creat' (did you mean 'conversations.create'?)",
+    'mka1.faults.garbage("zzz")': "operation: must be one of conversations.list, ",
     'mka1.faults.add("conversations.create", body={"a": object})': "cannot be represented in JSON: Object of type ",
     'mka1.seed("suport-thread")': "seed suport-thread: no such file beside the test, and the shipped seeds are: ",
     'mka1.seed({"conversations": [{"items": [{"role": "user"}]}]})': (
@@ -269,6 +394,10 @@ USAGE_ERRORS = {
     'mka1.seed("date.yaml")': "seed date.yaml: conversations[0].created_at: must be a number, not '2024-01-01'",
     'mka1.seed({"conversations": [{"id": "c"}, {"id": "c"}]})': "conversations[1].id: the id 'c' is already in use",
     "mka1.clock.freeze(datetime.datetime(2024, 1, 1))": "the time 2024-01-01T00:00:00 must have a time zone",
+    'mka1.clock.freeze("2024-01-01")': "the time 2024-01-01T00:00:00 must have a time zone, such as tzinfo=UTC or a ",
+    'mka1.clock.freeze("yesterday")': "'yesterday' is not a time in ISO 8601, such as '2024-01-01T00:00:00Z'",
+    "mka1.faults.server_error(status=200)": "a server error has a status of 500 to 599, not 200; use add(",
+    "mka1.faults.server_error(status=600)": "a server error has a status of 500 to 599, not 600; use add(",
     "mka1.clock.freeze(-1)": "freeze: must be at least 0, not -1",
     'mka1.state.restore({"conversations": 1})': "conversations: must be an array, not 1",
 }
@@ -278,7 +407,8 @@ import datetime
 @pytest.fixture
 def three(mka1):
     call(mka1, json={{"metadata": {{"channel": "mail"}}}})
-    call(mka1, json={{"metadata": {{"channel": "web", "vip": "yes"}}, "items": [{ITEM}]}})
+    headers = mka1.headers | {{"X-Trace": "8"}}
+    call(mka1, json={{"metadata": {{"channel": "web", "vip": "yes"}}, "items": [{ITEM}]}}, headers=headers)
     call(mka1, "GET", "/conversations?limit=5")
     return mka1.requests
 """
@@ -307,6 +437,7 @@ def test_a_failed_assertion_lists_the_requests_and_the_nearest_calls(run):
     for (_, text), lines in zip(sorted(result.texts.items()), ASSERTIONS.values(), strict=True):
         assert_traceback_ends_in_the_test(text)
         first, *rest = error_lines(text)
+        rest = [re.sub("fingerprint [0-9a-f]+", "fingerprint KEY", line) for line in rest]
         assert [first.removeprefix("AssertionError: "), *rest] == lines
 
 
@@ -333,7 +464,8 @@ MARKERS = {
     "rate_limit=5": "rate_limits must be a string or a list of strings, not 5",
     'rate_limit=["5"]': "not '5'",
     'api_keys=["secret key"]': "KEY=ACCOUNT",
-    'now="2024-01-01"': "now must be Unix seconds or an aware datetime, not '2024-01-01'",
+    "now=True": "now must be Unix seconds, an aware datetime or ISO 8601 text, not True",
+    'now="2024-01-01"': "the time 2024-01-01T00:00:00 must have a time zone",
     'seed="suport-thread"': "seed suport-thread: no such file beside the test",
 }
 

@@ -2,19 +2,45 @@
 
 import pytest
 
+from mockserver.testing.environment import bypass_proxies
+
 MEMBERS = '''
-NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY")
+NAMES = ("MKA1_BASE_URL", "MKA1_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_KEY", "NO_PROXY", "no_proxy")
 before = {name: os.environ.get(name) for name in NAMES}
 
 def test_addresses(mka1):
     assert isinstance(mka1, Mka1)
     assert mka1.url.startswith("http://127.0.0.1:")
     assert mka1.api_url == mka1.url + "/api/v1/llm"
-    assert mka1.api_key == "mka1-test-key"
+    assert mka1.api_key.startswith("test-")
     assert mka1.end_user is None
-    assert mka1.headers == {"Authorization": "Bearer mka1-test-key"}
+    assert mka1.headers == {"Authorization": f"Bearer {mka1.api_key}"}
     assert mka1.is_fake
-    assert repr(mka1).endswith(f" {mka1.url}>")
+    assert repr(mka1).endswith(f" {mka1.url}: 0 requests, 0 planned faults>")
+
+def test_representations(mka1, mka1_server):
+    assert repr(mka1.faults) == "<FaultControls: none planned>"
+    assert repr(mka1.state) == "<StateControls: 0 conversations, 0 items>"
+    mka1.seed("support-thread")
+    mka1.faults.server_error("conversations.create", status=503, times=2)
+    mka1.faults.delayed("conversations.create", seconds=0.01, times=None, after=5)
+    mka1.clock.freeze("2024-01-01T01:00:00+01:00")
+    call(mka1, json={})
+    assert repr(mka1).endswith(f" {mka1.url}: 1 request, 2 planned faults>")
+    assert repr(mka1.faults) == (
+        "<FaultControls: conversations.create: status 503, fired 1 of 2 times, 1 request seen; "
+        "conversations.create: delay, fired 0, 1 request seen>"
+    )
+    assert repr(mka1.clock) == "<ClockControls: 2024-01-01T00:00:00+00:00, frozen>"
+    mka1.clock.resume()
+    assert repr(mka1.clock).endswith(", running>")
+    assert repr(mka1.state) == "<StateControls: 1 conversations, 5 items>"
+    assert repr(mka1_server) == f"<LocalFake {mka1.url}>"
+    mka1.faults.clear()
+
+@pytest.mark.mka1(now="2024-01-01T00:00:00Z")
+def test_now_as_text(mka1):
+    assert mka1.clock.now() == 1704067200
 
 def test_server(mka1_server, mka1):
     assert mka1_server.url == mka1.url
@@ -22,15 +48,17 @@ def test_server(mka1_server, mka1):
 def test_environment(mka1):
     assert {name: os.environ[name] for name in NAMES} == mka1.environment() == {
         "MKA1_BASE_URL": mka1.url,
-        "MKA1_API_KEY": "mka1-test-key",
+        "MKA1_API_KEY": mka1.api_key,
         "OPENAI_BASE_URL": mka1.api_url,
-        "OPENAI_API_KEY": "mka1-test-key",
+        "OPENAI_API_KEY": mka1.api_key,
+        "NO_PROXY": "intranet,localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
     }
 
 def test_environment_after_monkeypatch(mka1, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", "other")
     monkeypatch.undo()
-    assert os.environ["MKA1_API_KEY"] == "mka1-test-key"
+    assert os.environ["MKA1_API_KEY"] == mka1.api_key
 
 def test_environment_is_restored():
     assert {name: os.environ.get(name) for name in NAMES} == before
@@ -76,6 +104,7 @@ class TestUnittest(__import__("unittest").TestCase):
         self.assertEqual(call(self.mka1, json={}).status_code, 200)
         self.mka1.requests.assert_called("conversations.create", times=1)
 
+@pytest.mark.mka1(api_keys="*")
 def test_requests(mka1):
     other = {"Authorization": "Bearer other", "X-On-Behalf-Of": "ada"}
     call(mka1, json={"metadata": {"a": "b"}})
@@ -96,6 +125,48 @@ def test_requests(mka1):
     requests.assert_called("conversations.delete", times=0)
     requests.clear()
     assert not mka1.requests and repr(mka1.requests) == "<Requests: none>"
+
+def test_headers_and_queries(mka1):
+    headers = mka1.headers | {"X-On-Behalf-Of": "ada", "X-Trace": "7", "Cookie": "hush"}
+    call(mka1, "GET", "/conversations?limit=5&tag=a&tag=b&search=&order=asc", headers=headers)
+    exchange = mka1.requests.one()
+    assert exchange.query_params == {"limit": "5", "tag": ["a", "b"], "search": "", "order": "asc"}
+    assert exchange.headers["X-Trace"] == exchange.headers["x-trace"] == exchange.headers.get("x-TRACE") == "7"
+    assert "X-Trace" in exchange.headers and "X-Other" not in exchange.headers and 1 not in exchange.headers
+    assert exchange.headers.get("X-Other", "none") == "none"
+    assert exchange.headers["authorization"] == "Bearer ***" and exchange.headers["Cookie"] == "***"
+    assert_called = mka1.requests.assert_called
+    assert_called("conversations.list", headers={"x-trace": 7}, query={"limit": 5, "tag": ["a", "b"]}, times=1)
+    assert_called("conversations.list", query={"order": ["asc"]}, end_user="ada", key=mka1.api_key)
+    assert_called("conversations.list", query={"limit": "6"}, times=0)
+    assert_called("conversations.list", end_user="grace", times=0)
+    assert_called("conversations.list", key="other", times=0)
+
+def test_order(mka1):
+    for method in ("POST", "GET", "POST", "GET"):
+        call(mka1, method, json={} if method == "POST" else None)
+    create, list_ = "conversations.create", "conversations.list"
+    for order in ([], [create], [list_, create], [create, create, list_], [create, list_, create, list_]):
+        mka1.requests.assert_order(order)
+    for order in ([list_, list_, create], [create, create, create]):
+        with pytest.raises(AssertionError, match="in this order"):
+            mka1.requests.assert_order(order)
+
+def test_waiting(mka1, monkeypatch):
+    import threading, time
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "monotonic", lambda: 0)
+    def work():
+        for number in range(4):
+            threading.Event().wait(0.1)
+            call(mka1, json={"metadata": {"number": str(number)}})
+    worker = threading.Thread(target=work)
+    worker.start()
+    third = mka1.requests.wait_for("conversations.create", times=3)
+    assert third.request == {"metadata": {"number": "2"}}
+    last = mka1.requests.wait_for("conversations.create", body={"metadata": {"number": "3"}}, timeout=3)
+    assert last.request == {"metadata": {"number": "3"}}
+    worker.join()
 
 def test_coverage(mka1):
     call(mka1, json={"items": [{"type": "message", "role": "user", "content": "hi"}]})
@@ -169,6 +240,7 @@ def test_a_committed_failure(mka1):
     assert call(mka1, json={}).status_code == 500
     assert len(mka1.state.snapshot()["conversations"]) == 1
 
+@pytest.mark.mka1(api_keys="*")
 def test_a_fault_for_one_key(mka1):
     mka1.faults.add("conversations.create", status=500, api_key="other")
     assert call(mka1, json={}).status_code == 200
@@ -179,6 +251,8 @@ def test_a_fault_for_one_key(mka1):
 
 def test_members_of_the_fixture(run, monkeypatch):
     monkeypatch.setenv("MKA1_API_KEY", "of-the-user")
+    monkeypatch.setenv("NO_PROXY", "intranet")
+    monkeypatch.delenv("no_proxy", raising=False)
     files = {
         "threads__yaml": "conversations: [{id: conv_yaml}]",
         "threads__json": '{"conversations": [{"id": "conv_json"}]}',
@@ -201,7 +275,7 @@ def assert_clean(mka1):
     assert int(made["id"].removeprefix("conv_"), 16) > 2**64, "ids are random again"
     assert call(mka1, json={"colour": "blue"}).status_code == 200, "unknown fields are accepted again"
     assert len(made["identity"]) == 64, "the identity is a hash again"
-    assert mka1.api_key == "mka1-test-key"
+    assert mka1.api_key.startswith("test-")
 
 def test_a1_changes_everything(mka1):
     mka1.seed("support-thread")
@@ -300,8 +374,18 @@ def test_it(mka1):
     assert run(text).outcomes == {"test_it": "passed"}
 
 
-@pytest.mark.parametrize("fixture", ["mka1", "mka1_server"])
+@pytest.mark.parametrize("fixture", ["mka1", "mka1_server", "mka1_class", "mka1_module", "mka1_session"])
 def test_a_fixture_has_a_description(pytester, fixture):
     pytester.makepyfile("")
     shown = pytester.runpytest_inprocess("--fixtures", "-p", "no:cacheprovider").stdout.str()
     assert f"\n{fixture}" in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "within"),
+    [("", "localhost,127.0.0.1,::1"), (" a, ::1 ", "a,::1,localhost,127.0.0.1"), ("*", "*"), ("a,*", "a,*")],
+)
+def test_requests_to_this_machine_bypass_proxies(monkeypatch, before, within):
+    monkeypatch.setenv("NO_PROXY", before)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert bypass_proxies() == {"NO_PROXY": within, "no_proxy": "localhost,127.0.0.1,::1"}

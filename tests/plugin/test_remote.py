@@ -97,6 +97,17 @@ def test_a_fake_elsewhere(run, pytester):
     assert "conversations.create: 200 x4, 400 x1, 503 x1" in result.output
 
 
+def test_a_proxy_gets_no_request_to_this_machine(run, monkeypatch):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    text = "def test_it(mka1):\n    assert call(mka1, json={}).status_code == 200 and len(mka1.requests) == 1\n"
+    with run_server(create_app(Settings())) as server:
+        assert run(text, "--mka1-url", server.url).texts == {}
+    assert run(text).texts == {}
+
+
 BUSY = """
 import time
 

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 from starlette.types import Message, Scope
 
 import mockserver.verify
@@ -116,7 +119,11 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delattr(mockserver.verify, "command", raising=False)
     result = run("http://127.0.0.1:1")
     assert result.exit_code == 2
-    assert "pip install 'mka1-mockserver[verify]'" in result.stderr
+    line = result.stderr.splitlines()[-1]
+    assert " needs rich.console: pip install " in line
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = {Requirement(word) for word in shlex.split(line.partition(" install ")[2])}
+    assert named == {Requirement(text) for text in project["optional-dependencies"]["verify"]}
 
 
 class DiffersEverywhere(ApiMiddleware):
@@ -131,6 +138,52 @@ class DiffersEverywhere(ApiMiddleware):
             return message | {"headers": [pair for pair in message["headers"] if pair[0] != b"content-length"]}
         body = message.get("body", b"").replace(b'"object":"conversation"', b'"object":"page"')
         return message | {"body": body}
+
+
+class ShowsNullAndAnyLimit(ApiMiddleware):
+    """Returns items with a status that is null, and takes any limit as 2."""
+
+    def change_request(self, scope: Scope) -> Scope:
+        query = re.sub(rb"limit=[^&]*", b"limit=2", scope["query_string"])
+        return scope | {"query_string": query} if scope["path"].endswith("/conversations") else scope
+
+    def change_message(self, scope: Scope, message: Message) -> Message:
+        if message["type"] == "http.response.start":
+            return message | {"headers": [pair for pair in message["headers"] if pair[0] != b"content-length"]}
+        body = message.get("body", b"").replace(b'"type":"message",', b'"type":"message","status":null,')
+        return message | {"body": body}
+
+
+def requests_of(output: str) -> int:
+    (number,) = re.findall(r"^([\d,]+) requests in", output, re.M)
+    return int(number.replace(",", ""))
+
+
+def test_a_printed_command_costs_only_what_its_case_needs(start_fake) -> None:
+    target = start_fake(ShowsNullAndAnyLimit)
+    result = run(target.url, "--phases", "examples", "--seed", "3", MKA1_API_KEY=KEYS[0])
+    (line,) = re.findall(r"^ +mockserver (verify .*--repeat 'null for absent fields'.*)", result.stdout, re.M)
+    arguments = shlex.split(line)[1:]
+    assert arguments[arguments.index("--only") - 1] == "examples"
+    again = run(*arguments, MKA1_API_KEY=KEYS[0])
+    assert (again.exit_code, "null for absent fields was reproduced" in again.stdout) == (1, True), again.output
+    assert requests_of(again.stdout) < 60
+    limited = ("--repeat", "InvalidDataIsRejected", "--phases", "coverage", "--only", "conversations.list")
+    again = run(target.url, *limited, "--seed", "3", MKA1_API_KEY=KEYS[0])
+    assert (again.exit_code, "InvalidDataIsRejected was reproduced" in again.stdout) == (1, True), again.output
+    assert requests_of(again.stdout) < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--only", "conversations.list"), "--only needs --repeat"),
+        (("--only", "x", "--repeat", "ItemStatus/enum"), "--only must be an operation or a behaviour, not x"),
+    ],
+)
+def test_only_narrows_a_repetition(start_fake, arguments, problem) -> None:
+    result = run(start_fake().url, *arguments, MKA1_API_KEY=KEYS[0])
+    assert (result.exit_code, problem in result.stderr) == (2, True)
 
 
 def test_every_printed_command_reproduces_its_case(start_fake, select_scenarios) -> None:

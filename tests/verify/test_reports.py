@@ -28,6 +28,7 @@ from mockserver.verify.report.model import (
     Deviation,
     Deviations,
     DisabledCheck,
+    Kind,
     Leftover,
     OperationRow,
     PhaseRow,
@@ -159,11 +160,12 @@ def clean_report(**changes):
     return replace(report, **changes)
 
 
-def command(case, phase):
+def command(deviation):
+    case, phase = deviation.case, next(iter(deviation.phases))
     return shlex.join(["mockserver", "verify", "https://gw", "--repeat", case, "--phases", phase, "--seed", "7"])
 
 
-REPRODUCTION = [CREATE, CURL, command(VIOLATION.case, "behaviours")]
+REPRODUCTION = [CREATE, CURL, command(VIOLATION)]
 
 
 # -- Model -----------------------------------------------------------------------------------------------------
@@ -172,16 +174,16 @@ REPRODUCTION = [CREATE, CURL, command(VIOLATION.case, "behaviours")]
 def test_deviations_keep_the_first_of_each_case_and_count_the_others():
     deviations = Deviations()
     again = replace(VIOLATION, received="another", operations=("conversations.create",), phases=("fuzzing",), count=1)
-    deviations.add(VIOLATION, lambda: ["curl first"])
-    deviations.add(again, lambda: pytest.fail("only the first occurrence needs a reproduction"))
+    deviations.add(VIOLATION, lambda: "evidence")
+    deviations.add(again, lambda: pytest.fail("only the first occurrence needs evidence"))
     deviations.add(DRIFT)
     merged, other = deviations
     assert VIOLATION.case in deviations
     assert "another" not in deviations
     assert other == DRIFT
+    assert deviations.evidence == {VIOLATION.case: "evidence"}
     assert merged == replace(
         VIOLATION,
-        reproduction=("curl first",),
         count=4,
         operations=("conversations.list", "conversations.create"),
         phases=("behaviours", "coverage", "fuzzing"),
@@ -263,7 +265,7 @@ def split_rows(text):
 
 
 def test_a_log_is_complete_and_nothing_in_it_takes_effect():
-    text = print_text(full_report())
+    text = print_text(full_report(), verbose=True)
     lines = text.splitlines()
     assert not re.search(INVISIBLE, text)
     for expected in (
@@ -310,19 +312,58 @@ def test_conforming_behaviours_are_listed_in_verbose_mode_only():
     assert ["unchecked", f"{unchecked} - blocked by {VIOLATION.case}"] in rows
 
 
-def test_long_values_are_cut_except_in_verbose_mode():
-    many = replace(VIOLATION, blocks=tuple(f"behaviour-{number}" for number in range(20)))
-    text = print_text(full_report(deviations=(many, OF_NO_OPERATION)))
-    assert LONG[:600] in text
+def deviation_blocks(text):
+    """Return the lines of each deviation of a report; a blank line ends it."""
+    return [
+        block.splitlines() for block in re.split(r"\n\n|^[A-Z].*\n", text, flags=re.M) if re.match(r"\d+\. ", block)
+    ]
+
+
+MANY = replace(
+    VIOLATION,
+    blocks=tuple(f"behaviour-{number}" for number in range(20)),
+    includes=tuple(f"case-{number}" for number in range(20)),
+    kinds=(Kind("items of type message", 7), Kind("items of type reasoning", 2)),
+    reproduction=(CREATE, CURL),
+    is_reproduced=True,
+)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_deviation_has_ten_lines_at_most_except_in_verbose_mode(terminal):
+    text = print_text(full_report(deviations=(MANY, OF_NO_OPERATION)), terminal=terminal, width=100)
+    blocks = deviation_blocks(re.sub(COLOURS, "", text))
+    assert len(blocks) == 2
+    assert all(len(block) <= 10 for block in blocks)
+    assert LONG[:60] in text
     assert LONG.strip() not in text
-    assert "more characters)" in text
-    assert "behaviour-11 and 8 more" in text
+    joined = " ".join(text.split())
+    assert "kinds items of type message (7); items of type reasoning (2)" in joined
+    assert "includes case-0, case-1, case-2, case-3 and 16 more; blocks behaviour-0" in joined
+    assert "2 commands: print with --verbose, or write a script with --report-dir" in joined
     assert LONG.strip() in print_text(full_report(), verbose=True)
+
+
+def test_a_short_command_is_printed_and_longer_ones_are_scripts(tmp_path):
+    one = replace(MANY, reproduction=("curl -i https://gw",))
+    report = full_report(deviations=(one, MANY, replace(MANY, case="x y/200", is_reproduced=False)))
+    blocks = deviation_blocks(print_text(report, scripts=tmp_path / "scripts"))
+    assert [block[-2].strip() for block in blocks] == [
+        "curl -i https://gw",
+        f"bash {tmp_path}/scripts/02-conversations.list-200-body-data-created-at.sh",
+        f"bash {tmp_path}/scripts/03-x-y-200.sh   # these commands did not show it again when the run tried them",
+    ]
+    assert all(block[-1].startswith("    mockserver verify https://gw --repeat ") for block in blocks)
+
+
+def test_a_deviation_of_which_no_request_is_known_says_so():
+    text = print_text(full_report(deviations=(ONCE,)))
+    assert "  by hand    the run has no commands for it" in text.splitlines()
 
 
 @pytest.mark.parametrize("width", [30, 60, 120, 300])
 def test_a_terminal_of_any_width_gets_whole_commands_and_lines_that_fit(width):
-    text = print_text(full_report(), width=width, terminal=True)
+    text = print_text(full_report(), width=width, terminal=True, verbose=True)
     plain = re.sub(COLOURS, "", text)
     assert "\x1b[31mred" not in text
     assert not re.search(INVISIBLE, plain)
@@ -356,7 +397,7 @@ def test_a_cell_has_the_colour_of_its_verdict():
 
 
 def test_a_log_in_ascii_gets_escapes():
-    text = print_text(full_report(), encoding="ascii")
+    text = print_text(full_report(), encoding="ascii", verbose=True)
     assert r"\U0001f98a" in text
     assert "search=[bold]<script>'$'\\U0001f98a''" in text
 
@@ -397,7 +438,7 @@ def test_a_case_is_reproduced_or_not_or_the_run_cannot_tell(case, changes, code,
     assert print_reproduction(full_report(**changes), case, console, command=command) == code
     lines = console.file.getvalue().splitlines()
     assert lines[0] == f"{case} {result}"
-    assert (f"    {command(case, 'behaviours')}" in lines) == (code == 1)
+    assert (f"    {command(VIOLATION)}" in lines) == (code == 1)
     others = [deviation.case for deviation in full_report().deviations if deviation.case != case]
     assert lines[-2:] == [f"Other deviations: {', '.join(others)}", "4,211 requests in 63 s, seed 7."]
 
@@ -435,13 +476,34 @@ def write_junit(report, directory):
     return ET.parse(directory / "junit.xml").getroot()
 
 
-def test_three_files_are_written_and_no_others(tmp_path):
+def test_three_files_and_the_scripts_are_written_and_no_others(tmp_path):
     directory = tmp_path / "new" / "directory"
     written = write_reports(full_report(), directory, command)
-    assert [path.name for path in written] == ["report.html", "junit.xml", "report.json"]
+    assert [path.name for path in written] == ["report.html", "junit.xml", "report.json", "scripts"]
     assert sorted(directory.iterdir()) == sorted(written)
+    assert [path.name for path in (directory / "scripts").iterdir()] == [
+        "01-conversations.list-200-body-data-created-at.sh"
+    ]
+    (directory / "scripts" / "notes.sh").write_text("mine")
     write_reports(clean_report(), directory, command)
+    assert [path.name for path in (directory / "scripts").iterdir()] == ["notes.sh"]
     assert json.loads((directory / "report.json").read_bytes())["deviations"] == []
+
+
+def test_a_script_says_what_it_shows_and_hostile_text_in_it_is_a_comment(tmp_path):
+    first = "curl -i https://gw; printf '%s' \"$MKA1_API_KEY\""
+    hostile = replace(MANY, statement="It is so.\necho hostile", received=f"{HOSTILE}\n$(echo hostile)")
+    write_reports(full_report(deviations=(replace(hostile, reproduction=(first,)),)), tmp_path, command)
+    (path,) = (tmp_path / "scripts").iterdir()
+    text = path.read_text()
+    assert text.startswith(f"#!/usr/bin/env bash\n# {MANY.case}\n# It is so.\\necho hostile\n")
+    assert text.splitlines()[-2:] == ["set -eu", first]
+    assert "# Received: <script>" in text
+    assert not re.search(INVISIBLE, text)
+    shell = subprocess.run(
+        ["bash", "-c", f"curl() {{ :; }}; . {path}"], env={"MKA1_API_KEY": "key"}, capture_output=True, check=True
+    )
+    assert shell.stdout == b"key"
 
 
 def test_a_directory_that_cannot_be_created_is_a_usage_error(tmp_path):
@@ -478,12 +540,12 @@ def test_junit_has_a_test_for_each_behaviour_operation_and_other_deviation(tmp_p
     }
     assert counts == {
         "behaviours": (5, 1, 0, 2),  # Four rows, and the violation that belongs to no behaviour.
-        "coverage": (5, 1, 1, 1),  # Four operations, and the stopped phase.
+        "coverage": (5, 0, 1, 3),  # Two operations without a deviation, two deviations, and the stopped phase.
         "fuzzing": (2, 1, 1, 0),  # The deviation of no operation, and the crashed phase.
         "baseline": (1, 0, 0, 1),
     }
     assert root.attrib == {
-        "name": "mockserver verify", "tests": "13", "failures": "3", "errors": "2", "time": "63.2",
+        "name": "mockserver verify", "tests": "13", "failures": "2", "errors": "2", "time": "63.2",
     }  # fmt: skip
     for suite in root:
         assert int(suite.get("tests")) == len(suite.findall("testcase"))
@@ -493,7 +555,7 @@ def test_junit_has_a_test_for_each_behaviour_operation_and_other_deviation(tmp_p
 
 def test_junit_failures_carry_the_full_text(tmp_path):
     root = write_junit(full_report(), tmp_path)
-    (failure,) = root.findall("./testsuite[@name='coverage']/testcase/failure")
+    (failure,) = root.findall("./testsuite[@name='behaviours']/testcase/failure")
     assert {f"received   {SHOWN} :fox_face:", *REPRODUCTION} <= set(failure.text.splitlines())
     assert failure.get("message").startswith(VIOLATION.statement)
     _, crash = root.iter("error")
@@ -503,13 +565,24 @@ def test_junit_failures_carry_the_full_text(tmp_path):
     assert LONG.strip() in root.findall("./testsuite[@name='fuzzing']/testcase/failure")[0].text
 
 
+def test_junit_has_one_failure_for_each_violation(tmp_path):
+    behaviour_violation = replace(LEARNED, verdict="violates", includes=("conversations.list.pages",))
+    report = full_report(deviations=(VIOLATION, behaviour_violation, OF_NO_OPERATION, DRIFT))
+    included = replace(report.behaviours[2], verdict="violates", reason=Reason(UncheckedReason.INCLUDED, LEARNED.case))
+    report = replace(report, behaviours=(*report.behaviours[:2], included, *report.behaviours[3:]))
+    root = write_junit(report, tmp_path)
+    assert int(root.get("failures")) == len(report.of("violates")) == 3
+    (told,) = root.findall("./testsuite/testcase[@name='conversations.list.pages']/skipped")
+    assert told.get("message") == f"violates: reported with {LEARNED.case}"
+
+
 @pytest.mark.parametrize(
     ("report", "failed", "errors"),
     [
         (clean_report(), [], 0),
         (
             full_report(deviations=(LEARNED, DRIFT), strict=True),
-            [LEARNED.case, "GET /api/v1/llm/conversations", "POST /api/v1/llm/conversations", "items.list/200"],
+            [LEARNED.case, DRIFT.case, "items.list/200"],
             2,
         ),
         (clean_report(phases=(INTERRUPTED,)), [], 1),
@@ -588,6 +661,28 @@ def test_the_page_has_one_anchor_for_each_case_and_links_lead_to_it():
     for deviation in full_report().deviations:
         assert anchor(deviation.case) in page.ids
     assert [link for link in page.links if unquote(link[1:]) not in page.ids] == []
+
+
+def test_the_page_begins_with_the_summary_and_a_table_of_contents():
+    text = render_html(full_report(), command)
+    body = text[text.index("<body>") :]
+    assert body.index(unescape(summary(full_report()))[:20]) < body.index("Contents") < body.index("<article")
+    contents = body[body.index("Contents") : body.index("<article")]
+    links = re.findall(r'<a href="#([^"]+)">([^<]+)</a> <small>([^<]+)</small>', contents)
+    assert [unescape(unquote(link)) for link, _, _ in links] == [anchor(one.case) for one in full_report().deviations]
+    assert links[0][1:] == (VIOLATION.statement, "limit or form, 3 times")
+
+
+def test_the_page_is_printed_without_what_only_a_screen_needs():
+    style = Page(full_report()).texts["style"]
+    printed = style[style.index("@media print") :]
+    for rule in (
+        "nav, button",
+        "details li[data-verdict=conforms]",
+        "dd, pre { max-height: 3.9em; overflow: hidden }",
+    ):
+        assert rule in printed
+    assert "details[open]" not in printed
 
 
 def test_the_page_can_hide_each_verdict_that_it_shows():

@@ -7,9 +7,9 @@ import pytest
 
 from mockserver.contract.contract import Contract
 from mockserver.verify.document import allow_unknown_values, relocate_document
-from mockserver.verify.report.model import Deviation
+from mockserver.verify.report.model import Deviation, Kind
 from mockserver.verify.reproduction import ExchangeLog
-from mockserver.verify.response_checks import NULL_FIELDS, ResponseChecks
+from mockserver.verify.response_checks import ERROR_BODIES, NULL_FIELDS, ResponseChecks
 from mockserver.verify.sdk import PublishedSdk
 from mockserver.verify.transport import WireExchange, WireRequest, WireResponse
 
@@ -25,16 +25,21 @@ ABOUT_ITEM = ("GET", "/conversations/c/items/i", 200)
 
 
 def check(
-    *responses: tuple[str, str, int, Any], sdk: PublishedSdk | None = None, content_type: str = "application/json"
+    *responses: tuple[Any, ...],
+    sdk: PublishedSdk | None = None,
+    content_type: str = "application/json",
+    is_shape_assumed: bool = False,
 ) -> list[Deviation]:
-    """Return the deviations of responses, given as method, path, status and body."""
+    """Return the deviations of responses, given as method, path, status and body, perhaps with the request body."""
     checks = ResponseChecks(CONTRACT.operations, OPEN_CONTRACT.operations, ExchangeLog("http://target"), sdk)
-    for number, (method, path, status, body) in enumerate(responses, start=1):
-        request = WireRequest(method, f"/api/v1/llm{path}", (), b"")
+    for number, (method, path, status, body, *sent) in enumerate(responses, start=1):
+        headers = (("content-type", "application/json"),)
+        request = WireRequest(method, f"/api/v1/llm{path}", headers, json.dumps(sent[0]).encode() if sent else b"")
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         response = WireResponse(status, (("content-type", content_type),), content)
         match = CONTRACT.operations.match(method, request.path)
-        checks.check(WireExchange("behaviours", number, request, response, match))
+        exchange = WireExchange("behaviours", number, request, response, match)
+        checks.check(exchange, is_shape_assumed=is_shape_assumed)
     return list(checks.deviations)
 
 
@@ -81,7 +86,8 @@ def test_an_unknown_value_at_an_extensible_place_is_drift(response: Any) -> None
 def test_operations_share_the_case_of_an_error_body() -> None:
     detail = {"detail": "Not Found"}
     (deviation,) = check(("GET", "/conversations/c", 404, detail), ("DELETE", "/conversations/c/items/i", 404, detail))
-    assert (deviation.case, deviation.count) == ("NotFoundError/error", 2)
+    assert (deviation.case, deviation.count) == (ERROR_BODIES, 2)
+    assert deviation.kinds == (Kind("404 body/error: is required", 2),)
     assert deviation.operations == ("conversations.retrieve", "conversations.items.delete")
 
 
@@ -90,17 +96,58 @@ def test_nulls_for_absent_fields_are_one_deviation() -> None:
     responses = [(*ABOUT_ITEM, call | nulls) for nulls in ({"output": None}, {"output": None, "error": None})]
     (deviation,) = check(*responses)
     assert (deviation.case, deviation.count) == (NULL_FIELDS, 3)
-    assert deviation.fields == ("MCPToolCall/output", "MCPToolCall/error")
+    assert deviation.kinds == (Kind("MCPToolCall/output", 2), Kind("MCPToolCall/error", 1))
+
+
+def test_a_null_that_makes_a_union_fail_is_nothing_but_a_null() -> None:
+    file = {"type": "input_file", "file_id": "file_1", "filename": None, "file_url": None}
+    (deviation,) = check((*ABOUT_ITEM, MESSAGE | {"status": None, "content": [file]}))
+    assert deviation.case == NULL_FIELDS
+    assert {kind.name.rpartition("/")[2] for kind in deviation.kinds} >= {"status"}
+
+
+CREATE = ("POST", "/conversations", 200)
+ADD = ("POST", "/conversations/c/items", 200)
+SEARCH = {"type": "file_search_call", "id": "fs_1", "queries": ["x"], "status": "AAA"}
+PAGE = {"object": "list", "data": [SEARCH], "has_more": False, "last_id": "fs_1"}
+TOO_LONG = {"metadata": {"key": "v" * 513}}
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        [(*CREATE, CONVERSATION | TOO_LONG, TOO_LONG)],
+        [(*CREATE, CONVERSATION | TOO_LONG, TOO_LONG), ("GET", "/conversations/conv_1", 200, CONVERSATION | TOO_LONG)],
+        [(*ADD, PAGE, {"items": [SEARCH]})],
+        [(*ADD, PAGE, {"items": [SEARCH]}), ("GET", "/conversations/c/items", 200, PAGE)],
+        [("POST", "/conversations/conv_1", 200, CONVERSATION | TOO_LONG, TOO_LONG)],
+    ],
+)
+def test_a_response_that_shows_what_the_run_sent_invalidly_does_not_deviate(responses: Any) -> None:
+    assert check(*responses) == []
+    valid = {"items": [MESSAGE], "metadata": {}}
+    assert check(*[(*one[:4], valid) if len(one) > 4 else one for one in responses]) != []
+
+
+def test_a_field_that_the_run_sent_itself_is_no_drift() -> None:
+    known = {"items": [MESSAGE | {"mood": "good"}]}
+    page = PAGE | {"data": [MESSAGE | {"mood": "good", "tone": "low"}]}
+    assert [one.case.rpartition("/")[2] for one in check((*ADD, page, known))] == ["tone"]
+
+
+def test_the_form_of_a_response_that_was_assumed_to_be_an_error_is_not_judged() -> None:
+    assert check((*ABOUT_CONVERSATION, {"object": "list", "data": []}), is_shape_assumed=True) == []
+    (failure,) = check((*ABOUT_CONVERSATION[:2], 500, {}), is_shape_assumed=True)
+    assert failure.case == "conversations.retrieve/500"
 
 
 def test_an_object_of_another_kind_is_one_deviation() -> None:
     assert len(check((*ABOUT_CONVERSATION, {"object": "conversation"}))) == 1
 
 
-def test_a_server_error_is_one_deviation_besides_its_body() -> None:
-    found = check(("GET", "/conversations/c", 500, b"Traceback"), content_type="text/plain")
-    assert (found[0].case, found[0].verdict) == ("conversations.retrieve/500", "violates")
-    assert len(found) <= 2
+def test_a_server_error_is_one_deviation_with_its_body() -> None:
+    (found,) = check(("GET", "/conversations/c", 500, b"Traceback"), content_type="text/plain")
+    assert (found.case, found.verdict) == ("conversations.retrieve/500", "violates")
 
 
 def test_the_sdk_helps_to_find_the_suspect() -> None:

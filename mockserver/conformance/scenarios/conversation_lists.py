@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import expect, require
+from mockserver.conformance.expectations import ABSENT, expect, require, show
 from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ids, sort_by_id
 from mockserver.conformance.samples import message
@@ -127,7 +127,7 @@ def the_list_is_ordered_by_last_update(api: ApiClient) -> None:
             time.sleep(_PAUSE)
             _touch(api, conversation)
         listed = api.conversation_ids()
-    require(listed in (expected, expected[::-1]), "order", f"{expected!r} or its reverse", listed)
+    require(listed in (expected, expected[::-1]), "order", f"{show(expected)} or its reverse", listed)
     api.set_behaviour("conversations.list.starts-with-the-oldest")
     expect(listed, expected, "default order")
     expect(api.conversation_ids(order="asc"), expected, "ascending order")
@@ -185,7 +185,7 @@ def a_page_of_conversations_has_four_fields(api: ApiClient) -> None:
 @scenario("conversations.list.empty-page-has-no-last-id")
 def an_empty_page_of_conversations_has_no_last_id(api: ApiClient) -> None:
     page = api.list_conversations()
-    expect((page["data"], page.get("last_id", "absent")), ([], "absent"), "data and last_id of the empty page")
+    expect((page["data"], page.get("last_id", ABSENT)), ([], ABSENT), "data and last_id of the empty page")
 
 
 @scenario("conversations.list.unknown-cursor-is-400")
@@ -278,7 +278,7 @@ def _check_filter(api: ApiClient, conversations: Collection[str], wanted: str) -
 
 
 def _expect_only(found: list[str], matching: Collection[str], subject: str) -> None:
-    require(set(found) <= set(matching), subject, f"only {sorted(matching)!r}", found)
+    require(set(found) <= set(matching), subject, f"only {show(sorted(matching))}", found)
 
 
 @scenario(_FILTERS, _KEEPS, _UPDATES, "conversations.filter.without-match-is-an-empty-page")

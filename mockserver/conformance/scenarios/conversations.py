@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import expect, require, require_text
+from mockserver.conformance.expectations import ABSENT, expect, require, require_text, show
 from mockserver.conformance.names import conversation_path, item_path, items_path, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids, texts
 from mockserver.conformance.samples import message
@@ -100,9 +100,9 @@ def created_at_has_no_fraction(api: ApiClient) -> None:
 @scenario("conversations.object.deleted-at-is-null-while-live")
 def deleted_at_of_a_live_conversation_is_null(api: ApiClient) -> None:
     created = api.create()
-    expect(created.get("deleted_at", "absent"), None, "deleted_at in the response")
+    expect(created.get("deleted_at", ABSENT), None, "deleted_at in the response")
     read = api.retrieve(created["id"])
-    expect(read.get("deleted_at", "absent"), None, "deleted_at when retrieved")
+    expect(read.get("deleted_at", ABSENT), None, "deleted_at when retrieved")
 
 
 _SHOWN = "conversations.object.identity-is-always-shown"
@@ -296,7 +296,7 @@ def a_deleted_conversation_rejects_writes(api: ApiClient) -> None:
     api.post_items(conversation, message("two")).expect_error(404)
     left = _remaining_items(api, conversation)
     if left is not None:
-        require(set(left) <= {item}, "items afterwards", f"none but {item!r}", left)
+        require(set(left) <= {item}, "items afterwards", f"none but {show(item)}", left)
     api.set_behaviour("conversations.delete.then-removing-items-is-404")
     api.delete(item_path(conversation, item)).expect_error(404)
     if left is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import expect, require, require_text
+from mockserver.conformance.expectations import ABSENT, expect, require, require_text, show
 from mockserver.conformance.names import conversation_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse
 from mockserver.conformance.samples import message
@@ -121,7 +121,7 @@ def authentication_errors_have_the_same_envelope(api: ApiClient) -> None:
     api.set_behaviour("errors.have-a-type")
     _check_type(response)
     api.set_behaviour("errors.param-is-null-otherwise")
-    expect(response.expect_error().get("param", "absent"), None, f"param of the error {response.status}")
+    expect(response.expect_error().get("param", ABSENT), None, f"param of the error {response.status}")
 
 
 @scenario(
@@ -166,7 +166,7 @@ def param_is_null_otherwise(api: ApiClient) -> None:
         _check_envelope(response)
     api.set_behaviour("errors.param-is-null-otherwise")
     for response in responses:
-        expect(response.expect_error().get("param", "absent"), None, f"param of the error {response.status}")
+        expect(response.expect_error().get("param", ABSENT), None, f"param of the error {response.status}")
 
 
 @scenario(
@@ -188,7 +188,7 @@ def findings_are_one_per_mistake(api: ApiClient) -> None:
     api.set_behaviour("errors.findings-say-where-and-why")
     for error, expected in errors:
         found = _pointers(error)
-        require(found and set(found) <= set(expected), "pointers", f"some of {expected!r}", found)
+        require(found and set(found) <= set(expected), "pointers", f"some of {show(expected)}", found)
         for finding in error["findings"]:
             expect(sorted(finding), ["code", "in", "message", "pointer"], "fields of a finding")
             require_text(finding["message"], "message")

@@ -1,7 +1,7 @@
 """Scenarios for the gateway: keys, rate limits, paths, methods, bodies, and the order of its checks."""
 
 from mockserver.conformance.client import ApiClient, Headers
-from mockserver.conformance.expectations import ScenarioFailure, expect, require
+from mockserver.conformance.expectations import ScenarioFailure, expect, require, show
 from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids
 from mockserver.conformance.samples import message
@@ -42,7 +42,7 @@ def a_missing_key_is_rejected(api: ApiClient) -> None:
     _expect_unauthorized(responses[-1], "no credentials")
     for credentials in ("", "Bearer"):
         responses.append(_get_with_credentials(api, path, credentials))
-        _expect_unauthorized(responses[-1], f"the credentials {credentials!r}")
+        _expect_unauthorized(responses[-1], f"the credentials {show(credentials)}")
     api.set_behaviour("auth.refusal-is-401")
     responses += [_get_with_credentials(api, path, f"{scheme}{api.api_key}") for scheme in ("Basic ", "")]
     for response in responses:

@@ -7,6 +7,7 @@ from typing import Any
 from mockserver.conformance.client import ApiClient
 from mockserver.conformance.expectations import ScenarioFailure, expect, require
 from mockserver.conformance.names import unique_name
+from mockserver.conformance.response import ApiResponse
 from mockserver.conformance.samples import Item, full_items, message, minimal_items
 from mockserver.conformance.scenario import Scenarios
 
@@ -44,10 +45,23 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _expect_no_differences(differences: Mapping[str, str | None], where: str) -> None:
+def _expect_no_differences(
+    responses: Iterable[ApiResponse], differences: Mapping[str, str | None], items: Mapping[str, Item], where: str
+) -> None:
+    """Fail with the first difference, and with the first response that shows that item."""
     found = [f"{name}: {difference}" for name, difference in differences.items() if difference]
-    if found:
-        raise ScenarioFailure(f"differences {where}", "none", "; ".join(found))
+    if not found:
+        return
+    first = next(name for name, difference in differences.items() if difference)
+    item = items.get(first, {}).get("id")
+    shown = (one for one in responses if item is not None and item in _ids_in(one.body))
+    more = f", and {len(found) - 1} more items differ" if len(found) > 1 else ""
+    raise ScenarioFailure(f"differences {where}", "none", found[0] + more, details=found, response=next(shown, None))
+
+
+def _ids_in(body: Any) -> list[Any]:
+    data = body.get("data") if isinstance(body, dict) else None
+    return [one.get("id") for one in [body, *(data if isinstance(data, list) else [])] if isinstance(one, dict)]
 
 
 def _without_id(item: Item) -> Item:
@@ -134,14 +148,13 @@ def items_of_every_kind_come_back_unchanged(api: ApiClient) -> None:
     api.set_behaviour("items.list.shows-the-items")
     for order in ("asc", "desc"):
         listed = {item.get("id"): item for item in _list_all(api, conversation, order)}
-        _expect_no_differences(
-            {name: compare(name, listed.get(item["id"])) for name, item in added.items()}, f"in the list, {order}"
-        )
+        differences = {name: compare(name, listed.get(item["id"])) for name, item in added.items()}
+        _expect_no_differences((), differences, {}, f"in the list, {order}")
     api.set_behaviour("items.retrieve.answers-what-create-answered")
     full = {name: item["id"] for name, item in added.items() if name in full_items("")}
     read = {name: api.retrieve_item(conversation, item) for name, item in full.items()}
-    _expect_no_differences({name: compare(name, item) for name, item in read.items()}, "when retrieved")
+    differences = {name: compare(name, item) for name, item in read.items()}
+    _expect_no_differences(reversed(api.responses), differences, added, "when retrieved")
     api.set_behaviour("items.create.keeps-every-field")
-    _expect_no_differences(
-        {name: _difference(_without_id(sent[name]), item) for name, item in added.items()}, "when added"
-    )
+    differences = {name: _difference(_without_id(sent[name]), item) for name, item in added.items()}
+    _expect_no_differences(api.responses, differences, added, "when added")

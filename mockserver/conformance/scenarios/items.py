@@ -1,7 +1,7 @@
 """Scenarios for items: add, retrieve, remove; their ids and references."""
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import ScenarioFailure, expect, require
+from mockserver.conformance.expectations import ScenarioFailure, expect, require, show
 from mockserver.conformance.names import item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ids, message_text, texts
 from mockserver.conformance.samples import message
@@ -22,7 +22,7 @@ def adding_returns_the_new_items(api: ApiClient) -> None:
     expect(sorted(texts(page)), ["one", "two"], "texts of the items")
     api.set_behaviour("items.create.last-id-names-the-last-new-item")
     last = {ids(page)[-1], ids(page)[texts(page).index("two")]}  # Their order is another behaviour.
-    require(page.get("last_id") in last, "last_id", f"{ids(page)[-1]!r}", page.get("last_id"))
+    require(page.get("last_id") in last, "last_id", show(ids(page)[-1]), page.get("last_id"))
     expect(page.get("has_more"), False, "has_more")
 
 
@@ -349,7 +349,7 @@ def one_unknown_id_removes_nothing(api: ApiClient) -> None:
     unknown = unknown_id_like(present[0])
     response = api.delete(items_path(conversation), {"item_ids": [present[0], unknown]})
     response.expect_error(404)
-    require(unknown in str(response.body), "error", f"one that names {unknown!r}", response.body)
+    require(unknown in str(response.body), "error", f"one that names {show(unknown)}", response.body)
     expect(api.item_ids(conversation), present, "items afterwards")
     api.retrieve(conversation)
 

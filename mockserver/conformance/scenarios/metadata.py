@@ -1,7 +1,7 @@
 """Scenarios for the limits and values of metadata."""
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import expect
+from mockserver.conformance.expectations import expect, show
 from mockserver.conformance.names import conversation_path
 from mockserver.conformance.response import ApiResponse
 from mockserver.conformance.samples import message
@@ -70,9 +70,9 @@ def a_value_has_512_characters_at_most(api: ApiClient) -> None:
 def a_value_is_a_string(api: ApiClient) -> None:
     path = conversation_path(api.create_id(kept="yes"))
     for value in (1, True, None, ["text"], {"text": "text"}):
-        _expect_rejected(api.post("/conversations", {"metadata": {"key": value}}), f"the value {value!r}")
+        _expect_rejected(api.post("/conversations", {"metadata": {"key": value}}), f"the value {show(value)}")
     for value in (1, None):
-        _expect_rejected(api.post(path, {"metadata": {"key": value}}), f"the value {value!r}")
+        _expect_rejected(api.post(path, {"metadata": {"key": value}}), f"the value {show(value)}")
 
 
 @scenario("conversations.metadata.lengths-count-characters")

@@ -1,7 +1,7 @@
 """Scenarios for the search over items."""
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import expect, require
+from mockserver.conformance.expectations import expect, require, show
 from mockserver.conformance.names import item_path, unique_name
 from mockserver.conformance.response import ids, texts
 from mockserver.conformance.samples import message
@@ -17,17 +17,17 @@ _CURSOR = "conversations.list.last-id-is-the-cursor-of-the-next-page"
 
 def _expect_found(api: ApiClient, conversation: str, *queries: str) -> None:
     for query in queries:
-        expect(api.conversation_ids(search=query), [conversation], f"conversations found by {query!r}")
+        expect(api.conversation_ids(search=query), [conversation], f"conversations found by {show(query)}")
 
 
 def _expect_nothing(api: ApiClient, *queries: str) -> None:
     for query in queries:
-        expect(api.conversation_ids(search=query), [], f"conversations found by {query!r}")
+        expect(api.conversation_ids(search=query), [], f"conversations found by {show(query)}")
 
 
 def _expect_soon(api: ApiClient, expected: list[str], query: str) -> None:
     """Fail unless a search finds these conversations, at once or when the index is updated."""
-    api.polling.expect(lambda: api.conversation_ids(search=query), expected, f"conversations found by {query!r}")
+    api.polling.expect(lambda: api.conversation_ids(search=query), expected, f"conversations found by {show(query)}")
 
 
 def _check_search(api: ApiClient, conversation: str, words: str) -> None:
@@ -92,7 +92,8 @@ def all_words_must_occur_in_one_item(api: ApiClient) -> None:
     _check_search(api, together, "Lisbon")
     found = api.conversation_ids(search="forecast weather")
     if first_alone in found:  # Any word may be enough, but not only the first one.
-        either = f"either both or none of {first_alone!r}, which has the first word, and {second_alone!r}, the second"
+        first, second = f"{show(first_alone)}, which has the first word", f"{show(second_alone)}, the second"
+        either = f"either both or none of {first}, and {second}"
         require(second_alone in found, "conversations found by 'forecast weather'", either, found)
     api.set_behaviour("conversations.search.wants-all-words-in-one-item")
     expect(found, [together], "conversations found by 'forecast weather'")
@@ -174,6 +175,6 @@ def search_combines_with_the_metadata_filter(api: ApiClient) -> None:
     _expect_soon(api, [wanted, other], "alpha")
     found = api.conversation_ids(search="alpha", metadata='{"tag": "x"}')
     api.set_behaviour(_FILTERS)
-    require(other not in found, "conversations found with a metadata filter", f"no {other!r}", found)
+    require(other not in found, "conversations found with a metadata filter", f"no {show(other)}", found)
     api.set_behaviour("conversations.search.adds-to-the-metadata-filter")
     expect(found, [wanted], "conversations found with a metadata filter")

@@ -3,7 +3,7 @@
 import json
 
 from mockserver.conformance.client import ApiClient
-from mockserver.conformance.expectations import ScenarioFailure, expect, require
+from mockserver.conformance.expectations import ScenarioFailure, expect, require, show
 from mockserver.conformance.names import conversation_path, item_path, items_path, unique_name, unknown_id_like
 from mockserver.conformance.response import ApiResponse, ids
 from mockserver.conformance.samples import message
@@ -62,7 +62,7 @@ def _expect_not_listed(stranger: ApiClient, conversation: str, **filters: str) -
     if filters and response.status != 200:  # The target does not support the filter: another behaviour.
         return
     listed = ids(response.expect_ok())
-    require(conversation not in listed, response.path, f"no {conversation!r}", listed)
+    require(conversation not in listed, response.path, f"no {show(conversation)}", listed)
 
 
 @scenario("tenancy.end-user-is-optional", needs=AccountItself())
@@ -92,7 +92,7 @@ def end_users_with_similar_names_are_separate(api: ApiClient) -> None:
     for similar in (name.lower(), name.upper(), f"{name[:-1]}{last}", name[:-1], f"{name}0"):
         response = api.with_end_user(similar).get(conversation)
         if _has_access(response):
-            raise ScenarioFailure(f"end user {similar!r}", "a 4xx", response.summary)
+            raise ScenarioFailure(f"end user {show(similar)}", "a 4xx", response.summary)
 
 
 @scenario("tenancy.lists-are-apart")

@@ -9,6 +9,8 @@ from mockserver.errors import InvalidRequest
 from mockserver.gateway.faults.model import Fault, find_inline_mistakes
 from mockserver.mock_header import MockHeader
 
+FAULT_HEADER = b"x-mock-fault"
+
 
 class FaultHeader:
     """Reads `X-Mock-Fault`, which needs the control token in `X-Mock-Token` if there is one.

@@ -8,10 +8,10 @@ from mockserver.asgi import Disconnected, send_error
 from mockserver.context import CONTEXT, Context
 from mockserver.errors import ApiError
 from mockserver.gateway.faults.faulty_connection import FaultyConnection
-from mockserver.gateway.faults.header import FaultHeader
+from mockserver.gateway.faults.header import FAULT_HEADER, FaultHeader
 from mockserver.gateway.faults.model import Fault
 from mockserver.gateway.faults.plan import FaultPlan, PlannedFault
-from mockserver.gateway.faults.response import BufferedResponse, alter_response
+from mockserver.gateway.faults.response import BufferedResponse, alter_response, is_changed
 from mockserver.gateway.faults.stream import FaultyStream
 
 
@@ -25,11 +25,13 @@ class FaultLayer:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         context: Context = scope[CONTEXT]
-        try:
-            requested = self._header.read(context.headers) if self._header else []
-        except ApiError as error:
-            context.findings += tuple(error.findings)
-            return send_error(send, error)
+        requested: list[Fault] = []
+        if self._header is not None and FAULT_HEADER in context.headers:
+            try:
+                requested = self._header.read(context.headers)
+            except ApiError as error:
+                context.findings += tuple(error.findings)
+                return send_error(send, error)
         is_planned = self._plan and context.past is None
         planned = (
             self._plan.fire(context.operation_id, context.key, is_stream=_asks_for_stream(context))
@@ -46,11 +48,12 @@ class FaultLayer:
         faults = [*(one.fault for one in planned), *requested]
         if not await apply_faults(faults, self._app, scope, receive, send):
             for one in planned:
-                one.fired -= one.fault.is_mid_stream
+                if one.fault.alters_response:
+                    one.count_as_unchanged()
 
 
 async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
-    """Call an application for a request, and let faults strike; return False if the stream had no place for one."""
+    """Call an application for a request, and let faults strike; return False if there was nothing to alter."""
     context: Context = scope[CONTEXT]
     connection = FaultyConnection(scope, receive, send)
     # All delays count, but only the first fault that alters the response.
@@ -85,16 +88,23 @@ async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, rece
         return True
     if response is None:
         response = BufferedResponse(200, [], b"") if fault.replaces_response else await call_app()
+    has_struck = True
     if fault.alters_response:
-        context.bypasses_contract = True
-        response = alter_response(response, fault)
+        altered = alter_response(response, fault)
+        if fault.replaces_response or fault.delay or fault.action is not None or is_changed(response, altered):
+            context.bypasses_contract = True
+            response = altered
+        else:
+            has_struck = False
+            if not delay:
+                context.fault = None
     if fault.action == "reset":
         await connection.reset(response)
     elif fault.action == "drip":
         await connection.drip(response, delay)
     else:
         await connection.send(response)
-    return True
+    return has_struck
 
 
 async def _alter_stream(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:

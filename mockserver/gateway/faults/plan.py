@@ -9,15 +9,20 @@ from mockserver.gateway.faults.model import Fault
 
 
 class PlannedFault:
-    """A fault in the plan. `seen` counts the requests that it matched, `fired` those that it affected."""
+    """A fault in the plan.
 
-    __slots__ = ("_random", "fault", "fired", "id", "seen")
+    `seen` counts the requests that it matched, `fired` those that it affected, and `unchanged` those in whose response
+    there was nothing to change.
+    """
+
+    __slots__ = ("_random", "fault", "fired", "id", "seen", "unchanged")
 
     def __init__(self, fault_id: int, fault: Fault) -> None:
         self.id = fault_id
         self.fault = fault
         self.seen = 0
         self.fired = 0
+        self.unchanged = 0
         # A generator takes 2.5 KB, so only a fault that needs one has one.
         self._random = random.Random(fault.seed) if fault.probability < 1 else None  # noqa: S311 - not for secrets
 
@@ -33,9 +38,15 @@ class PlannedFault:
         self.fired += 1
         return True
 
+    def count_as_unchanged(self) -> None:
+        """Count the last request for which the fault fired as one that it did not affect."""
+        self.fired -= 1
+        self.unchanged += 1
+
     def as_dict(self) -> dict[str, Any]:
         """Return the planned fault in the form of the control API."""
-        return {"id": self.id, **self.fault.as_dict(), "seen": self.seen, "fired": self.fired}
+        unchanged = {"unchanged": self.unchanged} if self.unchanged else {}
+        return {"id": self.id, **self.fault.as_dict(), "seen": self.seen, "fired": self.fired, **unchanged}
 
 
 class FaultPlan:

@@ -22,6 +22,13 @@ class BufferedResponse(NamedTuple):
     content: bytes
 
 
+def is_changed(response: BufferedResponse, altered: BufferedResponse) -> bool:
+    """Return whether a client sees another response; the order of headers does not count."""
+    if (response.status, response.content) != (altered.status, altered.content):
+        return True
+    return sorted(response.headers) != sorted(altered.headers)
+
+
 def alter_response(response: BufferedResponse, fault: Fault) -> BufferedResponse:
     """Return the response with the changes that the fault describes."""
     status, headers, content = response

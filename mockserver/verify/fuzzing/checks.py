@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from mockserver.verify.report.model import DisabledCheck
+from mockserver.verify.report.model import DisabledCheck, Weight
+
+VALID_DATA = "ValidDataIsAccepted"
+INVALID_DATA = "InvalidDataIsRejected"
 
 STATEMENTS = {
-    "ValidDataIsAccepted": "A request that is valid by the document is accepted.",
-    "InvalidDataIsRejected": "A request that is invalid by the document is rejected.",
+    VALID_DATA: "A request that is valid by the document is accepted.",
+    INVALID_DATA: "A request that is invalid by the document is rejected.",
     "missing_required_header": "A request without a required header is rejected.",
+    "allow_header_conformance": "The header Allow of a 405 lists the methods of the path.",
     "unsupported_method": "A method that the document does not list for a path returns 405.",
     "use_after_free": "A deleted resource cannot be reached.",
     "ensure_resource_availability": "A new resource can be reached.",
@@ -15,8 +19,38 @@ STATEMENTS = {
     "object_level_authorization": "The resources of one end user cannot be reached by another.",
 }
 
-SHARED_CHECKS = ("missing_required_header", "ignored_auth", "allow_header_conformance", "unsupported_method")
-"""The checks about keys and methods, which fail for all operations at once and so are one case."""
+EXPECTATIONS = {
+    VALID_DATA: "200",
+    INVALID_DATA: "a 4xx",
+    "missing_required_header": "a 4xx",
+    "unsupported_method": "405",
+    "allow_header_conformance": "a header Allow with exactly the methods of the path",
+    "use_after_free": "404",
+    "ensure_resource_availability": "200",
+    "ignored_auth": "401",
+    "object_level_authorization": "404",
+}
+
+SHARED_CHECKS = (
+    "missing_required_header",
+    "ignored_auth",
+    "allow_header_conformance",
+    "unsupported_method",
+    INVALID_DATA,
+)
+"""The checks that fail for several operations for one cause, and so are one case."""
+
+STATEFUL_CHECKS = ("use_after_free", "ensure_resource_availability", "object_level_authorization")
+"""The checks whose expectation depends on earlier writes."""
+
+WEIGHTS = {
+    "ignored_auth": Weight.ISOLATION,
+    "missing_required_header": Weight.ISOLATION,
+    "object_level_authorization": Weight.ISOLATION,
+    "use_after_free": Weight.DATA,
+    "ensure_resource_availability": Weight.DATA,
+}
+"""The weights of the checks that concern more than limits and forms."""
 
 RESPONSE_CHECKS = (
     "status_code_conformance",

@@ -12,7 +12,7 @@ from uuid import uuid4
 import requests
 import schemathesis
 from schemathesis.checks import CheckContext, negative_data_rejection, positive_data_acceptance
-from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
@@ -23,6 +23,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from mockserver.conformance.client import Withheld
 from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.verify.document import RESPONSES_TAG
+from mockserver.verify.fuzzing.checks import INVALID_DATA, VALID_DATA
 
 _UNCHANGED_INTERVAL = 8  # One case in so many keeps its generated ids, or those from an earlier response.
 _READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -290,7 +291,13 @@ def _has_huge_integer(value: Any) -> bool:
 # -- Registration ----------------------------------------------------------------------------------------------
 
 
-def register(known_ids: KnownIds) -> list[Callable[..., Any]]:
+OnFailure = Callable[[str, Case[Any], Failure], None]
+"""Takes the name of a check of this module, the case that fails it, and the failure."""
+
+
+def register(
+    known_ids: KnownIds, on_failure: OnFailure = lambda check, case, failure: None
+) -> list[Callable[..., Any]]:
     """Register the hooks and checks in Schemathesis, whose registries are global; return the hooks."""
 
     def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
@@ -305,9 +312,26 @@ def register(known_ids: KnownIds) -> list[Callable[..., Any]]:
         def after_response(self, ctx: CheckContext, response: Response, case: Case[Any]) -> Any:
             try:
                 return positive_data_acceptance(ctx, response, case)
-            except RejectedPositiveData:
+            except RejectedPositiveData as failure:
                 if response.status_code == 400 and known_ids.may_reject(case):
                     return None
+                on_failure(VALID_DATA, case, failure)
+                raise
+
+    class InvalidDataIsRejected:
+        """`negative_data_rejection`, except where only the parameters `unless_about` were to be invalid."""
+
+        def __init__(self, unless_about: list[str]) -> None:
+            self._unless_about = unless_about
+
+        def after_response(self, ctx: CheckContext, response: Response, case: Case[Any]) -> Any:
+            try:
+                return negative_data_rejection(ctx, response, case)
+            except AcceptedNegativeData as failure:
+                names = {name for name, _ in negated_parameters(case.meta)}
+                if names and names <= set(self._unless_about):
+                    return None
+                on_failure(INVALID_DATA, case, failure)
                 raise
 
     schemathesis.check(ValidDataIsAccepted)
@@ -315,27 +339,11 @@ def register(known_ids: KnownIds) -> list[Callable[..., Any]]:
     return [schemathesis.hook(before_call), schemathesis.hook(after_call)]
 
 
-class InvalidDataIsRejected:
-    """`negative_data_rejection`, except where only the parameters `unless_about` were to be invalid."""
-
-    def __init__(self, unless_about: list[str]) -> None:
-        self._unless_about = unless_about
-
-    def after_response(self, ctx: CheckContext, response: Response, case: Case[Any]) -> Any:
-        try:
-            return negative_data_rejection(ctx, response, case)
-        except AcceptedNegativeData:
-            names = {name for name, _ in negated_parameters(case.meta)}
-            if names and names <= set(self._unless_about):
-                return None
-            raise
-
-
 @contextmanager
-def registered_extension(run: str, mark: Mapping[str, str]) -> Iterator[None]:
+def registered_extension(run: str, mark: Mapping[str, str], on_failure: OnFailure) -> Iterator[None]:
     """Register hooks and checks with a state of their own for one run, which leaves the key placeholders."""
     known_ids = KnownIds({}, run, mark)
-    hooks = register(known_ids)
+    hooks = register(known_ids, on_failure)
     try:
         yield
     finally:

@@ -21,13 +21,33 @@ from schemathesis.generation.meta import negated_parameters
 
 from mockserver.conformance.client import Withheld
 from mockserver.verify.document import remove_security
-from mockserver.verify.fuzzing.checks import RESPONSE_CHECKS, SHARED_CHECKS, STATEMENTS, list_disabled_checks
-from mockserver.verify.fuzzing.extension import InvalidDataIsRejected, registered_extension
+from mockserver.verify.fuzzing.checks import (
+    EXPECTATIONS,
+    INVALID_DATA,
+    RESPONSE_CHECKS,
+    SHARED_CHECKS,
+    STATEFUL_CHECKS,
+    STATEMENTS,
+    VALID_DATA,
+    WEIGHTS,
+    list_disabled_checks,
+)
+from mockserver.verify.fuzzing.extension import registered_extension
 from mockserver.verify.fuzzing.requests_transport import send_requests_through
 from mockserver.verify.phases import PhaseRecorder
-from mockserver.verify.report.model import PHASES, Deviation, Deviations, DisabledCheck, Phase
-from mockserver.verify.reproduction import ExchangeLog
-from mockserver.verify.transport import Transport
+from mockserver.verify.report.model import (
+    PHASES,
+    Deviation,
+    Deviations,
+    DisabledCheck,
+    Kind,
+    Phase,
+    StopReason,
+    Weight,
+)
+from mockserver.verify.reproduction import Evidence, ExchangeLog
+from mockserver.verify.request_checks import describe_content, name_mistakes
+from mockserver.verify.transport import Transport, WireExchange
 
 _FOLDER = Path(__file__).parent
 
@@ -74,12 +94,20 @@ class SchemathesisPhases:
         }
         self.deviations = Deviations()
 
-    def run(self, phases: Sequence[Phase], only: str | None, recorder: PhaseRecorder) -> None:
-        """Run the phases, for one operation alone if `only` names one."""
+    def run(
+        self, phases: Sequence[Phase], only: str | None, recorder: PhaseRecorder, repeat: str | None = None
+    ) -> None:
+        """Run the phases, for one operation alone if `only` names one, until the case `repeat` has occurred."""
+
+        def stop_when_reproduced(check: str, case: Case[Any], failure: Failure) -> None:
+            if repeat == self._name_case(check, case):  # Schemathesis tells it only after all requests of a scenario.
+                self._add_failure(failure, check, case)
+                self._transport.stop(StopReason.CASE_REPRODUCED)
+
         skipped = {one for one in self._operations.values() if only not in (None, one)} | set(self._missing)
         end_users = self._settings.end_users
         with (
-            registered_extension(self._settings.run, self._settings.mark),
+            registered_extension(self._settings.run, self._settings.mark, stop_when_reproduced),
             self._load_schema(phases, skipped) as schema,
             send_requests_through(
                 self._transport, self._origin, lambda sent: sent if sent in end_users else end_users[0]
@@ -117,7 +145,7 @@ class SchemathesisPhases:
                 self._add_failures(event.recorder)
             case events.EngineFinished(failures=failures):
                 for failure in failures:
-                    self._add_failure(failure, type(failure).__name__, None, "")
+                    self._add_failure(failure, type(failure).__name__, None)
             case events.Interrupted():
                 self._transport.interrupt()
             case events.NonFatalError() if self._transport.stop_reason is None:
@@ -133,7 +161,7 @@ class SchemathesisPhases:
             for check in checks:
                 if check.failure_info is not None:
                     case = recorder.cases[case_id].value
-                    self._add_failure(check.failure_info.failure, check.name, case, check.failure_info.code_sample)
+                    self._add_failure(check.failure_info.failure, check.name, case)
 
     def _add_missing_response(self, event: events.NonFatalError) -> None:
         operation = self._operations.get(event.label, event.label)
@@ -145,45 +173,82 @@ class SchemathesisPhases:
             expected="a response",
             received=f"{event.info.title}: {event.info.message}",
             suspect="target",
+            weight=Weight.FAILURE,
             reason="it closed the connection, or sent something other than HTTP",
             operations=(operation,),
             phases=(self._transport.phase,),
             first_request=self._transport.counts.get(self._transport.phase, 0),
         ))  # fmt: skip
 
-    def _add_failure(self, failure: Failure, check: str, case: Case[Any] | None, code_sample: str) -> None:
+    def _add_failure(self, failure: Failure, check: str, case: Case[Any] | None) -> None:
         operation = self._operations.get(case.operation.label if case else failure.operation or "", "")
-        subject = _invalid_parameters(check, case)
         exchange = self._log.find_test_case(case.id) if case else None
-        is_shared = check in SHARED_CHECKS or subject == "Authorization"
-        status = f"{exchange.response.status} " if exchange is not None and exchange.response is not None else ""
+        response = exchange.response if exchange is not None else None
         deviation = Deviation(
-            case="/".join(filter(None, ("" if is_shared else operation, check, subject))),
+            case=self._name_case(check, case, operation),
             verdict="violates",
             statement=STATEMENTS.get(check, failure.title),
             source=f"openapi.yaml, checked by Schemathesis ({failure.code})",
-            expected=failure.title,
-            received=f"{status}{failure.message}".strip(),
+            expected=EXPECTATIONS.get(check, "a response that passes the check"),
+            received=f"{response.status} {response.excerpt}" if response is not None else failure.message,
             suspect="target",
             reason="the document says otherwise",
             operations=(operation,) if operation else (),
-            place=subject or None,
+            origin=operation,
+            weight=WEIGHTS.get(check, Weight.FORM),
+            kinds=tuple(map(Kind, _find_kinds(check, case, exchange))),
             phases=(self._transport.phase,),
             first_request=exchange.number if exchange else 0,
         )
-        self.deviations.add(deviation, lambda: self._log.reproduce(exchange) if exchange else (code_sample,))
+        self.deviations.add(deviation, lambda: self._find_evidence(exchange, check))
+
+    def _name_case(self, check: str, case: Case[Any] | None, operation: str = "") -> str:
+        if case is not None:
+            operation = self._operations.get(case.operation.label, "")
+        subject = "Authorization" if _is_about_key(check, case) else ""
+        is_shared = check in SHARED_CHECKS or subject
+        return "/".join(filter(None, ("" if is_shared else operation, check, subject)))
+
+    def _find_evidence(self, exchange: WireExchange | None, check: str) -> Evidence | None:
+        """Return how to show a failure again: the same status, after the writes that led to it if these matter."""
+        if exchange is None or exchange.response is None:
+            return None
+        status = exchange.response.status
+
+        def shows(repeated: WireExchange) -> bool:
+            return repeated.response is not None and repeated.response.status == status
+
+        return Evidence(self._log.select_steps(exchange), shows, needs_writes=check in STATEFUL_CHECKS)
 
 
-def _invalid_parameters(check: str, case: Case[Any] | None) -> str:
+def _is_about_key(check: str, case: Case[Any] | None) -> bool:
+    """Return whether the API key alone was invalid on purpose."""
+    if case is None or case.meta is None or check != INVALID_DATA:
+        return False
+    return {name for name, _ in negated_parameters(case.meta)} == {"Authorization"}
+
+
+def _find_kinds(check: str, case: Case[Any] | None, exchange: WireExchange | None) -> tuple[str, ...]:
+    """Return the mistakes in a request that should have been rejected, or the content of one that should not."""
+    if exchange is None or exchange.match is None:
+        return ()
+    if check == VALID_DATA:
+        return (describe_content(exchange),)
+    if check != INVALID_DATA or _is_about_key(check, case):
+        return ()
+    return name_mistakes(exchange)[:1] or (f"{exchange.match.operation.id}: {_invalid_parameters(case)}",)
+
+
+def _invalid_parameters(case: Case[Any] | None) -> str:
     """Return the names of the parameters that were invalid on purpose."""
-    if case is None or case.meta is None or check != InvalidDataIsRejected.__name__:
-        return ""
-    declared = {parameter.name for parameter in case.operation.iter_parameters()} | {"Authorization"}
+    if case is None or case.meta is None:
+        return "a part that is not known"
+    declared = {parameter.name for parameter in case.operation.iter_parameters()}
     names = {
         "body" if location == ParameterLocation.BODY else name if name in declared else "an undeclared parameter"
         for name, location in negated_parameters(case.meta)
     }
-    return ",".join(sorted(names))
+    return ", ".join(sorted(names))
 
 
 # -- Configuration ---------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """The report on a terminal or in a log, and the progress of the run."""
 
+import shlex
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -16,7 +18,6 @@ from rich.text import Text
 
 from mockserver.verify.report.model import VERDICTS, Deviation, Report, Verdict
 from mockserver.verify.report.text import (
-    Fact,
     ReproduceCommand,
     behaviour_remark,
     cell_text,
@@ -26,6 +27,7 @@ from mockserver.verify.report.text import (
     group_unchecked,
     headline,
     list_facts,
+    list_short_facts,
     list_tables,
     make_printable,
     phase_state,
@@ -33,13 +35,14 @@ from mockserver.verify.report.text import (
     quantity,
     relative_path,
     reproduction,
+    reproduction_remark,
+    script_names,
     shell_line,
     summary,
 )
 
-_MAX_VALUE = 800
-_MAX_COMMAND = 4000
-_MAX_NAMES = 12
+_MAX_VALUE = 400
+_MAX_COMMAND = 300
 _MAX_WORD = 32
 _LABEL = 10
 
@@ -59,13 +62,22 @@ _TITLES: dict[Verdict, str] = {
 }
 
 
-def print_report(report: Report, console: Console, *, command: ReproduceCommand, verbose: bool = False) -> None:
+def print_report(
+    report: Report,
+    console: Console,
+    *,
+    command: ReproduceCommand,
+    verbose: bool = False,
+    scripts: Path | None = None,
+) -> None:
     """Print the whole report, the conclusion last.
 
     If the console is no terminal, print plain text of any width, one fact a line. Without `verbose`, only count
-    conforming behaviours, cut long values and omit very long commands.
+    behaviours, print at most ten lines for a deviation, and name its script in the folder `scripts` instead of long
+    commands.
     """
     writer = _Writer(console)
+    names = script_names(report)
     writer.line(f"mka1-mockserver {report.version} against {report.target}, {report.started_at}, seed {report.seed}")
     _print_operations(report, writer)
     _print_behaviours(report, writer, verbose)
@@ -77,7 +89,11 @@ def print_report(report: Report, console: Console, *, command: ReproduceCommand,
             if number > 1:
                 writer.line("")
             writer.line(f"{number}. {deviation.case}", style=_STYLES[verdict])
-            _print_deviation(deviation, writer, command, verbose)
+            if verbose:
+                _print_deviation(deviation, writer, command)
+            else:
+                name = names.get(deviation.case)
+                _print_shortly(deviation, writer, command, scripts / name if scripts and name else None)
     for table in list_tables(report):
         writer.heading(table.title)
         writer.table(table.header, [[writer.text(cell) for cell in row] for row in table.rows])
@@ -96,14 +112,15 @@ def print_reproduction(report: Report, case: str, console: Console, *, command: 
     Returns the exit code: 1 it was reproduced, 0 it was not, 2 the run cannot tell.
     """
     writer = _Writer(console)
-    deviation = next((one for one in report.deviations if one.case == case), None)
+    deviation = next((one for one in report.deviations if case in (one.case, *one.includes)), None)
     behaviour = next((row for row in report.behaviours if row.id == case), None)
     unfinished = [row for row in report.phases if row.state != "done"]
     code = 2
     if deviation is not None:
         code = 1
-        writer.line(f"{case} was reproduced ({deviation.verdict}).", style=_STYLES[deviation.verdict])
-        _print_deviation(deviation, writer, command, verbose=True)
+        told = "" if deviation.case == case else f"; it is reported with {deviation.case}"
+        writer.line(f"{case} was reproduced ({deviation.verdict}{told}).", style=_STYLES[deviation.verdict])
+        _print_deviation(deviation, writer, command)
     elif behaviour is not None and behaviour.verdict == "conforms":
         code = 0
         writer.line(f"{case} conforms now.", style=_STYLES["conforms"])
@@ -146,9 +163,8 @@ def _print_behaviours(report: Report, writer: "_Writer", verbose: bool) -> None:
         for theme, members in group_by_theme(report.behaviours).items()
     ]
     writer.table(["theme", *verdicts], [[writer.text(cell) for cell in row] for row in rows])
-    listed = [row for row in report.behaviours if verbose or row.verdict not in ("conforms", "unchecked")]
-    if listed:
-        writer.line("")
+    listed = report.behaviours if verbose else ()
+    writer.line("")
     for row in sorted(listed, key=lambda one: VERDICTS.index(one.verdict)):
         remark = f" - {behaviour_remark(row)}" if row.reason else ""
         writer.labelled(row.verdict, f"{row.id}: {row.statement}{remark}", style=_STYLES[row.verdict])
@@ -157,24 +173,33 @@ def _print_behaviours(report: Report, writer: "_Writer", verbose: bool) -> None:
             writer.labelled("unchecked", f"{reason}: {', '.join(names)}", style=_STYLES["unchecked"])
 
 
-def _print_deviation(deviation: Deviation, writer: "_Writer", command: ReproduceCommand, verbose: bool) -> None:
+def _print_deviation(deviation: Deviation, writer: "_Writer", command: ReproduceCommand) -> None:
     writer.line(deviation.statement, indent=2)
     for fact in list_facts(deviation):
-        writer.labelled(fact.label, fact.text if verbose else _shorten(fact))
-    writer.line("reproduce with", indent=2)
+        writer.labelled(fact.label, fact.text)
+    remark = reproduction_remark(deviation)
+    writer.line(f"reproduce with ({remark})" if remark else "reproduce with", indent=2)
     for line in reproduction(deviation, command):
-        if verbose or len(line) <= _MAX_COMMAND:
-            writer.command(line)
-        else:
-            writer.line(f"(a command of {len(line):,} characters; see it with --verbose or --report-dir)", indent=4)
+        writer.command(line)
 
 
-def _shorten(fact: Fact) -> str:
-    if fact.names:
-        more = len(fact.names) - _MAX_NAMES
-        return fact.text if more <= 0 else f"{', '.join(fact.names[:_MAX_NAMES])} and {more} more"
-    more = len(fact.text) - _MAX_VALUE
-    return fact.text if more <= 0 else f"{fact.text[:_MAX_VALUE]}... ({more:,} more characters)"
+def _print_shortly(deviation: Deviation, writer: "_Writer", command: ReproduceCommand, script: Path | None) -> None:
+    """Print a deviation on at most nine lines."""
+    writer.short_line(deviation.statement)
+    for fact in list_short_facts(deviation):
+        writer.short_line(f"{fact.label:<{_LABEL}} {fact.text}")
+    *commands, repeat = reproduction(deviation, command)
+    remark = reproduction_remark(deviation)
+    if not commands:
+        writer.short_line(f"by hand    {remark}")
+    elif len(commands) == 1 and len(commands[0]) <= _MAX_COMMAND and not remark:
+        writer.command(commands[0])
+    elif script is not None:
+        writer.command(f"bash {shlex.quote(str(script))}" + (f"   # {remark}" if remark else ""))
+    else:
+        number = quantity(len(commands), "command") + (f" ({remark})" if remark else "")
+        writer.short_line(f"by hand    {number}: print with --verbose, or write a script with --report-dir")
+    writer.command(repeat)
 
 
 class _Writer:
@@ -194,6 +219,12 @@ class _Writer:
 
     def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
         self._print(self.text(text, style=style), indent)
+
+    def short_line(self, text: str) -> None:
+        """Write an indented line, cut to the width of a terminal, or to some hundred characters."""
+        width = self._console.width - 2 if self._console.is_terminal else _MAX_VALUE
+        shown = self.text(text).plain
+        self._print(Text(shown if cell_len(shown) <= width else set_cell_size(shown, width - 3).rstrip() + "..."), 2)
 
     def labelled(self, label: str, text: str, *, style: str = "dim") -> None:
         """Write a label in the given style and, beside it, the text."""

@@ -1,6 +1,7 @@
 """The results of a verification run as immutable values, from which every form of the report is made."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -37,6 +38,16 @@ class StopReason(StrEnum):
 _LIMITS = (StopReason.MAX_REQUESTS, StopReason.MAX_TIME, StopReason.TOO_MANY_REQUESTS, StopReason.UNRESPONSIVE)
 
 
+class Weight(StrEnum):
+    """What a deviation is about; the first is the gravest."""
+
+    MISSING_OPERATION = "missing operation"
+    ISOLATION = "isolation"
+    FAILURE = "server error"
+    DATA = "lost or wrong data"
+    FORM = "limit or form"
+
+
 class UncheckedReason(StrEnum):
     """Why a phase, an operation or a behaviour was not checked, or not to its end."""
 
@@ -45,6 +56,7 @@ class UncheckedReason(StrEnum):
     NOT_SELECTED = "not_selected"
     NOT_REACHED = "not_reached"
     BLOCKED = "blocked"
+    INCLUDED = "included"
     NO_REQUEST = "no_request"
     NO_SUCCESS = "no_success"
     SCENARIO = "scenario"
@@ -56,6 +68,14 @@ class Reason:
 
     code: StopReason | UncheckedReason
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Occurrences of a deviation that are alike, such as one field of many that are null."""
+
+    name: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +97,23 @@ class Deviation:
     operations: tuple[str, ...] = ()
     place: str | None = None
     """Where in the response, such as `body /data/0/id`."""
-    fields: tuple[str, ...] = ()
-    """The fields that showed it, for a case that covers many."""
+    origin: str = ""
+    """The operation, or a behaviour of the scenario, whose requests showed it first; empty if its case says that."""
+    weight: Weight = Weight.FORM
+    kinds: tuple[Kind, ...] = ()
+    """The kinds of its occurrences, for a case that has many, the most frequent first."""
     reproduction: tuple[str, ...] = ()
     """Shell commands that reproduce it, with $MKA1_API_KEY for the key; the last one shows it."""
+    is_reproduced: bool | None = None
+    """Whether the commands showed it again when the run tried them; None if it did not try."""
     phases: tuple[str, ...] = ()
     first_request: int = 0
     """The number of the first request that showed it, within the first of its phases."""
     count: int = 1
     blocks: tuple[str, ...] = ()
     """Behaviours that could not be checked because of it."""
+    includes: tuple[str, ...] = ()
+    """Further behaviours and cases that it breaks for the same cause, and that are not reported themselves."""
     evidence: str | None = None
     """The baseline's reason for accepting it."""
 
@@ -96,6 +123,8 @@ class Deviations:
 
     def __init__(self) -> None:
         self._by_case: dict[str, Deviation] = {}
+        self.evidence: dict[str, Any] = {}
+        """How to show the first occurrence of each case again."""
 
     def __contains__(self, case: str) -> bool:
         return case in self._by_case
@@ -103,24 +132,33 @@ class Deviations:
     def __iter__(self) -> Iterator[Deviation]:
         return iter(self._by_case.values())
 
-    def add(self, deviation: Deviation, reproduction: Callable[[], Iterable[str]] | None = None) -> None:
-        """Count an occurrence. Only the first one of a case calls `reproduction`, which is expensive."""
+    def add(self, deviation: Deviation, find_evidence: Callable[[], Any] | None = None) -> None:
+        """Count an occurrence. Only the first one of a case calls `find_evidence`, which is expensive."""
         first = self._by_case.get(deviation.case)
         if first is not None:
             deviation = replace(
                 first,
                 count=first.count + deviation.count,
-                operations=_merge(first.operations, deviation.operations),
-                fields=_merge(first.fields, deviation.fields),
-                phases=_merge(first.phases, deviation.phases),
+                operations=merge_names(first.operations, deviation.operations),
+                kinds=merge_kinds(first.kinds, deviation.kinds),
+                phases=merge_names(first.phases, deviation.phases),
             )
-        elif reproduction is not None:
-            deviation = replace(deviation, reproduction=tuple(reproduction()))
+        elif find_evidence is not None:
+            self.evidence[deviation.case] = find_evidence()
         self._by_case[deviation.case] = deviation
 
 
-def _merge(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+def merge_names(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of both without repetitions."""
     return tuple(dict.fromkeys(first + second))
+
+
+def merge_kinds(first: tuple[Kind, ...], second: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Return the kinds of both with their counts added up, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for kind in (*first, *second):
+        counts[kind.name] += kind.count
+    return tuple(Kind(name, count) for name, count in counts.most_common())
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +266,7 @@ class Report:
     operations: tuple[OperationRow, ...] = ()
     behaviours: tuple[BehaviourRow, ...] = ()
     deviations: tuple[Deviation, ...] = ()
-    """Sorted by verdict, the most important first."""
+    """Sorted by verdict and weight, the most important first."""
     disabled_checks: tuple[DisabledCheck, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     baseline: tuple[BaselineNote, ...] = ()

@@ -3,6 +3,7 @@
 Text of the target is shown as it is and never takes effect: markup, control characters and line ends are escaped.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -25,8 +26,8 @@ from mockserver.verify.report.model import (
     Verdict,
 )
 
-ReproduceCommand = Callable[[str, str], str]
-"""Returns the command that reproduces a case in a phase."""
+ReproduceCommand = Callable[[Deviation], str]
+"""Returns the command that reproduces a deviation."""
 
 _REASONS: Mapping[StopReason | UncheckedReason, str] = {
     StopReason.INTERRUPTED: "interrupted",
@@ -41,6 +42,8 @@ _REASONS: Mapping[StopReason | UncheckedReason, str] = {
     UncheckedReason.NO_REQUEST: "no request was sent",
     UncheckedReason.NO_SUCCESS: "no request succeeded",
 }
+_NO_FILE_NAME = re.compile(r"[^A-Za-z0-9.]+")
+_MAX_NAMES = 4
 _COUNTED: tuple[Verdict, ...] = ("learned", "drift", "accepted")
 
 
@@ -159,6 +162,8 @@ def reason_text(reason: Reason | None) -> str:
         return ""
     if reason.code == UncheckedReason.BLOCKED:
         return f"blocked by {reason.detail}"
+    if reason.code == UncheckedReason.INCLUDED:
+        return f"reported with {reason.detail}"
     return _REASONS.get(reason.code, reason.detail)
 
 
@@ -238,22 +243,59 @@ def list_facts(deviation: Deviation) -> list[Fact]:
     """Return the properties of a deviation, except its case, its statement and its reproduction."""
     expected = "assumed" if deviation.verdict == "learned" else "expected"
     facts = [
+        Fact("weight", deviation.weight),
         Fact("source", deviation.source),
         Fact(expected, deviation.expected, is_literal=True),
         Fact("received", deviation.received, is_literal=True),
         Fact("place", deviation.place or "", is_literal=True),
-        _names("fields", deviation.fields),
+        Fact("kinds", kinds_text(deviation)),
         _names("operations", deviation.operations),
         Fact("suspect", f"{deviation.suspect}: {deviation.reason}"),
         Fact("seen", _occurrences(deviation)),
+        _names("includes", deviation.includes),
         _names("blocks", deviation.blocks),
         Fact("accepted", deviation.evidence or ""),
     ]
     return [fact for fact in facts if fact.text]
 
 
+def list_short_facts(deviation: Deviation) -> list[Fact]:
+    """Return the properties of a deviation that fit on few lines, without what the files say beyond them."""
+    includes = f"includes {shorten_names(deviation.includes)}" if deviation.includes else ""
+    blocks = f"blocks {shorten_names(deviation.blocks)}" if deviation.blocks else ""
+    operations = f" ({shorten_names(deviation.operations)})" if deviation.operations else ""
+    suspect = Fact("suspect", f"{deviation.suspect}: {deviation.reason}")
+    facts = [
+        Fact("assumed" if deviation.verdict == "learned" else "expected", deviation.expected, is_literal=True),
+        Fact("received", deviation.received, is_literal=True),
+        Fact("kinds", kinds_text(deviation)),
+        Fact("seen", _occurrences(deviation) + operations),
+        Fact("accepted", deviation.evidence) if deviation.evidence else suspect,
+        Fact("also", "; ".join(filter(None, (includes, blocks)))),
+    ]
+    return [fact for fact in facts if fact.text]
+
+
+def shorten_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MAX_NAMES])} and {more} more"
+
+
+def kinds_text(deviation: Deviation) -> str:
+    """Return the kinds of the occurrences with their counts, such as `limit (3), order (1)`."""
+    if len(deviation.kinds) < 2:
+        return ""
+    return "; ".join(f"{kind.name} ({kind.count:,})" for kind in deviation.kinds)
+
+
 def _names(label: str, names: tuple[str, ...]) -> Fact:
     return Fact(label, ", ".join(names), names)
+
+
+def occurrences(count: int) -> str:
+    """Format a number of occurrences."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _occurrences(deviation: Deviation) -> str:
@@ -266,7 +308,38 @@ def _occurrences(deviation: Deviation) -> str:
 
 def reproduction(deviation: Deviation, command: ReproduceCommand) -> list[str]:
     """Return the commands that reproduce a deviation by hand, then the `mockserver` command."""
-    return [*deviation.reproduction, command(deviation.case, next(iter(deviation.phases), PHASES[0]))]
+    return [*deviation.reproduction, command(deviation)]
+
+
+def reproduction_remark(deviation: Deviation) -> str:
+    """Return whether the commands by hand showed the deviation again; nothing if they did."""
+    if not deviation.reproduction:
+        return "the run has no commands for it"
+    if deviation.is_reproduced is None:
+        return "not tried"
+    return "" if deviation.is_reproduced else "these commands did not show it again when the run tried them"
+
+
+def script_names(report: Report) -> dict[str, str]:
+    """Return the names of the scripts that reproduce the deviations by hand, by case."""
+    return {
+        deviation.case: f"{number:02}-{_NO_FILE_NAME.sub('-', deviation.case).strip('-')[:80]}.sh"
+        for number, deviation in enumerate(report.deviations, 1)
+        if deviation.reproduction
+    }
+
+
+def script(deviation: Deviation) -> str:
+    """Return a shell script that reproduces a deviation."""
+    comments = [
+        deviation.case,
+        deviation.statement,
+        f"Expected: {deviation.expected}",
+        f"Received: {deviation.received}",
+        *([f"Note: {remark}."] if (remark := reproduction_remark(deviation)) else []),
+    ]
+    lines = ["#!/usr/bin/env bash", *(f"# {make_printable(one)}" for one in comments), "set -eu"]
+    return "\n".join([*lines, *map(shell_line, deviation.reproduction)]) + "\n"
 
 
 def full_text(deviation: Deviation, command: ReproduceCommand) -> str:
@@ -275,7 +348,9 @@ def full_text(deviation: Deviation, command: ReproduceCommand) -> str:
     for fact in list_facts(deviation):
         first, *more = make_printable(fact.text, lines=True).split("\n")
         lines += [f"{fact.label:<10} {first}", *(" " * 11 + line for line in more)]
-    return "\n".join([*lines, "reproduce with", *map(shell_line, reproduction(deviation, command))])
+    remark = reproduction_remark(deviation)
+    lines.append(f"reproduce with ({remark})" if remark else "reproduce with")
+    return "\n".join([*lines, *map(shell_line, reproduction(deviation, command))])
 
 
 def baseline_text(note: BaselineNote) -> str:

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from mockserver.errors import UsageError
 from mockserver.verify.report.html import render_html
-from mockserver.verify.report.model import PHASES, Phase, PhaseRow, Report, Verdict
+from mockserver.verify.report.model import PHASES, Deviation, Phase, PhaseRow, Report, Verdict
 from mockserver.verify.report.text import (
     ReproduceCommand,
     baseline_text,
@@ -22,26 +22,41 @@ from mockserver.verify.report.text import (
     make_printable,
     phase_state,
     reason_text,
+    script,
+    script_names,
     summary,
     theme_of,
 )
 
+SCRIPTS = "scripts"
+"""The folder of the scripts that reproduce the deviations."""
 _MAX_MESSAGE = 300
 
 
 def write_reports(report: Report, directory: Path, command: ReproduceCommand) -> list[Path]:
     """Write all files into the directory, which is created if it is missing, and return their paths.
 
-    Each file is replaced as a whole: a reader sees this run's file or an earlier one. UsageError if the directory is
-    not writable.
+    The scripts are in a folder of their own, without those of an earlier run. Each file is replaced as a whole: a
+    reader sees this run's file or an earlier one. UsageError if the directory is not writable.
     """
     contents = {
         "report.html": render_html(report, command).encode(),
         "junit.xml": render_junit(report, command),
         "report.json": render_json(report),
     }
+    names = script_names(report)
     with _convert_os_errors(directory):
-        return [_replace_file(directory / name, content) for name, content in contents.items()]
+        written = [_replace_file(directory / name, content) for name, content in contents.items()]
+        scripts = directory / SCRIPTS
+        for old in scripts.glob("[0-9][0-9]*-*.sh"):
+            old.unlink()
+        if names:
+            scripts.mkdir(exist_ok=True)
+            written.append(scripts)
+        for deviation in report.deviations:
+            if name := names.get(deviation.case):
+                _replace_file(scripts / name, script(deviation).encode("utf-8", "backslashreplace"))
+        return written
 
 
 def create_directory(directory: Path) -> None:
@@ -81,8 +96,9 @@ def render_json(report: Report) -> bytes:
 def render_junit(report: Report, command: ReproduceCommand) -> bytes:
     """Return the report as JUnit XML, in the form that Jenkins accepts (junit-10.xsd of its xUnit plugin).
 
-    There is a suite for each phase. Its tests are the behaviours or operations, the phase itself if it did not
-    finish, and each deviation that belongs to no other test. A test fails if it fails the run.
+    There is a suite for each phase. Its tests are the behaviours, the operations without a deviation, the phase itself
+    if it did not finish, and each deviation that is no behaviour. A deviation is one test; a test fails if its
+    deviation fails the run.
     """
     seconds = {row.phase: row.seconds for row in report.phases}
     suites = []
@@ -111,34 +127,33 @@ class _PhaseSuite:
         self._report = report
         self._phase = phase
         self._command = command
-        self._reported: set[str] = set()
         self.tests: list[TestCase] = []
+        by_case = {deviation.case: deviation for deviation in report.deviations}
         if phase == "behaviours":
             for row in report.behaviours:
-                self._add_test(theme_of(row.id), row.id, row.verdict, [row.id], behaviour_remark(row))
+                self._add_test(theme_of(row.id), row.id, row.verdict, by_case.pop(row.id, None), behaviour_remark(row))
         else:
+            behaviours = {row.id for row in report.behaviours}
+            by_case = {case: one for case, one in by_case.items() if case not in behaviours}
             for operation in report.operations:
-                if cell := operation.cells.get(phase):
+                cell = operation.cells.get(phase)
+                if cell and not cell.cases:
                     name = f"{operation.method} {operation.path}"
-                    self._add_test(operation.id, name, cell.verdict, cell.cases, reason_text(cell.reason))
-        for deviation in report.deviations:
-            if deviation.case not in self._reported and phase == next(iter(deviation.phases), PHASES[0]):
-                self._add_test("cases", deviation.case, deviation.verdict, [deviation.case], "")
+                    self._add_test(operation.id, name, cell.verdict, None, reason_text(cell.reason))
+        for deviation in by_case.values():
+            if phase == next((one for one in deviation.phases if one in PHASES), PHASES[0]):
+                self._add_test("cases", deviation.case, deviation.verdict, deviation, "")
         for run in report.phases:
             if run.phase == phase and run.state != "done":
                 self._add_unfinished(run)
 
-    def _add_test(self, group: str, name: str, verdict: Verdict, cases: Sequence[str], remark: str) -> None:
-        deviations = [one for one in self._report.deviations if one.case in cases]
-        self._reported.update(cases)
-        verdicts = [verdict, *(deviation.verdict for deviation in deviations)]
-        failing = next((one for one in verdicts if self._report.fails(one)), None)
-        message = "; ".join(f"{one.statement} Received: {one.received}" for one in deviations) or remark
-        text = "\n\n".join(full_text(one, self._command) for one in deviations) or make_printable(remark, lines=True)
+    def _add_test(self, group: str, name: str, verdict: Verdict, deviation: Deviation | None, remark: str) -> None:
+        message = f"{deviation.statement} Received: {deviation.received}" if deviation else remark
+        text = full_text(deviation, self._command) if deviation else make_printable(remark, lines=True)
         test = _test(f"{self._phase}.{group}", name)
-        if failing is not None:
-            test.result = [_result(Failure, failing, message, text)]
-        elif verdict in ("learned", "accepted", "unchecked"):
+        if deviation is not None and self._report.fails(deviation.verdict):
+            test.result = [_result(Failure, deviation.verdict, message, text)]
+        elif deviation is not None or verdict != "conforms":
             test.result = [_result(Skipped, verdict, f"{verdict}: {message}", text)]
         elif text:
             test.system_out = text
