@@ -1,12 +1,16 @@
 """Schemas that clients send."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
 from jsonschema_rs import ReferencingError, ValidationError, validator_for
 
 _PREFIX = "https://json-schema.org/draft/"
 _OLD_PREFIX = "http://json-schema.org/"
+_MAX_CACHED = 4096
+"""Bytes of the largest schema that is compiled once only."""
 
 
 class SchemaMistake(NamedTuple):
@@ -32,15 +36,25 @@ def compile_schema(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
     Raises:
         InvalidSchema: it is not a JSON Schema.
     """
+    text = orjson.dumps(schema)
+    return _compile_cached(text) if len(text) <= _MAX_CACHED else _compile(text)
+
+
+def _compile(text: bytes) -> Callable[[Any], bool]:
+    schema = orjson.loads(text)
     dialect = schema.get("$schema")
     if isinstance(dialect, str) and not dialect.startswith((_PREFIX, _OLD_PREFIX)):
-        schema = {name: value for name, value in schema.items() if name != "$schema"}
+        del schema["$schema"]
     try:
-        return validator_for(dict(schema), validate_formats=True, retriever=_refuse).is_valid
+        return validator_for(schema, validate_formats=True, retriever=_refuse).is_valid
     except ValidationError as error:
         raise InvalidSchema(SchemaMistake(error.instance_path, _first_line(error.message))) from error
     except (ReferencingError, ValueError) as error:
         raise InvalidSchema(SchemaMistake([], _first_line(str(error)))) from error
+
+
+# A program sends the same few schemas with each request, and compiling one takes longer than the rest of its checks.
+_compile_cached = lru_cache(maxsize=256)(_compile)
 
 
 def find_schema_mistake(schema: Mapping[str, Any]) -> SchemaMistake | None:

@@ -7,20 +7,13 @@ from typing import Any
 from mockserver.replies.prompt import Prompt
 
 
-def sample_of(schema: Mapping[str, Any]) -> Any:
-    """Return a value that conforms to a schema."""
-    from mockserver.replies import schema_sample  # Would make each start slower, and few requests have a schema.
-
-    return schema_sample.sample_of(schema)
-
-
 def write_items(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
     """Return the items of the default output, by the first rule that applies."""
     if not prompt.tool_outputs and (tool := _required_tool(prompt)) is not None:
         return [_call(tool, prompt)]
     text_format = prompt.text_format
     if text_format["type"] == "json_schema":
-        return [text_message(dump_json(sample_of(text_format["schema"])))]
+        return [text_message(dump_json(_sample_of(text_format["schema"])))]
     text = "\n".join(map(_quote_output, prompt.tool_outputs)) or _quote_user(prompt)
     return [text_message(dump_json({"text": text}) if text_format["type"] == "json_object" else text)]
 
@@ -56,8 +49,15 @@ def _call(tool: Mapping[str, Any], prompt: Prompt) -> Mapping[str, Any]:
     name = tool["name"]
     if tool["type"] == "custom":
         return {"type": "custom_tool_call", "name": name, "input": prompt.newest_user_text}
-    arguments = sample_of({"type": "object", **tool["parameters"]})
+    arguments = _sample_of({"type": "object", **tool["parameters"]})
     return {"type": "function_call", "name": name, "arguments": dump_json(arguments)}
+
+
+def _sample_of(schema: Mapping[str, Any]) -> Any:
+    """Return a value that conforms to a schema."""
+    from mockserver.replies import schema_sample  # Would make each start slower, and few requests have a schema.
+
+    return schema_sample.sample_of(schema)
 
 
 def _quote_output(output: Any) -> str:

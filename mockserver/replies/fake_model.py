@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mockserver.context import Context, Tenant
+from mockserver.errors import ApiError
 from mockserver.replies.header import ReplyHeader
 from mockserver.replies.mismatches import find_mismatches
 from mockserver.replies.output import ModelOutput, write_output
@@ -36,7 +37,11 @@ class FakeModel:
         def new_id(prefix: str) -> str:
             return self._new_id(prefix, context.caller)
 
-        reply = self._header.read(context.headers) if self._header else None
+        try:
+            reply = self._header.read(context.headers) if self._header else None
+        except ApiError as error:
+            context.findings += tuple(error.findings)
+            raise
         if reply is not None:
             context.reply = "header"
         elif context.past is None:  # After a reset, the planned replies are those of another test.

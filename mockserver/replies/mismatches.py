@@ -43,7 +43,7 @@ def _find_in_call(body: Mapping[str, Any], prompt: Prompt) -> Iterator[tuple[tup
     if not named:
         yield ("name",), f"the request offers no {kind} of the name {describe(body['name'])}"
         return
-    parameters = {"type": "object", **(named[0].get("parameters") or {})}
+    parameters = {"type": "object", **named[0].get("parameters", {})}
     if kind == "function" and body["status"] == "completed" and not _conforms(body["arguments"], parameters):
         yield ("arguments",), f"do not conform to the parameters of {describe(body['name'])}"
 

@@ -6,6 +6,8 @@ from math import prod
 from typing import Any
 from urllib.parse import unquote
 
+from jsonschema_rs import meta
+
 from mockserver.findings import unescape_token
 
 ROOT = "urn:schema"
@@ -27,10 +29,16 @@ class NoSampleError(Exception):
 
 
 class SchemaParts:
-    """A schema whose references are absolute, so that each of its parts can be compiled alone."""
+    """A schema whose references are absolute, so that each of its parts can be compiled alone.
+
+    Raises:
+        NoSampleError: its keywords do not have the form of the latest draft.
+    """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.root = _make_absolute({key: value for key, value in schema.items() if key not in ("$id", "$schema")})
+        if not meta.is_valid(self.root):
+            raise NoSampleError
 
     def ways(self, schemas: Sequence[Any], path: Path) -> Iterator[tuple[list[Plain], Path]]:
         """Yield each way of conforming to all of the schemas: the plain schemas of one branch of each combination."""

@@ -6,7 +6,6 @@ The schema is taken apart into plain schemas. From these, values are made, the s
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from itertools import chain, islice
 from math import inf
 from typing import Any
@@ -119,10 +118,10 @@ class _Sampler:
         """Yield values for a list of plain schemas."""
         for schema in schemas:
             if "enum" in schema or "const" in schema:
-                yield from deepcopy(schema["enum"] if "enum" in schema else [schema["const"]])
+                yield from schema["enum"] if "enum" in schema else [schema["const"]]
                 return
         for schema in schemas:
-            yield from deepcopy([schema["default"]] if "default" in schema else schema.get("examples", ()))
+            yield from [schema["default"]] if "default" in schema else schema.get("examples", ())
         yield from _interleave(self._values_of_type(kind, schemas, path, name) for kind in _types(schemas))
 
     def _values_of_type(self, kind: str, schemas: Sequence[Plain], path: Path, name: str) -> Iterator[Any]:

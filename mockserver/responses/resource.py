@@ -203,7 +203,7 @@ class ResponsesResource:
         if context.past is not None:  # The state was reset meanwhile, which ends what is running.
             self._background.cancel(stored)
         if request["stream"]:
-            return FollowedStream(self._background, stored, None)
+            return FollowedStream(self._background, stored, -1)
         return stored.data
 
     def _commit(self, tenant: Tenant, turn: Turn, run: ResponseRun) -> None:

@@ -56,9 +56,9 @@ def echoed_request(response: Mapping[str, Any]) -> dict[str, Any]:
 
 def output_text(output: Sequence[Mapping[str, Any]]) -> str:
     """Return the text of all messages of an output."""
-    messages = [item for item in output if item["type"] == "message"]
-    parts = [part for message in messages for part in message["content"]]
-    return "".join(part["text"] for part in parts if part["type"] == "output_text")
+    contents = [item["content"] for item in output if item["type"] == "message"]
+    parts = [part for content in contents for part in ([content] if isinstance(content, str) else content)]
+    return "".join(part if isinstance(part, str) else part.get("text", "") for part in parts)
 
 
 def count_usage(input_words: int, output: Sequence[Mapping[str, Any]], planned: Mapping[str, int]) -> dict[str, Any]:

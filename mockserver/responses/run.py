@@ -9,6 +9,7 @@ import orjson
 
 from mockserver.replies.output import ModelOutput, OutputItem
 from mockserver.responses.events import Event, ItemEvent, Surroundings, list_item_events, start_item
+from mockserver.responses.response_object import output_text
 
 
 class Step(NamedTuple):
@@ -160,6 +161,7 @@ class ResponseRun:
             del response["output"][self._finished_items :]
         else:
             response["usage"] = self._count_usage(response["output"])
+        response["output_text"] = output_text(response["output"])
         if status == "completed":
             response["completed_at"] = self._now()
         elif status == "incomplete":

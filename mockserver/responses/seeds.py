@@ -13,7 +13,7 @@ from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
 from mockserver.resources.seed_section import InvalidValue, check_id, list_ids, owner_fields, whole_second
 from mockserver.responses.request import conversation_id_of, list_input, read_request
-from mockserver.responses.response_object import count_usage, echoed_request, new_response
+from mockserver.responses.response_object import count_usage, echoed_request, new_response, output_text
 from mockserver.store.memory import MemoryStore
 from mockserver.store.stored_responses import Origin, StoredResponse
 
@@ -69,6 +69,7 @@ class ResponseSeeds:
             "error": data.get("error"),
             "incomplete_details": data.get("incomplete_details"),
             "output": bodies,
+            "output_text": output_text(bodies),
             "usage": data.get("usage") or _count_usage(request, [orjson.loads(item.data) for item in items], bodies),
         }
         stored = StoredResponse(

@@ -18,6 +18,7 @@ from mockserver import RunningServer, Settings, create_app, run_server
 from tests.clients.support import RequestRecorder, SyncFacade, enter_async
 
 Connect = Callable[..., Any]
+Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,3 +108,46 @@ def connect_openai(form: str, runner: asyncio.Runner) -> Iterator[Connect]:
 def client(connect_openai: Connect, server: RunningServer, api_key: str) -> Any:
     """Return a client of the `openai` package."""
     return connect_openai(base_url=server.api_url, api_key=api_key)
+
+
+@pytest.fixture
+def mka1_responses(server: RunningServer, api_key: str, form: str, runner: asyncio.Runner) -> Iterator[Call]:
+    """Return a function that calls a method of `llm.responses` of the MKA1 SDK; streams become lists of events."""
+    sdk = SDK(bearer_auth=api_key, server_url=server.url, retry_config=None)
+
+    def call(method: str, **arguments: Any) -> Any:
+        result = getattr(sdk.llm.responses, method)(**arguments)
+        return [frame.data for frame in result] if hasattr(result, "__next__") else result
+
+    async def call_async(method: str, **arguments: Any) -> Any:
+        result = await getattr(sdk.llm.responses, f"{method}_async")(**arguments)
+        return [frame.data async for frame in result] if hasattr(result, "__anext__") else result
+
+    if form == "sync":
+        with sdk:
+            yield call
+    else:
+        with enter_async(sdk, runner):
+            yield lambda method, **arguments: runner.run(call_async(method, **arguments))
+
+
+@pytest.fixture
+def openai_responses(server: RunningServer, api_key: str, form: str, runner: asyncio.Runner) -> Iterator[Call]:
+    """Return a function that calls a method of `responses` of the openai client; streams become lists of events."""
+    options: dict[str, Any] = {"base_url": server.api_url, "api_key": api_key, "max_retries": 0}
+    openai_client: Any = openai.OpenAI(**options) if form == "sync" else openai.AsyncOpenAI(**options)
+
+    def call(method: str, *arguments: Any, **named: Any) -> Any:
+        result = getattr(openai_client.responses, method)(*arguments, **named)
+        return list(result) if isinstance(result, openai.Stream) else result
+
+    async def call_async(method: str, *arguments: Any, **named: Any) -> Any:
+        result = await getattr(openai_client.responses, method)(*arguments, **named)
+        return [event async for event in result] if isinstance(result, openai.AsyncStream) else result
+
+    if form == "sync":
+        with openai_client:
+            yield call
+    else:
+        with enter_async(openai_client, runner):
+            yield lambda method, *arguments, **named: runner.run(call_async(method, *arguments, **named))

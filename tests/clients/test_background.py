@@ -3,55 +3,10 @@
 import httpx
 import openai
 import pytest
-from meetkai_mka1 import SDK, errors
-
-from tests.clients.support import enter_async
+from meetkai_mka1 import errors
 
 START = 1704067200
 REQUEST = {"model": "auto", "input": "hi", "background": True}
-
-
-@pytest.fixture
-def mka1(server, api_key, form, runner):
-    """Return a function that calls a method of `llm.responses` of the MKA1 SDK; streams become lists of events."""
-    sdk = SDK(bearer_auth=api_key, server_url=server.url, retry_config=None)
-
-    def call(method, **arguments):
-        result = getattr(sdk.llm.responses, method)(**arguments)
-        return [frame.data for frame in result] if hasattr(result, "__next__") else result
-
-    async def call_async(method, **arguments):
-        result = await getattr(sdk.llm.responses, f"{method}_async")(**arguments)
-        return [frame.data async for frame in result] if hasattr(result, "__anext__") else result
-
-    if form == "sync":
-        with sdk:
-            yield call
-    else:
-        with enter_async(sdk, runner):
-            yield lambda method, **arguments: runner.run(call_async(method, **arguments))
-
-
-@pytest.fixture
-def openai_responses(server, api_key, form, runner):
-    """Return a function that calls a method of `responses` of the openai client; streams become lists of events."""
-
-    def call(method, *arguments, **named):
-        result = getattr(client.responses, method)(*arguments, **named)
-        return list(result) if isinstance(result, openai.Stream) else result
-
-    async def call_async(method, *arguments, **named):
-        result = await getattr(client.responses, method)(*arguments, **named)
-        return [event async for event in result] if isinstance(result, openai.AsyncStream) else result
-
-    options = {"base_url": server.api_url, "api_key": api_key, "max_retries": 0}
-    if form == "sync":
-        with openai.OpenAI(**options) as client:
-            yield call
-    else:
-        client = openai.AsyncOpenAI(**options)
-        with enter_async(client, runner):
-            yield lambda method, *arguments, **named: runner.run(call_async(method, *arguments, **named))
 
 
 @pytest.fixture
@@ -67,29 +22,29 @@ def control(server, api_key):
         yield send
 
 
-def test_mka1_polls(mka1, control):
+def test_mka1_polls(mka1_responses, control):
     control("POST", "/replies", {"text": "Done.", "queued": 2, "delay": 2})
-    created = mka1("create", **REQUEST)
+    created = mka1_responses("create", **REQUEST)
     statuses = [created.status]
     for _ in range(3):
-        statuses.append(mka1("get", response_id=created.id).status)
+        statuses.append(mka1_responses("get", response_id=created.id).status)
         control("PUT", "/clock", {"advance": 2})
     assert statuses == ["queued", "queued", "in_progress", "completed"]
 
 
-def test_mka1_follows_and_resumes(mka1, control):
-    created = mka1("create", **REQUEST, stream_events=True)
-    events = mka1("get", response_id=created.id, stream=True)
+def test_mka1_follows_and_resumes(mka1_responses, control):
+    created = mka1_responses("create", **REQUEST, stream_events=True)
+    events = mka1_responses("get", response_id=created.id, stream=True)
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert {type(event).__name__ for event in events}.isdisjoint({"UnknownResponseStreamingEvent"})
     assert events[-1].response.status == "completed"
-    rest = mka1("get", response_id=created.id, stream=True, starting_after=3)
+    rest = mka1_responses("get", response_id=created.id, stream=True, starting_after=3)
     assert rest == events[4:]
-    assert mka1("get", response_id=created.id, stream=True) == events[-1:]
+    assert mka1_responses("get", response_id=created.id, stream=True) == events[-1:]
 
 
-def test_mka1_creates_a_stream(mka1):
-    events = mka1("create", **REQUEST, stream=True)
+def test_mka1_creates_a_stream(mka1_responses):
+    events = mka1_responses("create", **REQUEST, stream=True)
     assert (events[0].type, events[1].type, events[-1].type) == (
         "response.created",
         "response.queued",
@@ -97,29 +52,29 @@ def test_mka1_creates_a_stream(mka1):
     )
 
 
-def test_mka1_cancels(mka1, control):
+def test_mka1_cancels(mka1_responses, control):
     control("POST", "/replies", {"text": "Done.", "delay": 5})
-    created = mka1("create", **REQUEST)
-    assert mka1("cancel", response_id=created.id).status == "cancelled"
-    events = mka1("get", response_id=created.id, stream=True)
+    created = mka1_responses("create", **REQUEST)
+    assert mka1_responses("cancel", response_id=created.id).status == "cancelled"
+    events = mka1_responses("get", response_id=created.id, stream=True)
     assert [type(event).__name__ for event in events] == ["ResponseCancelledEvent"]
     with pytest.raises(errors.SDKDefaultError) as caught:
-        mka1("cancel", response_id=created.id)
+        mka1_responses("cancel", response_id=created.id)
     assert caught.value.status_code == 400
 
 
-def test_mka1_wakes(mka1, control):
+def test_mka1_wakes(mka1_responses, control):
     control("POST", "/replies", {"text": "Good morning.", "sleep": 60})
-    created = mka1("create", **REQUEST)
-    woken = mka1("wake", response_id=created.id, input="get up")
+    created = mka1_responses("create", **REQUEST)
+    woken = mka1_responses("wake", response_id=created.id, input="get up")
     assert (woken.response_id, woken.created_at.timestamp()) == (created.id, START)
-    response = mka1("get", response_id=created.id)
+    response = mka1_responses("get", response_id=created.id)
     assert response.output[1].output == "get up"
-    events = mka1("get", response_id=created.id, stream=True, starting_after=-1)
+    events = mka1_responses("get", response_id=created.id, stream=True, starting_after=-1)
     assert {type(event).__name__ for event in events}.isdisjoint({"UnknownResponseStreamingEvent"})
     for response_id, status in ((created.id, 409), ("resp_unknown", 404)):
         with pytest.raises(errors.SDKDefaultError) as caught:
-            mka1("wake", response_id=response_id, input="again")
+            mka1_responses("wake", response_id=response_id, input="again")
         assert caught.value.status_code == status
 
 

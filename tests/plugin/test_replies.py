@@ -33,6 +33,15 @@ def test_text(mka1):
     assert [exchange.reply for exchange in mka1.requests] == [None, 1]
     assert "'Hello'" in repr(mka1.replies) and "It rains." in repr(mka1.replies)
 
+def test_requests_that_use_up_no_reply(mka1):
+    mka1.replies.add(text="It rains.")
+    mka1.faults.server_error("createResponse")
+    assert call(mka1, path="/responses", json={{"model": "auto", "input": "Hello"}}).status_code == 500
+    unknown = {{"model": "auto", "input": "Hello", "conversation": "conv_unknown"}}
+    assert call(mka1, path="/responses", json=unknown).status_code == 404
+    assert call(mka1, path="/responses", json={{"input": "Hello"}}).status_code == 400
+    assert text_of(ask(mka1)) == "It rains."
+
 def test_null(mka1):
     mka1.replies.add(json=None)
     assert text_of(ask(mka1)) == "null"

@@ -69,9 +69,11 @@ def test_a_reply_does_not_answer_a_request_from_before_a_reset():
     ],
 )
 def test_an_invalid_reply_in_a_request_is_rejected(headers, pointer, code):
+    context = build_context(*headers)
     with pytest.raises(InvalidRequest) as caught:
-        respond(build_context(*headers))
+        respond(context)
     assert [(one.location, one.pointer, one.code) for one in caught.value.findings] == [("header", pointer, code)]
+    assert context.findings == tuple(caught.value.findings)
 
 
 def test_a_reply_in_a_request_needs_the_control_token():

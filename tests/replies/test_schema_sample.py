@@ -97,6 +97,13 @@ def test_a_sample_is_the_simplest_value_that_conforms(schema, sample):
         {"not": {}},
         {"pattern": "(?<=a+)b", "type": "string"},
         {"type": "wrong"},
+        {
+            "type": "integer",
+            "minimum": 5,
+            "exclusiveMinimum": True,
+            "$schema": "http://json-schema.org/draft-04/schema#",
+        },
+        {"type": "string", "enum": [], "examples": ["a"]},
         {"$ref": "https://example.com/schema"},
         {"$ref": "#/nowhere"},
         {"properties": {"a": {"$ref": "#name"}, "b": {"$anchor": "name", "type": "null"}}},

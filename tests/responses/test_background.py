@@ -129,6 +129,17 @@ def test_an_advance_returns_when_everything_due_has_happened(client):
     assert [each["completed_at"] for each in client.get("/responses").json()["data"]] == [START + 3, START + 5]
 
 
+def test_the_steps_of_several_responses_come_in_the_order_of_their_times(client):
+    conversation = create_conversation(client)
+    plan(client, text=["one ", "two"], delta_delay=3)
+    plan(client, text="later", delay=8)
+    for _ in range(2):
+        start(client, conversation=conversation)
+    set_clock(client, advance=60)
+    texts = [text_of({"output": [item]}) for item in list_items(client, conversation) if item["role"] == "assistant"]
+    assert texts == ["one two", "later"]
+
+
 def test_an_advance_ends_a_response_that_nobody_has_read(client):
     conversation = create_conversation(client)
     start(client, conversation=conversation)
@@ -175,6 +186,16 @@ def test_a_frozen_clock_stops_the_timers(make_client):
     set_clock(client, freeze=None)
     client.runner.run(asyncio.sleep(0.04))
     assert retrieve(client, response_id)["status"] == "in_progress"
+
+
+@pytest.mark.parametrize(("is_frozen", "status"), [(True, 200), (False, 400)])
+def test_a_response_that_nobody_reads_ends_soon_unless_the_clock_stands_still(client, monkeypatch, is_frozen, status):
+    monkeypatch.setattr("mockserver.responses.background._UNREAD_SECONDS", 0.01)
+    if not is_frozen:
+        set_clock(client, resume=True)
+    response_id = start(client)
+    client.runner.run(asyncio.sleep(0.03))
+    assert cancel(client, response_id).status_code == status
 
 
 def test_a_clock_of_the_program_drives_runs_when_they_are_read(contract):

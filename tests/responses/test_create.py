@@ -55,6 +55,7 @@ def test_a_text_is_answered(make_client):
                 ],
             }
         ],
+        "output_text": "You said: Is it raining?",
         "text": {"format": {"type": "text"}},
         "usage": {
             "input_tokens": 3,

@@ -1,6 +1,8 @@
 """Clients that follow a response in the background while it is made, over real connections."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -94,6 +96,24 @@ def test_a_stream_that_is_resumed_ahead_waits_for_its_event(http):
     with follow(http, start(http), "stream=true&starting_after=5") as read:
         advance(http, 5)
         assert read() == ["content_part.done", "output_item.done", "completed"]
+
+
+def test_a_stream_that_is_resumed_behind_the_end_gets_the_last_event(http):
+    plan(http, text="one", delay=5)
+    with follow(http, start(http), "stream=true&starting_after=1000") as read:
+        advance(http, 5)
+        assert read() == ["completed"]
+
+
+def test_a_response_that_is_created_after_a_reset_ends_in_the_old_state(http, server, fake):
+    headers = {"X-Mock-Fault": '{"delay": 0.04}', "X-Mock-Reply": '{"text": "one", "delay": 5}'}
+    body = {"model": "m", "input": "hi", "background": True, "stream": True}
+    with ThreadPoolExecutor() as threads:
+        late = threads.submit(http.post, "/api/v1/llm/responses", json=body, headers=headers)
+        time.sleep(0.02)
+        http.post("/_mock/reset")
+        assert "event: response.cancelled" in late.result().text
+    assert http.get("/api/v1/llm/responses").json()["data"] == []
 
 
 def test_a_follower_sees_the_response_cancelled(http):

@@ -335,8 +335,12 @@ def test_a_reset_drops_what_was_not_sent(connect, receiver):
 
 
 def test_the_queue_is_bounded(connect, receiver, monkeypatch):
-    monkeypatch.setattr(webhooks, "_MAX_PENDING", 0)
+    monkeypatch.setattr(webhooks, "_MAX_PENDING", 1)
     http = connect()
+    for number in range(2):
+        start(http, receiver.url)
+        assert [one["error"] for one in list_deliveries(http, number + 1)] == [None] * (number + 1)
+    monkeypatch.setattr(webhooks, "_MAX_PENDING", 0)
     start(http, receiver.url)
-    assert [one["error"] for one in list_deliveries(http, 1)] == ["queue_full"]
-    assert receiver.requests == []
+    assert list_deliveries(http, 3)[-1]["error"] == "queue_full"
+    assert len(receiver.requests) == 2

@@ -245,6 +245,7 @@ def _response_json(
         "model": body["model"],
         "resolved_model": body["model"],
         "output": list(output),
+        "output_text": "".join(item["content"][0]["text"] for item in output),
         "text": {"format": {"type": "text"}},
         "usage": _usage(_count_words(context) + len(body.get("instructions", "").split()), _count_words(output)),
         "instructions": body.get("instructions"),
