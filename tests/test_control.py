@@ -557,7 +557,9 @@ def test_a_key_is_never_shown(form):
             shown.append(response.text)
             return response
 
-    with AsgiClient.connect(AccessLog(app, app.state.journal, form, lambda line: log.append(line()))) as client:
+    with AsgiClient.connect(
+        AccessLog(app, app.state.journal, form, lambda make, *arguments: log.append(make(*arguments)))
+    ) as client:
         fake = RecordingClient(client)
         for key in ("listed-secret-key", "other-secret-key", "unknown-secret-key"):
             other = {"api_key": "another"}

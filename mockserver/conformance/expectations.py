@@ -41,16 +41,16 @@ def show(value: Any) -> str:
     return "no such field" if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def expect(received: object, expected: object, subject: str) -> None:
-    """Fail unless the two are equal."""
+def expect(received: object, expected: object, subject: str, *, response: Any = None) -> None:
+    """Fail unless the two are equal; `response` is the one that shows it, if it is not the last one."""
     if received != expected:
-        raise ScenarioFailure(subject, show(expected), show(received))
+        raise ScenarioFailure(subject, show(expected), show(received), response=response)
 
 
-def require(condition: object, subject: str, expected: str, received: object) -> None:
-    """Fail unless the condition holds; `expected` describes it in words."""
+def require(condition: object, subject: str, expected: str, received: object, *, response: Any = None) -> None:
+    """Fail unless the condition holds; `expected` describes it in words, `response` is as in `expect`."""
     if not condition:
-        raise ScenarioFailure(subject, expected, show(received))
+        raise ScenarioFailure(subject, expected, show(received), response=response)
 
 
 def require_text(value: object, subject: str) -> None:

@@ -19,14 +19,32 @@ from mockserver.findings import Finding
 from mockserver.gateway.journal import Journal, JournalEntry
 from mockserver.settings import API_PATH, AUTHENTICATION_PATH, LogFormat
 
-Write = Callable[[Callable[[], str]], object]
-"""Takes a function that returns a line, and calls it when it writes the line."""
+Write = Callable[..., object]
+"""Takes a function that returns a line, and its arguments, and calls it when it writes the line."""
 
 _API_PREFIXES = API_PATH + "/", AUTHENTICATION_PATH + "/"
 _MAX_TEXT = 200
 _MAX_PATH = 2 * _MAX_TEXT
-_MAX_KEPT = 4096
-"""Bytes of the largest entry that is kept as it is until its line is written."""
+_NO_ENTRY = JournalEntry(
+    operation="",
+    method="",
+    path=b"",
+    query=b"",
+    headers=b"",
+    request=b"",
+    status=0,
+    response=b"",
+    key="",
+    end_user=None,
+    findings=(),
+    notes=(),
+    fault=b"",
+    started_at=0.0,
+    duration=0.0,
+    item_types=(),
+    size=0,
+)
+"""Stands for an exchange that the journal does not have."""
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~[]"
 _PLAIN_PATH = re.compile(rb"[!-~]{0,%d}" % _MAX_TEXT).fullmatch
 
@@ -43,8 +61,9 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp, journal: Journal, log_format: LogFormat, write: Write) -> None:
         self._app = app
-        self._format = _format_json if log_format == "json" else _format_text
-        self._write = write
+        self._log_entry: Callable[[JournalEntry], object] = (
+            partial(_write_as_json, write) if log_format == "json" else partial(write, _format_text)
+        )
         journal.on_entry = self._log_entry
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -67,18 +86,11 @@ class AccessLog:
             await self._app(scope, receive, observe)
         finally:
             if RECORD not in scope:
-                request = scope["method"], scope["raw_path"][:_MAX_PATH], status, time.perf_counter() - started
-                self._write(partial(self._format, time.time(), *request))
-
-    def _log_entry(self, entry: JournalEntry) -> None:
-        if entry.size > _MAX_KEPT:  # The entry stays in memory until the line is written.
-            path = entry.path[:_MAX_PATH]
-            entry = entry._replace(path=path, query=b"", request=b"", response=b"", fault=b"", item_types=())
-        self._write(partial(self._format_entry, time.time(), entry))
-
-    def _format_entry(self, now: float, entry: JournalEntry) -> str:
-        request = entry.method, entry.path[:_MAX_PATH], entry.status, entry.duration
-        return self._format(now, *request, entry.operation, entry.key, entry.findings, entry.notes)
+                duration = time.perf_counter() - started
+                path = scope["raw_path"][:_MAX_PATH]
+                self._log_entry(
+                    _NO_ENTRY._replace(method=scope["method"], path=path, status=status, duration=duration)
+                )
 
 
 class LogHandler(logging.Handler):
@@ -94,10 +106,10 @@ class LogHandler(logging.Handler):
         message = self.format(record)
         if self._is_json:
             entry = {"time": _iso_time(record.created), "level": record.levelname, "message": message}
-            self._write(partial(_dump_json, entry))
+            self._write(_dump_json, entry)
         else:
             for line in message.splitlines():
-                self._write(line.__str__)
+                self._write(str, line)
 
 
 def describe_dropped_lines(log_format: LogFormat, number: int) -> str:
@@ -107,19 +119,15 @@ def describe_dropped_lines(log_format: LogFormat, number: int) -> str:
     return f"{number} lines of the log were dropped, because nobody read them."
 
 
-def _format_text(
-    _now: float,
-    method: str,
-    path: bytes,
-    status: int,
-    duration: float,
-    _operation: str = "",
-    _key: str = "",
-    findings: Sequence[Finding] = (),
-    notes: Sequence[Finding] = (),
-) -> str:
-    line = f"{method} {_quote_path(path)} {status} {duration * 1000:.1f} ms"
-    return line + _format_findings([*findings, *notes]) if findings or notes else line
+def _write_as_json(write: Write, entry: JournalEntry) -> None:
+    write(_format_json, time.time(), entry)
+
+
+def _format_text(entry: JournalEntry) -> str:
+    line = f"{entry.method} {_quote_path(entry.path)} {entry.status} {entry.duration * 1000:.1f} ms"
+    if entry.findings or entry.notes:
+        line += _format_findings([*entry.findings, *entry.notes])
+    return line
 
 
 def _format_findings(findings: Sequence[Finding]) -> str:
@@ -130,36 +138,27 @@ def _format_findings(findings: Sequence[Finding]) -> str:
     return text
 
 
-def _format_json(
-    now: float,
-    method: str,
-    path: bytes,
-    status: int,
-    duration: float,
-    operation: str = "",
-    key: str = "",
-    findings: Sequence[Finding] = (),
-    notes: Sequence[Finding] = (),
-) -> str:
-    entry = {
-        "time": _iso_time(now),
-        "method": method,
-        "path": _quote_path(path),
-        "operation": operation or None,
-        "status": status,
-        "milliseconds": round(duration * 1000, 2),
-        "key": key or None,
-        "findings": [
-            {"in": finding.location, "pointer": _shorten(finding.pointer), "code": finding.code}
-            for finding in (*findings, *notes)
-        ],
-    }
-    return _dump_json(entry)
+def _format_json(now: float, entry: JournalEntry) -> str:
+    return _dump_json(
+        {
+            "time": _iso_time(now),
+            "method": entry.method,
+            "path": _quote_path(entry.path),
+            "operation": entry.operation or None,
+            "status": entry.status,
+            "milliseconds": round(entry.duration * 1000, 2),
+            "key": entry.key or None,
+            "findings": [
+                {"in": finding.location, "pointer": _shorten(finding.pointer), "code": finding.code}
+                for finding in (*entry.findings, *entry.notes)
+            ],
+        }
+    )
 
 
 def _quote_path(path: bytes) -> str:
     # On the wire, a path has no other characters; an application in the same process may send any.
-    return path.decode() if _PLAIN_PATH(path) else _shorten(quote(path, safe=_PATH_CHARACTERS))
+    return path.decode() if _PLAIN_PATH(path) else _shorten(quote(path[:_MAX_PATH], safe=_PATH_CHARACTERS))
 
 
 def _shorten(text: str) -> str:

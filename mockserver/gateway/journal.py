@@ -88,7 +88,7 @@ class Journal:
         self._entries: deque[JournalEntry] = deque()
         self._bytes = 0
         self._dropped: Counter[str] = Counter()
-        self.on_entry: Callable[[JournalEntry], None] | None = None
+        self.on_entry: Callable[[JournalEntry], object] | None = None
 
     def add(self, entry: JournalEntry) -> None:
         """Add an entry, and drop the oldest ones until the limits hold."""

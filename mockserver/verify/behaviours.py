@@ -78,6 +78,8 @@ class _ScenarioRun:
     """The mistakes in the request of the culprit, if the target accepted it."""
     has_other_errors: bool = False
     """Whether the culprit is an error of another form than the document describes."""
+    shows_alone: bool = False
+    """Whether the response of the culprit shows the failure, whatever was written before."""
     blocked_by: str = ""
     """The case of a missing operation that makes the outcome meaningless."""
 
@@ -173,6 +175,7 @@ class BehaviourChecks:
             tuple(exchanges[: exchanges.index(culprit) + 1]),
             name_mistakes(culprit) if is_accepted else (),
             has_other_errors,
+            failure is not None and failure.response is not None and not isinstance(failure, UnexpectedResponse),
         )
 
     def _find_culprit(self, outcome: Outcome) -> str | None:
@@ -205,7 +208,7 @@ class BehaviourChecks:
             if first == behaviour.id:
                 found[behaviour.id] = _failure_deviation(behaviour, failed)
                 if failed.steps:
-                    self.evidence[behaviour.id] = Evidence(failed.steps, needs_writes=True)
+                    self.evidence[behaviour.id] = Evidence(failed.steps, needs_writes=not failed.shows_alone)
             elif _is_judged(failed):
                 included.setdefault(first, []).append(behaviour.id)
                 found[first] = replace(found[first], kinds=merge_kinds(found[first].kinds, _kinds_of(failed)))

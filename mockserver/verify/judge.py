@@ -50,7 +50,8 @@ class Checks:
             *self.responses.deviations,
             *self.schemathesis.deviations,
         ]
-        return merge_deviations(found, catalogue)
+        by_kind = {**self.responses.deviations.by_kind, **self.schemathesis.deviations.by_kind}
+        return merge_deviations(found, catalogue, by_kind)
 
     def evidence(self) -> Mapping[str, Evidence]:
         """Return how to show the deviations again, by case."""

@@ -1,6 +1,6 @@
 """One cause, one finding: deviations of different checks about the same thing become one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -8,13 +8,17 @@ from mockserver.conformance.catalogue import Behaviour
 from mockserver.verify.behaviours import SUSPECTS
 from mockserver.verify.fuzzing.checks import INVALID_DATA
 from mockserver.verify.places import part_of
-from mockserver.verify.report.model import VERDICTS, Deviation, Kind, Weight, merge_kinds, merge_names
+from mockserver.verify.report.model import VERDICTS, Deviation, Kind, Weight, merge_kinds, merge_names, name_kind
 
 _WEIGHTS = tuple(Weight)
 
 
-def merge_deviations(found: Iterable[Deviation], catalogue: Sequence[Behaviour]) -> list[Deviation]:
+def merge_deviations(
+    found: Iterable[Deviation], catalogue: Sequence[Behaviour], by_kind: Mapping[str, Deviation] | None = None
+) -> list[Deviation]:
     """Return the deviations with each cause once, the gravest first.
+
+    `by_kind` has the first occurrence of each kind, for deviations that lose the kind that they showed.
 
     A behaviour that does not hold takes over the cases that it covers, and the same mistakes that other requests
     showed. What only an assumed behaviour says is learned, not a violation.
@@ -25,7 +29,7 @@ def merge_deviations(found: Iterable[Deviation], catalogue: Sequence[Behaviour])
     behaviours = {behaviour.id: behaviour for behaviour in catalogue}
     for case in [case for case in by_case if case in behaviours]:
         if case in by_case:
-            _absorb(case, behaviours[case].covers, by_case)
+            _absorb(case, behaviours[case].covers, by_case, by_kind or {})
     _merge_server_errors(by_case)
     merged = [_judge(deviation, catalogue) for deviation in by_case.values()]
     return sorted(merged, key=lambda one: (VERDICTS.index(one.verdict), _WEIGHTS.index(one.weight)))
@@ -57,7 +61,7 @@ def _add(main: Deviation, other: Deviation, includes: tuple[str, ...]) -> Deviat
     )
 
 
-def _absorb(case: str, covers: Sequence[str], by_case: dict[str, Deviation]) -> None:
+def _absorb(case: str, covers: Sequence[str], by_case: dict[str, Deviation], by_kind: Mapping[str, Deviation]) -> None:
     parts = {part_of(kind.name) for kind in by_case[case].kinds}
     for other in [one for one in by_case.values() if one.case != case]:
         taken: Deviation | None = other
@@ -68,7 +72,7 @@ def _absorb(case: str, covers: Sequence[str], by_case: dict[str, Deviation]) -> 
                 or (other.case == INVALID_DATA and part_of(kind.name) in parts)
                 for kind in other.kinds
             }
-            taken, left = _split(other, [kind for kind in other.kinds if is_taken[kind]])
+            taken, left = _split(other, [kind for kind in other.kinds if is_taken[kind]], by_kind)
         if taken is None:
             continue
         told = (taken.case,) if left is None else ()
@@ -79,7 +83,9 @@ def _absorb(case: str, covers: Sequence[str], by_case: dict[str, Deviation]) -> 
             by_case[left.case] = left
 
 
-def _split(deviation: Deviation, taken: list[Kind]) -> tuple[Deviation | None, Deviation | None]:
+def _split(
+    deviation: Deviation, taken: list[Kind], by_kind: Mapping[str, Deviation]
+) -> tuple[Deviation | None, Deviation | None]:
     """Return the part of a deviation with these kinds and the rest; None where nothing is."""
     left = tuple(kind for kind in deviation.kinds if kind not in taken)
     if not taken:
@@ -87,9 +93,28 @@ def _split(deviation: Deviation, taken: list[Kind]) -> tuple[Deviation | None, D
     if not left:
         return deviation, None
     number = sum(kind.count for kind in taken)
-    return (
-        replace(deviation, kinds=tuple(taken), count=number),
-        replace(deviation, kinds=left, count=deviation.count - number),
+    rest = replace(deviation, kinds=left, count=deviation.count - number)
+    if rest.shown_kind in {kind.name for kind in taken}:
+        rest = _show(rest, by_kind)
+    # Which operations and phases belong to which kinds is not known.
+    return replace(deviation, kinds=tuple(taken), count=number, operations=(), phases=()), rest
+
+
+def _show(deviation: Deviation, by_kind: Mapping[str, Deviation]) -> Deviation:
+    """Return a deviation with the first occurrence of one of its kinds."""
+    kinds = {name_kind(deviation.case, kind.name) for kind in deviation.kinds}
+    first = next((one for name, one in by_kind.items() if name in kinds), None)
+    if first is None:
+        return deviation
+    return replace(
+        deviation,
+        shown_kind=first.shown_kind,
+        received=first.received,
+        expected=first.expected,
+        place=first.place,
+        origin=first.origin,
+        phases=merge_names(first.phases, deviation.phases),
+        first_request=first.first_request,
     )
 
 

@@ -52,9 +52,9 @@ class Replay:
             return deviation
         self._left = _MAX_REQUESTS
         steps: Steps | None = None
-        is_tried = True
         try:
-            steps = self._find_steps(evidence)
+            is_tried = not any(map(_may_leave_something, evidence.steps))
+            steps = self._find_steps(evidence) if is_tried else None
         except Stopped:
             is_tried = False
         chosen = steps or _candidates(evidence)[0]
@@ -143,6 +143,13 @@ def replaying(transport: Transport) -> Iterator[None]:
         yield
     finally:
         transport.phase = phase
+
+
+def _may_leave_something(step: WireExchange) -> bool:
+    """Return whether a request may create what nobody could delete: its response does not name it."""
+    is_create = step.match is not None and not step.match.parameters and step.request.method == "POST"
+    response = step.response
+    return is_create and (response is None or (response.is_success and response.id is None))
 
 
 def _candidates(evidence: Evidence) -> list[Steps]:

@@ -109,7 +109,7 @@ class ResponseChecks:
             findings, nulls = [finding for finding in findings if finding.location != "body"], []
         findings = self._sent.without_echoes(findings, subject.exchange)
         if nulls := self._sent.without_echoes(nulls, subject.exchange):
-            yield from subject.null_fields(nulls, *self._find_suspect(operation, response))
+            yield from subject.null_fields(nulls, *self._find_suspect(operation, response, NULL_FIELDS))
         open_findings = subject.findings(self._open_operations[operation.id]) if findings else []
         violated = {(one.location, one.pointer) for one in _merge_missing_fields(open_findings)}
         for finding in _merge_missing_fields(findings):
@@ -118,7 +118,7 @@ class ResponseChecks:
             elif (finding.location, finding.pointer) not in violated:
                 yield subject.drift(finding)
             else:
-                yield subject.deviation(finding, *self._find_suspect(operation, response))
+                yield subject.deviation(finding, *self._find_suspect(operation, response, subject.name_case(finding)))
         if is_shape_assumed or subject.findings(operation):
             return
         for finding in self._sent.without_echoes(subject.unknown_fields(operation), subject.exchange):
@@ -126,8 +126,9 @@ class ResponseChecks:
         if error := self._parsing_error(operation, subject):
             yield subject.unreadable(operation, error)
 
-    def _find_suspect(self, operation: Operation, response: WireResponse) -> tuple[Suspect, str]:
-        if self._sdk is None or response.status != 200:
+    def _find_suspect(self, operation: Operation, response: WireResponse, case: str) -> tuple[Suspect, str]:
+        """Return the suspect of a new case. Only the first occurrence asks the SDK, which is slow."""
+        if self._sdk is None or response.status != 200 or case in self.deviations:
             return "target", "its response violates the document"
         if self._sdk.parsing_error(operation.id, response) is None:
             return "document", "meetkai-mka1 parses the response; the document may be too strict"
@@ -218,7 +219,7 @@ class _Subject:
     def deviation(self, finding: Finding, suspect: Suspect, reason: str) -> Deviation:
         is_status = finding.location == "status"
         return Deviation(
-            case=self._case(finding),
+            case=self.name_case(finding),
             verdict="violates",
             statement=self._statement(finding),
             source=f"openapi.yaml#{finding.schema_pointer}" if finding.schema_pointer else "openapi.yaml",
@@ -258,12 +259,12 @@ class _Subject:
         reason = "the response is valid, but meetkai-mka1 cannot parse it"
         return replace(
             self.deviation(finding, "SDK", reason),
-            case=f"{self._case(finding)} SDK",
+            case=f"{self.name_case(finding)} SDK",
             statement=f"meetkai-mka1 parses the responses of {operation.id}.",
             source="the models of meetkai-mka1",
         )
 
-    def _case(self, finding: Finding) -> str:
+    def name_case(self, finding: Finding) -> str:
         """Return the name of a mistake.
 
         In a body it is the schema with the field, or with the keyword; in a header, the response component with the

@@ -34,7 +34,7 @@ from mockserver.verify.preflight import (
     is_open_mockserver,
 )
 from mockserver.verify.replay import Replay, replaying
-from mockserver.verify.report.model import Deviation, Report, StopReason
+from mockserver.verify.report.model import Deviation, Report, StopReason, name_kind
 from mockserver.verify.reproduction import ExchangeLog
 from mockserver.verify.response_checks import ERROR_BODIES, NULL_FIELDS, ResponseChecks
 from mockserver.verify.sdk import PublishedSdk, load_sdk
@@ -253,7 +253,9 @@ def _reproduce(run: _Run, checks: Checks, progress: Progress) -> list[Deviation]
         for deviation in found:
             progress.advance(run.transport.total, deviation.case)
             try:
-                reproduced.append(replay.reproduce(deviation, evidence.get(deviation.case)))
+                name = name_kind(deviation.case, deviation.shown_kind)
+                known = evidence.get(name) or evidence.get(deviation.case)
+                reproduced.append(replay.reproduce(deviation, known))
             except KeyboardInterrupt:
                 run.transport.interrupt()
                 reproduced.append(deviation)

@@ -42,7 +42,7 @@ class SentData:
         is_tainted = (
             _has_invalid_body(exchange)
             or (exchange.request.method == "GET" and not self._tainted.isdisjoint(match.parameters.values()))
-            or (isinstance(body, dict) and body.get("id") in self._tainted)
+            or response.id in self._tainted
         )
         return [
             finding

@@ -11,7 +11,7 @@ def read_log(log_format):
     """Send an accepted, a rejected and an unknown request, and return the lines of the log."""
     lines = []
     fake = create_app(Settings())
-    app = AccessLog(fake, fake.state.journal, log_format, lambda line: lines.append(line()))
+    app = AccessLog(fake, fake.state.journal, log_format, lambda make, *arguments: lines.append(make(*arguments)))
     with AsgiClient.connect(app, {"Authorization": "Bearer very-secret"}) as client:
         client.post("/conversations", json={"metadata": {"a": "b"}, "colour": 1})
         client.get("/conversations?limit=0&search=private")

@@ -39,12 +39,12 @@ def is_impatient(monkeypatch: pytest.MonkeyPatch, select_scenarios: Callable[...
 
 def run(server: HostileServer, tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Return the exit code, the report and the output of a run."""
-    options = ("--phases", "behaviours,examples", "--max-requests", "120", "--report-dir", str(tmp_path))
+    options = ("--phases", "behaviours,examples", "--max-requests", "60", "--report-dir", str(tmp_path))
     environment = {"MKA1_API_KEY": "some-key-1", "MKA1_SECOND_API_KEY": None}
     result = CliRunner().invoke(main, ["verify", server.url, *options, *arguments], env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output
-    assert len(server.requests) <= 125  # A request may be sent again on a new connection.
+    assert len(server.requests) <= 65  # A request may be sent again on a new connection.
     path = tmp_path / "report.json"
     report = json.loads(path.read_text()) if path.exists() else {}
     assert "crashed" not in [row["state"] for row in report.get("phases", ())], report["phases"]
@@ -180,11 +180,11 @@ def test_pagination_that_does_not_end_is_a_finding(tmp_path: Path, select_scenar
 
 # -- Contents --------------------------------------------------------------------------------------------------
 
-DEEP = b"[" * 100_000
+DEEP = b"[" * 20_000  # Far beyond what any parser here takes.
 BODIES = {
-    "deep JSON": DEEP + b"]" * 100_000,
+    "deep JSON": DEEP + b"]" * 20_000,
     "deep and open JSON": DEEP,
-    "deep objects": b'{"data":' * 50_000 + b"1" + b"}" * 50_000,
+    "deep objects": b'{"data":' * 10_000 + b"1" + b"}" * 10_000,
     "NaN": b'{"id": NaN, "data": [Infinity]}',
     "huge numbers": b'{"id": "c", "created_at": ' + b"9" * 10_000 + b', "data": 1e999}',
     "lone surrogate": b'{"id": "conv_\\ud800", "object": "\\udfff"}',
@@ -310,7 +310,7 @@ def test_a_run_in_the_c_locale_ends_in_findings(tmp_path: Path) -> None:
     body = '{"id": "conv_é世", "error": {"message": "\N{GRINNING FACE}"}}'.encode()
     with run_hostile_server(answer(build_response(body))) as server:
         command = [sys.executable, "-m", "mockserver", "verify", server.url, "--report-dir", str(tmp_path)]
-        limits = ["--max-requests", "30", "--phases", "examples"]
+        limits = ["--max-requests", "30", "--phases", "behaviours"]
         ended = subprocess.run([*command, *limits], env=environment, capture_output=True, timeout=60, check=False)
     assert ended.returncode == 1, ended.stderr
     assert b"Traceback" not in ended.stderr + ended.stdout

@@ -59,6 +59,14 @@ def test_accepted_mistakes_are_told_by_the_behaviour_that_forbids_them() -> None
     assert [kind.name for kind in rest.kinds] == ["op: query order (enum)"]
 
 
+def test_what_is_left_shows_a_kind_that_is_left() -> None:
+    all_kinds = deviation("InvalidDataIsRejected", "a (enum)", "b (enum)", shown_kind="a (enum)", received="a")
+    second = deviation("InvalidDataIsRejected", "b (enum)", shown_kind="b (enum)", received="b", origin="op")
+    by_kind = {"InvalidDataIsRejected: a (enum)": all_kinds, "InvalidDataIsRejected: b (enum)": second}
+    _, rest = merge_deviations([deviation("x.y", "a (enum)"), all_kinds], [behaviour("x.y")], by_kind)
+    assert (rest.shown_kind, rest.received, rest.origin) == ("b (enum)", "b", "op")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_one"),
     [

@@ -6,7 +6,7 @@ import re
 import pytest
 from starlette.types import Message, Scope
 
-from mockserver.conformance.scenarios import conversations, item_lists, items, metadata, tenancy
+from mockserver.conformance.scenarios import conversations, errors, gateway, item_lists, items, metadata, tenancy
 from mockserver.settings import API_PATH
 from mockserver.verify.report.model import Deviation, Report
 from mockserver.verify.transport import Limits
@@ -85,6 +85,43 @@ def test_the_commands_are_the_shortest_and_work_in_a_shell(
     for one in report.deviations:
         assert "HTTP/1.1" in run(one.reproduction), one
     assert target.remaining_conversations() != [], "the commands create what they need themselves"
+
+
+class HasOtherErrors(ApiMiddleware):
+    """Sends errors as a detail, and conversations without metadata and deleted_at."""
+
+    def change_message(self, scope: Scope, message: Message) -> Message:
+        def change(body):
+            if "error" in body:
+                return {"detail": body["error"]["message"]}
+            return {name: value for name, value in body.items() if name not in ("metadata", "deleted_at")}
+
+        return change_body(message, change)
+
+
+PYTHON = re.compile(r"\bNone\b|\bTrue\b|\bFalse\b|\['|'\]|[a-z]+_[a-z]+_[a-z]+_|[A-Z]\w+Error\b|\{'")
+
+
+def test_a_report_speaks_of_http_and_not_of_python(start_fake, select_scenarios) -> None:
+    select_scenarios(conversations, item_lists, errors, gateway, tenancy)
+    report = start_fake(HasOtherErrors).verify(second_key=None)
+    texts = [text for one in report.deviations for text in (one.statement, one.expected, one.received, one.reason)]
+    texts += [row.reason.detail for row in report.behaviours if row.reason]
+    texts = [text.replace("invalid_request_error", "") for text in texts]
+    assert len(report.deviations) > 5
+    assert [text for text in texts if PYTHON.search(text)] == []
+
+
+def test_one_form_of_errors_is_told_once_and_is_no_violation(start_fake, select_scenarios) -> None:
+    select_scenarios(errors, gateway, item_lists)
+    report = start_fake(HasOtherErrors).verify(second_key=None)
+    found = deviation_of(report, "errors.have-one-envelope")
+    assert (found.verdict, found.includes) == ("learned", ("error bodies",))
+    assert {kind.name.partition(" ")[0] for kind in found.kinds} >= {"400", "404", "405"}
+    assert found.is_reproduced is True
+    assert "items.list.unknown-cursor-is-400" in found.blocks
+    others = [one for one in report.deviations if one is not found]
+    assert [one.case for one in others if "error" in one.received or "detail" in one.received] == []
 
 
 class RenamesOnce(ApiMiddleware):

@@ -39,14 +39,20 @@ def _client_errors(responses: Iterable[ApiResponse]) -> list[ApiResponse]:
 def _check_envelope(response: ApiResponse) -> None:
     error = response.expect_error()
     received = {*error} - {"findings"}
-    expect(sorted(received), ["code", "message", "param", "type"], f"fields of the error {response.status}")
-    expect(error["code"], response.status, "code")
+    expect(
+        sorted(received),
+        ["code", "message", "param", "type"],
+        f"fields of the error {response.status}",
+        response=response,
+    )
+    expect(error["code"], response.status, "code", response=response)
     require_text(error["message"], "message")
 
 
 def _check_type(response: ApiResponse) -> None:
     if response.status in _TYPES:  # Another status is another behaviour.
-        expect(response.expect_error().get("type"), _TYPES[response.status], f"type of the error {response.status}")
+        found = response.expect_error().get("type")
+        expect(found, _TYPES[response.status], f"type of the error {response.status}", response=response)
 
 
 def _expect_error(api: ApiClient, behaviour: str, response: ApiResponse) -> dict[str, Any]:

@@ -130,9 +130,10 @@ def several_limits_apply_together(api: ApiClient) -> None:
 def _expect_200_json(*responses: ApiResponse) -> None:
     for response in responses:
         response.expect_ok()
-        expect(response.media_type, "application/json", f"Content-Type of {response.method} {response.path}")
+        place = f"{response.method} {response.path}"
+        expect(response.media_type, "application/json", f"Content-Type of {place}", response=response)
         if not isinstance(response.body, dict | list):
-            raise ScenarioFailure(f"{response.method} {response.path}", "JSON", response.summary)
+            raise ScenarioFailure(place, "JSON", response.summary, response=response)
 
 
 @scenario("gateway.success-is-200-json", "gateway.json-type-without-body-is-fine")
@@ -172,11 +173,11 @@ def an_unknown_path_returns_404(api: ApiClient) -> None:
     conversation = api.create_id()
     unknown = api.get(conversation_path(unknown_id_like(conversation)))
     api.set_behaviour("errors.have-one-envelope")
-    require(unknown.expect_error(), "body", "an error object", unknown.body)
+    require(unknown.expect_error(), "body", "an error object", unknown.body, response=unknown)
     api.set_behaviour("gateway.unknown-path-is-404")
     for path in ("/conversation", f"/conversations/{conversation}/item", f"/conversations/{conversation}/items/a/b"):
         response = api.get(path)
-        require(response.expect_error(404), "body", "an error object", response.body)
+        require(response.expect_error(404), "body", "an error object", response.body, response=response)
 
 
 @scenario("gateway.wrong-method-is-405")
@@ -193,7 +194,7 @@ def a_wrong_method_returns_405(api: ApiClient) -> None:
         named = {name.strip() for name in response.headers.get("Allow", "").split(",")} - {"HEAD", "OPTIONS"}
         # A missing operation is no fault of the header.
         absent = {method for method in expected - named if api.request(method, path).status == 405}
-        expect(sorted(named), sorted(expected - absent), f"Allow of {path}")
+        expect(sorted(named), sorted(expected - absent), f"Allow of {path}", response=response)
 
 
 @scenario("gateway.encoded-slash-is-part-of-the-id")

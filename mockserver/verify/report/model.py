@@ -102,6 +102,8 @@ class Deviation:
     weight: Weight = Weight.FORM
     kinds: tuple[Kind, ...] = ()
     """The kinds of its occurrences, for a case that has many, the most frequent first."""
+    shown_kind: str = ""
+    """The kind that `received` and the commands show."""
     reproduction: tuple[str, ...] = ()
     """Shell commands that reproduce it, with $MKA1_API_KEY for the key; the last one shows it."""
     is_reproduced: bool | None = None
@@ -118,13 +120,18 @@ class Deviation:
     """The baseline's reason for accepting it."""
 
 
+_MAX_KINDS = 200
+
+
 class Deviations:
     """The deviations of a run: the first of each case, with all of its occurrences counted."""
 
     def __init__(self) -> None:
         self._by_case: dict[str, Deviation] = {}
         self.evidence: dict[str, Any] = {}
-        """How to show the first occurrence of each case again."""
+        """How to show the first occurrence of each case again, and of each kind of a case."""
+        self.by_kind: dict[str, Deviation] = {}
+        """The first occurrence of each kind, by case and kind."""
 
     def __contains__(self, case: str) -> bool:
         return case in self._by_case
@@ -133,8 +140,15 @@ class Deviations:
         return iter(self._by_case.values())
 
     def add(self, deviation: Deviation, find_evidence: Callable[[], Any] | None = None) -> None:
-        """Count an occurrence. Only the first one of a case calls `find_evidence`, which is expensive."""
+        """Count an occurrence. Only the first one of a case or kind calls `find_evidence`, which is expensive."""
+        kind = deviation.kinds[0].name if deviation.kinds else ""
+        deviation = replace(deviation, shown_kind=kind)
         first = self._by_case.get(deviation.case)
+        name = name_kind(deviation.case, kind)
+        if kind and name not in self.by_kind and len(self.by_kind) < _MAX_KINDS:
+            self.by_kind[name] = deviation
+            if find_evidence is not None:
+                self.evidence[name] = find_evidence()
         if first is not None:
             deviation = replace(
                 first,
@@ -143,9 +157,14 @@ class Deviations:
                 kinds=merge_kinds(first.kinds, deviation.kinds),
                 phases=merge_names(first.phases, deviation.phases),
             )
-        elif find_evidence is not None:
+        elif find_evidence is not None and not kind:
             self.evidence[deviation.case] = find_evidence()
         self._by_case[deviation.case] = deviation
+
+
+def name_kind(case: str, kind: str) -> str:
+    """Return the name of one kind of a case."""
+    return f"{case}: {kind}" if kind else case
 
 
 def merge_names(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
