@@ -147,9 +147,9 @@ def replaying(transport: Transport) -> Iterator[None]:
 
 def _may_leave_something(step: WireExchange) -> bool:
     """Return whether a request may create what nobody could delete: its response does not name it."""
-    is_create = step.match is not None and not step.match.parameters and step.request.method == "POST"
+    is_create = step.match is not None and step.match.operation.id in CREATES
     response = step.response
-    return is_create and (response is None or (response.is_success and response.id is None))
+    return is_create and (response is None or (response.is_success and response.created_id is None))
 
 
 def _candidates(evidence: Evidence) -> list[Steps]:

@@ -27,7 +27,7 @@ class SentData:
             return
         self._members.update(_list_members(_parse(exchange.request.body)))
         if _has_invalid_body(exchange):
-            body = response.json
+            body = response.content
             self._tainted.update(_ids_of(body))
             if exchange.match is not None and isinstance(body, dict) and "data" not in body:
                 self._tainted.update(exchange.match.parameters.values())
@@ -38,11 +38,11 @@ class SentData:
         response, match = exchange.response, exchange.match
         if not findings or response is None or match is None or not response.is_success:
             return findings
-        body = response.json
+        body = response.content
         is_tainted = (
             _has_invalid_body(exchange)
             or (exchange.request.method == "GET" and not self._tainted.isdisjoint(match.parameters.values()))
-            or response.id in self._tainted
+            or response.created_id in self._tainted
         )
         return [
             finding
