@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from mockserver.contract.event_streams import EventValidator, compile_event_validator
+from mockserver.contract.event_streams import CompiledEventValidator, EventValidator
 from mockserver.contract.operations import Operation
 from mockserver.contract.requests import CompiledRequestValidator, Parameters
 from mockserver.contract.responses import event_schema, validate_response, validate_stream_head
@@ -55,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def event_validator(self, operation: Operation, status: int) -> EventValidator:
-        """Return the function that validates the events of a stream."""
+        """Return the validator of the events in a stream."""
         ...
 
 
@@ -76,10 +76,10 @@ class CompiledEngine:
     validate_stream_head = staticmethod(validate_stream_head)
 
     def event_validator(self, operation: Operation, status: int) -> EventValidator:
-        """Return the function that validates the events of a stream."""
+        """Return the validator of the events in a stream."""
         schema = event_schema(operation, status)
         if schema.pointer not in self._event_validators:
-            self._event_validators[schema.pointer] = compile_event_validator(schema)
+            self._event_validators[schema.pointer] = CompiledEventValidator(schema)
         return self._event_validators[schema.pointer]
 
 

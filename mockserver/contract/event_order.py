@@ -87,6 +87,7 @@ class EventOrder:
             for parts in rules["parts"]
         }
         self.parts_done = {parts.done: parts for parts in self.parts.values()}
+        self.list_of_index = {parts.index_name: parts.list_name for parts in self.parts.values()}
         self.index_of_part_event = {
             event: parts["index"]
             for parts in rules["parts"]

@@ -1,6 +1,5 @@
 """The events of one stream, compared with their legal order."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ class _Part:
         self.deltas: list[str] = []
         self.text: tuple[str, str] | None = None
         """The name and value of the text in the event that completed it."""
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = {}
 
 
 class _Item(_Part):
@@ -58,9 +57,11 @@ class EventTracker:
         self._is_resumed = is_resumed
         self._state = AnyState() if is_resumed else order.response_state
         self._items: dict[int, _Item] = {}
+        self._item_ids: set[str] = set()
         self._response_id: str | None = None
         self._position = -1
         self._findings: list[Finding] = []
+        self._repeated: _Part | None = None
         self._has_error = False
         self._next_number: int | None = None if is_resumed else 0
         self.has_ended = False
@@ -68,6 +69,7 @@ class EventTracker:
     def check(self, event: Event) -> list[Finding]:
         """Take the next event of the stream, and return a finding for each mistake of its place or its content."""
         self._findings = []
+        self._repeated = None
         self._position += 1
         number = event["sequence_number"]
         if self._next_number not in (None, number):
@@ -101,8 +103,22 @@ class EventTracker:
             self._has_error = True
         return self._findings
 
+    @property
+    def can_repeat(self) -> bool:
+        """Whether the last event was a legal delta, so that another one of the same text may follow."""
+        return self._repeated is not None
+
+    def repeat(self, deltas: Sequence[str]) -> None:
+        """Take deltas that differ from the event before only in their text, and have the next numbers."""
+        if self._repeated is None or self._next_number is None:
+            raise RuntimeError("no delta can be repeated")
+        self._repeated.deltas += deltas
+        self._next_number += len(deltas)
+        self._position += len(deltas)
+
     def skip(self) -> None:
         """Take an event that does not conform to its schema."""
+        self._repeated = None
         self._position += 1
         self._next_number = None if self._next_number is None else self._next_number + 1
 
@@ -162,8 +178,9 @@ class EventTracker:
         item_id = item.get("id")
         if item_id is None:
             self._find("event_mismatch", "is required, for the events of the item name it", "item", "id")
-        elif any(other.start.get("id") == item_id for other in self._items.values()):
+        elif item_id in self._item_ids:
             self._find("event_mismatch", f"{describe(item_id)} is the id of another item", "item", "id")
+        self._item_ids.add(item_id)
         self._items[index] = _Item(self._order.item_states.get(item.get("type")) or AnyState(), item)
 
     def _item_of(self, event: Event) -> _Item | None:
@@ -233,8 +250,7 @@ class EventTracker:
 
     def _part_of(self, event: Event, item: _Item, index_name: str) -> _Part | None:
         """Return the open part of an item that an event is about."""
-        rules = next(rules for rules in self._order.parts.values() if rules.index_name == index_name)
-        parts, index = item.parts.setdefault(rules.list_name, []), event[index_name]
+        parts, index = item.parts.setdefault(self._order.list_of_index[index_name], []), event[index_name]
         if isinstance(item.state, AnyState):
             while len(parts) <= index:
                 parts.append((_Part(AnyState(), {}), None))
@@ -266,6 +282,8 @@ class EventTracker:
         if (state := part.state.next.get(event_type)) is None:
             self._find("event_order", _describe_misplaced(event_type, part.state))
         else:
+            if part.state is state and event_type in order.deltas:
+                self._repeated = part
             part.state = state
         if event_type in order.deltas:
             part.deltas.append(event["delta"])
@@ -275,9 +293,10 @@ class EventTracker:
             if part.deltas and name in part.start:
                 self._compare_deltas(part, name, text)
         elif (index_name := order.counts.get(event_type)) is not None:
-            if event[index_name] != part.counts[event_type] and not isinstance(part.state, AnyState):
-                self._find("event_mismatch", f"must be {part.counts[event_type]}", index_name)
-            part.counts[event_type] += 1
+            count = part.counts.get(event_type, 0)
+            if event[index_name] != count and not isinstance(part.state, AnyState):
+                self._find("event_mismatch", f"must be {count}", index_name)
+            part.counts[event_type] = count + 1
 
     def _compare_deltas(self, part: _Part, name: str, text: str) -> None:
         streamed = (part.start[name] or "") + "".join(part.deltas)

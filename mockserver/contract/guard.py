@@ -1,7 +1,7 @@
 """ASGI layers that validate requests and responses; they know nothing of the operations themselves."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -125,11 +125,11 @@ class _BufferedResponse:
         self._start: Message | None = None
         self._chunks: list[bytes] = []
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Receive an ASGI message of the application; send the response once it is complete."""
-        if self._stream is not None:
-            await self._stream.send(message)
-            return
+        return self._send_whole(message) if self._stream is None else self._stream.send(message)
+
+    async def _send_whole(self, message: Message) -> None:
         if message["type"] == "http.response.start" and is_event_stream(message["headers"]):
             await self._start_stream(message)
             return

@@ -72,19 +72,10 @@ class ReferenceEngine:
     validate_stream_head = staticmethod(validate_stream_head)
 
     def event_validator(self, operation: Operation, status: int) -> EventValidator:
-        """Return the function that validates the events of a stream."""
+        """Return the validator of the events in a stream."""
         content = self._place(operation).operation / "responses" / str(status) / "content" / EVENT_STREAM
         schema = content / "schema" / "properties" / "data" / "contentSchema"
-        validator = self._responses.schema_validators_factory.create(self._spec, schema).validator
-
-        def validate(content: bytes) -> tuple[Any, list[Finding]]:
-            try:
-                event = _parse_response(content)
-            except ValueError as error:
-                return None, [Finding("response", "body", "", "reference_engine", f"cannot be read: {error}")]
-            return event, [_schema_finding(error, "response", "body", []) for error in validator.iter_errors(event)]
-
-        return validate
+        return ReferenceEventValidator(self._responses.schema_validators_factory.create(self._spec, schema).validator)
 
     def _place(self, operation: Operation) -> "_Place":
         path = self._spec / "paths" / operation.path
@@ -161,6 +152,25 @@ class ReferenceRequestValidator:
             Finding("request", "body", json_pointer(path), "unknown_field", "is not a known field")
             for path in unknown[:MAX_FINDINGS]
         ]
+
+
+class ReferenceEventValidator:
+    """Validates events with jsonschema."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+
+    def validate(self, content: bytes) -> tuple[Any, list[Finding]]:
+        """Return the parsed data, and a finding for each mistake."""
+        try:
+            event = _parse_response(content)
+        except ValueError as error:
+            return None, [Finding("response", "body", "", "reference_engine", f"cannot be read: {error}")]
+        return event, [_schema_finding(error, "response", "body", []) for error in self._validator.iter_errors(event)]
+
+    def takes_any_delta(self, _event_type: str) -> bool:
+        """Return that no event may pass without validation."""
+        return False
 
 
 def _json_media_types(node: Any) -> Iterator[str]:

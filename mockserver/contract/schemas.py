@@ -17,6 +17,7 @@ from mockserver.findings import MAX_FINDINGS, Finding, Location, Side, escape_to
 
 _DOCUMENT = "urn:openapi:document"
 _CLOSED = "urn:openapi:closed"
+_PLAIN_KEYWORDS = {"$ref", "type", "title", "description", "examples"}
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -170,6 +171,20 @@ class Schema:
         node = self._schemas.node(self.pointer)
         mapping: Mapping[str, str] = node.get("discriminator", {}).get("mapping", {})
         return {value: self._schemas.at(reference_target(reference)) for value, reference in mapping.items()}
+
+    @cached_property
+    def plain_text_fields(self) -> frozenset[str]:
+        """The names of an object's fields for which every string is valid, and nothing else."""
+        fields: dict[str, list[Mapping[str, Any]]] = {}
+        for part in self._parts():
+            for name, field in part.get("properties", {}).items():
+                fields.setdefault(name, []).extend(self._schemas.flatten(field))
+        return frozenset(
+            name
+            for name, parts in fields.items()
+            if any("type" in part for part in parts)
+            and all(part.keys() <= _PLAIN_KEYWORDS and part.get("type", "string") == "string" for part in parts)
+        )
 
     def field_types(self, name: str) -> frozenset[str]:
         """Return the JSON types that an object's field can have."""

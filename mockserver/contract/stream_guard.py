@@ -1,6 +1,6 @@
 """The part of the response guard that event streams pass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 import orjson
 from starlette.types import Message, Send
@@ -30,31 +30,44 @@ class GuardedStream:
         self._frames = FrameReader()
         self._has_ended = False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Receive an ASGI message with a part of the body.
 
         Raises:
             Disconnected: the stream has ended.
         """
+        pattern = self._validator.delta_pattern
+        is_plain = not self._frames.rest and not self._context.bypasses_contract
+        if pattern is not None and is_plain and message.get("more_body"):
+            data = pattern.accept(message.get("body", b""))
+            if data is not None:
+                self._record.add(data)
+                return self._send(message)
+        return self._send_frames(message)
+
+    async def _send_frames(self, message: Message) -> None:
         if self._has_ended:
             raise Disconnected("the stream has ended")
         is_last = not message.get("more_body", False)
         if self._context.bypasses_contract:
             await self._pass_on(message, is_last)
             return
+        body = message.get("body", b"")
         legal = b""
-        for frame in self._frames.read(message.get("body", b"")):
+        for frame in self._frames.read(body):
             event, findings = self._validator.validate(frame)
             if findings:
                 await self._abort(findings, legal)
             self._keep(frame, event)
-            legal += frame.content
+            legal = legal + frame.content if legal else frame.content
         if is_last and (findings := self._validator.end(self._frames.rest)):
             await self._abort(findings, legal)
-        if legal or is_last:
-            await self._send({"type": "http.response.body", "body": legal, "more_body": not is_last})
         if is_last:
             self._end()
+        if legal is body:
+            await self._send(message)
+        elif legal or is_last:
+            await self._send({"type": "http.response.body", "body": legal, "more_body": not is_last})
 
     async def fail(self, message: str) -> None:
         """End the stream for an application that has raised an exception."""

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 from filled_server import LONG, conversation_id, item_id
 from load import MESSAGE, SCENARIOS, Figures, Request, Scenario, measure_load, median, require_wrk
 from report import Report, Table
+from stream_bench import streams
 from subjects import (
     API,
     BARE,
@@ -380,7 +381,8 @@ def _reset_seconds(messages: int) -> float:
 
 
 def main() -> None:
-    parts = ["throughput", "start", "sizes_of_store", "memory", "long", "connections", "search", "expensive", "reset"]
+    parts = ["throughput", "start", "sizes_of_store", "memory", "long", "connections", "streams", "search"]
+    parts += ["expensive", "reset"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a run of about two minutes: few rounds, small stores")
     parser.add_argument("--rounds", type=int, help="rounds of each load (5, or 3 with --quick)")
@@ -407,6 +409,7 @@ def main() -> None:
         "memory": partial(memory, report, most),
         "long": partial(long_conversation, report, 100_000, few, 1),
         "connections": partial(connections, report, few, seconds),
+        "streams": partial(streams, report, few),
         "search": partial(search, report),
         "expensive": partial(expensive, report),
         "reset": partial(reset, report),

@@ -15,8 +15,9 @@ from referencing.jsonschema import DRAFT202012
 from mockserver.asgi import Disconnected
 from mockserver.context import CONTEXT
 from mockserver.contract.contract import Contract
+from mockserver.contract.engine import CompiledEngine
 from mockserver.contract.event_order import event_order
-from mockserver.contract.event_streams import FrameReader, compile_event_validator, is_valid_event, serialise_event
+from mockserver.contract.event_streams import CompiledEventValidator, FrameReader, is_valid_event, serialise_event
 from mockserver.contract.guard import ResponseGuard
 from mockserver.contract.responses import event_schema
 from tests.support.asgi_client import call_app
@@ -236,7 +237,7 @@ def test_no_event_waits_for_the_next():
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_the_engines_agree(engine):
-    validate = CONTRACT.engine(engine).event_validator(CONTRACT.operations["createResponse"], 200)
+    validate = CONTRACT.engine(engine).event_validator(CONTRACT.operations["createResponse"], 200).validate
     for event in TEXT[::3]:
         assert validate(orjson.dumps(event)) == (event, [])
         assert [finding.pointer for finding in validate(orjson.dumps(event | {"sequence_number": "x"}))[1]]
@@ -278,4 +279,103 @@ def test_the_validator_of_events_is_compiled_once():
     engine = CONTRACT.engine("compiled")
     operation = CONTRACT.operations["createResponse"]
     assert engine.event_validator(operation, 200) is engine.event_validator(operation, 200)
-    assert compile_event_validator(SCHEMA)(orjson.dumps(TEXT[0])) == (TEXT[0], [])
+    assert CompiledEventValidator(SCHEMA).validate(orjson.dumps(TEXT[0])) == (TEXT[0], [])
+
+
+class RecordingValidator(CompiledEventValidator):
+    """Records the numbers of the events that it validates."""
+
+    def __init__(self):
+        super().__init__(SCHEMA)
+        self.numbers = []
+
+    def validate(self, content):
+        self.numbers.append(json.loads(content)["sequence_number"])
+        return super().validate(content)
+
+
+@pytest.fixture
+def recording_engine():
+    engine = CompiledEngine()
+    validator = RecordingValidator()
+    engine.event_validator = lambda _operation, _status: validator
+    engine.numbers = validator.numbers
+    return engine
+
+
+@pytest.mark.parametrize("name", ["text", "refusal", "reasoning", "function_call", "custom_tool_call", "mcp_call"])
+def test_deltas_of_one_text_are_validated_once(recording_engine, name):
+    events = list_events(make_output(OUTPUTS[name]))
+    app = StreamingApp(frames_of(events))
+    assert read_events(app.call(engine=recording_engine)) == events
+    skipped = [event for event in events if event["sequence_number"] not in recording_engine.numbers]
+    texts = [
+        event for event in events if event["type"].endswith(".done") and "part" not in event and "item" not in event
+    ]
+    deltas = [event for event in events if event["type"].endswith(".delta")]
+    assert all(event in deltas for event in skipped)
+    assert len(skipped) == len(deltas) - len(texts)
+    assert app.context.stream.count == len(events)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda event: event.update(sequence_number=event["sequence_number"] + 1), "sequence_number"),
+        (lambda event: event.update(sequence_number=event["sequence_number"] - 1), "sequence_number"),
+        (lambda event: event.update(delta=5), "type"),
+        (lambda event: event.update(item_id="msg_other"), "event_mismatch"),
+        (lambda event: event.update(content_index=1), "event_order"),
+        (lambda event: event.update(delta="other"), "event_mismatch"),
+        (lambda event: event.update(type="response.refusal.delta"), "event_order"),
+    ],
+)
+def test_a_defect_of_a_later_delta_is_found(change, code):
+    events = json.loads(json.dumps(TEXT))
+    assert [event["type"] for event in events[4:8]] == ["response.output_text.delta"] * 4
+    change(events[6])
+    app = StreamingApp(frames_of(events))
+    assert read_events(app.call())[-1]["type"] == "error"
+    assert app.codes[0] == code
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'"a"}\n\n',
+        b'"a" }\n\n',
+        b' "a"}\n\n',
+        b'"a","delta":"b"}\n\n',
+        b'"a\\n}\n\n',
+        b'"a\n"}\n\n',
+        b"null}\n\n",
+        b'"a"}\n\n: x\n\n',
+    ],
+)
+def test_whatever_follows_the_head_of_a_delta_is_parsed(tail):
+    """A chunk that begins like the next delta passes only if all of it is an event by the rules for any event."""
+    frames = frames_of(TEXT)
+    head = frames[5].rpartition(b',"delta":')[0] + b',"delta":'
+    reader = FrameReader()
+    is_legal = True
+    for frame in reader.read(head + tail):
+        if frame.data is not None:
+            is_legal = is_legal and not CompiledEventValidator(SCHEMA).validate(frame.data)[1]
+    app = StreamingApp([*frames[:5], head + tail], has_end=False)
+    app.call()
+    assert (app.codes == []) is (is_legal or bool(reader.rest))
+
+
+@given(st.lists(st.text(), min_size=2, max_size=5))
+def test_any_text_may_be_a_delta(deltas):
+    try:
+        "".join(deltas).encode()
+    except UnicodeEncodeError:
+        return
+    body = {"type": "message", "content": [{"type": "output_text", "text": "".join(deltas)}]}
+    output = make_output([body])
+    output = output._replace(items=[output.items[0]._replace(deltas=[deltas])])
+    events = list_events(output)
+    app = StreamingApp(frames_of(events))
+    assert read_events(app.call()) == events
+    assert app.codes == []
