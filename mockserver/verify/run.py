@@ -68,7 +68,7 @@ def verify(options: Options, progress: Progress) -> Report:
                 run = replace(run, client=replace(run.client, mark={}))
             checks = _create_checks(run, preflight)
             _run_phases(run, checks, recorder)
-            found = _reproduce(run, checks, progress)
+            found, crashes = _reproduce(run, checks, progress)
         finally:
             cleanup = _clean_up(run, progress)
     report = Report(
@@ -82,7 +82,7 @@ def verify(options: Options, progress: Progress) -> Report:
         phases=recorder.rows(options.phases),
         disabled_checks=checks.schemathesis.disabled_checks() if set(options.phases) - {"behaviours"} else (),
         leftovers=cleanup.leftovers,
-        notes=(*_list_notes(run), *cleanup.notes),
+        notes=(*_list_notes(run), *crashes, *cleanup.notes),
     )
     operations = run.contract.operations.values()
     report = judge(report, checks, found, options.baseline, operations)
@@ -240,15 +240,15 @@ def _run_scenarios(options: Options, checks: BehaviourChecks, recorder: PhaseRec
         checks.run(scenario)
 
 
-def _reproduce(run: _Run, checks: Checks, progress: Progress) -> list[Deviation]:
-    """Return the deviations with commands that reproduce them; try the commands if the run may send more requests."""
+def _reproduce(run: _Run, checks: Checks, progress: Progress) -> tuple[list[Deviation], list[str]]:
+    """Try to reproduce the deviations; return them with their commands, and notes about crashes."""
     found = checks.deviations(load_catalogue(), run.created.reused_ids)
     evidence = checks.evidence()
     if not found:
-        return []
+        return [], []
     replay = Replay(run.client, run.transport, run.log)
     progress.begin(REPRODUCTION, len(found))
-    reproduced = []
+    reproduced, notes = list[Deviation](), list[str]()
     with replaying(run.transport):
         for deviation in found:
             progress.advance(run.transport.total, deviation.case)
@@ -259,8 +259,11 @@ def _reproduce(run: _Run, checks: Checks, progress: Progress) -> list[Deviation]
             except KeyboardInterrupt:
                 run.transport.interrupt()
                 reproduced.append(deviation)
+            except Exception as error:  # noqa: BLE001 - the report of the run must not be lost
+                notes.append(f"{deviation.case} could not be tried again: {type(error).__name__}: {error}")
+                reproduced.append(deviation)
     progress.end(REPRODUCTION)
-    return reproduced
+    return reproduced, notes
 
 
 def _clean_up(run: _Run, progress: Progress) -> CleanupResult:

@@ -8,6 +8,7 @@ from starlette.types import Message, Scope
 
 from mockserver.conformance.scenarios import conversations, errors, gateway, item_lists, items, metadata, tenancy
 from mockserver.settings import API_PATH
+from mockserver.verify import replay
 from mockserver.verify.report.model import Deviation, Report
 from mockserver.verify.transport import Limits
 from tests.support.middleware import ApiMiddleware
@@ -159,6 +160,19 @@ def test_a_run_without_requests_left_tries_nothing(start_fake, select_scenarios)
     assert {one.is_reproduced for one in report.deviations} == {None}
     assert all(one.reproduction for one in report.deviations)
     assert (target.remaining_conversations(), report.requests <= 90) == ([], True)
+
+
+def test_a_crash_of_the_replay_does_not_lose_the_report(start_fake, select_scenarios, monkeypatch) -> None:
+    def crash(*arguments: object) -> None:
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(replay, "_candidates", crash)
+    select_scenarios(item_lists)
+    target = start_fake(ListsNewestFirst)
+    report = target.verify()
+    assert deviation_of(report, "items.list.starts-with-the-oldest").is_reproduced is None
+    assert "items.list.starts-with-the-oldest could not be tried again: ValueError: no such luck" in report.notes
+    assert target.remaining_conversations() == []
 
 
 def test_a_repeated_case_is_tried_too(start_fake, select_scenarios) -> None:
