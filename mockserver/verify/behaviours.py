@@ -112,6 +112,8 @@ class BehaviourChecks:
         self._status = {behaviour.id: behaviour.status for behaviour in catalogue}
         self.evidence: dict[str, Evidence] = {}
         """How to show the deviations again, by case."""
+        self.server_errors: dict[str, str] = {}
+        """The cases of the server errors for which behaviours failed, by behaviour."""
         self._runs: dict[str, list[_ScenarioRun]] = {behaviour.id: [] for behaviour in catalogue}
 
     @property
@@ -207,6 +209,9 @@ class BehaviourChecks:
             first = first_by_cause.setdefault(cause, behaviour.id) if cause else behaviour.id
             if first == behaviour.id:
                 found[behaviour.id] = _failure_deviation(behaviour, failed)
+                failure = failed.outcome.failure
+                if isinstance(failure, UnexpectedResponse) and failure.response.status >= 500:
+                    self.server_errors[behaviour.id] = f"{failed.operation}/{failure.response.status}"
                 if failed.steps:
                     self.evidence[behaviour.id] = Evidence(failed.steps, needs_writes=not failed.shows_alone)
             elif _is_judged(failed):

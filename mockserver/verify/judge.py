@@ -51,7 +51,7 @@ class Checks:
             *self.schemathesis.deviations,
         ]
         by_kind = {**self.responses.deviations.by_kind, **self.schemathesis.deviations.by_kind}
-        return merge_deviations(found, catalogue, by_kind)
+        return merge_deviations(found, catalogue, by_kind, self.behaviours.server_errors)
 
     def evidence(self) -> Mapping[str, Evidence]:
         """Return how to show the deviations again, by case."""

@@ -14,11 +14,15 @@ _WEIGHTS = tuple(Weight)
 
 
 def merge_deviations(
-    found: Iterable[Deviation], catalogue: Sequence[Behaviour], by_kind: Mapping[str, Deviation] | None = None
+    found: Iterable[Deviation],
+    catalogue: Sequence[Behaviour],
+    by_kind: Mapping[str, Deviation] | None = None,
+    server_errors: Mapping[str, str] | None = None,
 ) -> list[Deviation]:
     """Return the deviations with each cause once, the gravest first.
 
     `by_kind` has the first occurrence of each kind, for deviations that lose the kind that they showed.
+    `server_errors` are the cases for which behaviours failed; they take over these behaviours.
 
     A behaviour that does not hold takes over the cases that it covers, and the same mistakes that other requests
     showed. What only an assumed behaviour says is learned, not a violation.
@@ -30,6 +34,10 @@ def merge_deviations(
     for case in [case for case in by_case if case in behaviours]:
         if case in by_case:
             _absorb(case, behaviours[case].covers, by_case, by_kind or {})
+    for behaviour, case in (server_errors or {}).items():
+        if case in by_case and behaviour in by_case:
+            failed = by_case.pop(behaviour)
+            by_case[case] = _add(by_case[case], replace(failed, count=0), (behaviour, *failed.includes))
     _merge_server_errors(by_case)
     merged = [_judge(deviation, catalogue) for deviation in by_case.values()]
     return sorted(merged, key=lambda one: (VERDICTS.index(one.verdict), _WEIGHTS.index(one.weight)))

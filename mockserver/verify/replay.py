@@ -232,7 +232,7 @@ def _normalise(steps: Steps, names: Mapping[str, str]) -> tuple[int, Any]:
         return 0, None
     texts = dict(names)
     for number, step in enumerate(steps):
-        for path, value in response_ids(step):
+        for path, value in _list_ids(step.response.json if step.response else None):
             texts.setdefault(value, f"<{number}{path}>")
     if response.json is None:
         return response.status, None
@@ -240,6 +240,18 @@ def _normalise(steps: Steps, names: Mapping[str, str]) -> tuple[int, Any]:
     for old in sorted(texts, key=len, reverse=True):
         text = text.replace(old, texts[old])
     return response.status, _without_volatile(json.loads(text))
+
+
+def _list_ids(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every id in a body with its place."""
+    if isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _list_ids(child, f"{path}/{index}")
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            if name == "id" and isinstance(child, str) and len(child) >= _MIN_ID_LENGTH:
+                yield path, child
+            yield from _list_ids(child, f"{path}/{name}")
 
 
 def _without_volatile(value: Any) -> Any:

@@ -162,7 +162,7 @@ def select_creators(earlier: Sequence[WireExchange], exchange: WireExchange) -> 
     needed, chosen = request_text(exchange), list[WireExchange]()
     for one in reversed(earlier):
         if is_successful_write(one) and any(
-            value in needed and value not in request_text(one) for _, value in response_ids(one)
+            value in needed and value not in one.request.target for _, value in response_ids(one)
         ):
             chosen.insert(0, one)
             needed += request_text(one)

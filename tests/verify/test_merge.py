@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from mockserver.conformance.catalogue import Behaviour, load_catalogue
+from mockserver.contract.document import load_document
+from mockserver.verify.fuzzing.checks import STATEMENTS
 from mockserver.verify.merge import merge_deviations
 from mockserver.verify.places import part_of
 from mockserver.verify.report.model import Deviation, Kind, Weight
@@ -90,6 +92,12 @@ def test_server_errors_for_the_same_mistake_are_one() -> None:
     assert [(one.case, one.includes) for one in merged] == [("a/500", ("b/500",)), ("c/500", ())]
 
 
+def test_a_server_error_takes_over_the_behaviours_that_failed_for_it() -> None:
+    found = [deviation("a.b", blocks=("a.c",)), deviation("op/500", "X/items (type)", weight=Weight.FAILURE)]
+    (main,) = merge_deviations(found, [behaviour("a.b")], server_errors={"a.b": "op/500", "a.d": "op/502"})
+    assert (main.case, main.includes, main.blocks, main.count) == ("op/500", ("a.b",), ("a.c",), 1)
+
+
 def test_the_gravest_come_first() -> None:
     weights = [Weight.FORM, Weight.DATA, Weight.FAILURE, Weight.ISOLATION, Weight.MISSING_OPERATION]
     found = [deviation(f"case {weight}", weight=weight) for weight in weights]
@@ -97,3 +105,15 @@ def test_the_gravest_come_first() -> None:
     merged = merge_deviations(found, [])
     assert [one.weight for one in merged[:-1]] == weights[::-1]
     assert merged[-1].case == "learned"
+
+
+def test_a_behaviour_covers_only_behaviours_and_components_that_exist() -> None:
+    document = load_document()
+    behaviours = {behaviour.id for behaviour in load_catalogue()}
+    for behaviour in load_catalogue():
+        for case in behaviour.covers:
+            component, _, field = case.partition("/")
+            schema = document["components"]["schemas"].get(component.rstrip("*"))
+            is_field = schema is not None and field in {"", "first_id", *schema.get("properties", {})}
+            is_check = case.partition(":")[0].rpartition("/")[2].lstrip("*") in {*STATEMENTS, "Allow", "Authorization"}
+            assert is_field or is_check or case in {*behaviours, ERROR_BODIES}, (behaviour.id, case)

@@ -400,22 +400,25 @@ class RejectsMetadata(ApiMiddleware):
 
 
 @pytest.mark.parametrize(
-    ("middleware", "blocked"),
+    ("middleware", "told", "with_"),
     [
-        (FailsToRetrieve, "conversations.retrieve.answers-what-create-answered"),
-        (RejectsMetadata, "conversations.update.answers-with-the-new-metadata"),
+        (FailsToRetrieve, "conversations.retrieve.answers-what-create-answered", "conversations.retrieve/500"),
+        (RejectsMetadata, "conversations.update.answers-with-the-new-metadata", None),
     ],
 )
 def test_behaviours_that_fail_for_one_cause_are_one_deviation(
-    start_fake, select_scenarios, middleware, blocked
+    start_fake, select_scenarios, middleware, told, with_
 ) -> None:
     select_scenarios(conversations, metadata)
     report = start_fake(middleware).verify()
     first = next(one for one in report.deviations if one.blocks)
-    assert blocked in [first.case, *first.blocks]
+    assert told in [first.case, *first.blocks, *first.includes]
+    assert with_ in (None, first.case)
     assert row_of(report, first.blocks[0]).reason == Reason(UncheckedReason.BLOCKED, first.case)
     behaviours = {row.id for row in report.behaviours}
-    assert len([one for one in report.deviations if one.case in behaviours and one.expected.endswith(": 200")]) == 1
+    assert len([one for one in report.deviations if one.case in behaviours and one.expected.endswith(": 200")]) == (
+        with_ is None
+    )
 
 
 class SaysPage(ApiMiddleware):
