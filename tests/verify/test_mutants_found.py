@@ -21,7 +21,7 @@ def test_the_mutant_is_found(start_fake, name: str) -> None:
     mutant = MUTANTS[name]
     behaviour = published_behaviours(mutant)[0]
     target = start_fake(lambda app: MutatedApp(app, mutant))
-    report = target.verify(repeat=behaviour)
+    report = target.verify(repeat=behaviour, include_responses=True)
     found = [case for deviation in report.of("violates") for case in (deviation.case, *deviation.includes)]
     assert behaviour in found, report.deviations
     assert "unchecked" not in [row.verdict for row in report.behaviours if row.id == behaviour]
@@ -30,6 +30,6 @@ def test_the_mutant_is_found(start_fake, name: str) -> None:
 @pytest.mark.parametrize("name", FIRST)
 def test_without_the_mutant_the_behaviour_holds(start_fake, name: str) -> None:
     behaviour = published_behaviours(MUTANTS[name])[0]
-    report = start_fake(lambda app: MutatedApp(app, None)).verify(repeat=behaviour)
+    report = start_fake(lambda app: MutatedApp(app, None)).verify(repeat=behaviour, include_responses=True)
     assert [row.verdict for row in report.behaviours if row.id == behaviour] == ["conforms"]
     assert report.deviations == ()
