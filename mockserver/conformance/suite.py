@@ -18,6 +18,8 @@ from mockserver.conformance.scenarios import (
     responses,
     search,
     tenancy,
+    tokens,
+    webhooks,
 )
 
 _CONVERSATION_THEMES = (
@@ -31,9 +33,10 @@ _CONVERSATION_THEMES = (
     isolation,
     tenancy,
     gateway,
+    tokens,
     errors,
 )
-_RESPONSE_THEMES = (responses, response_lists, response_context, response_streams, response_errors)
+_RESPONSE_THEMES = (responses, response_lists, response_context, response_streams, webhooks, response_errors)
 
 
 def all_scenarios() -> list[Scenario]:

@@ -17,7 +17,7 @@ TERMINAL_EVENTS = frozenset(f"response.{status}" for status in ("completed", "fa
 
 _UNREAD_SECONDS = 1.0
 """Real seconds after which a run without pauses takes its steps although nobody has read the response."""
-_UNREAD_SECONDS_WITH_WEBHOOK = 0.05
+_UNREAD_SECONDS_WITH_WEBHOOK = 0.2
 _MAX_KEPT_EVENTS = 20_000
 
 

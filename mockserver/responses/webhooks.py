@@ -86,7 +86,7 @@ class WebhookSender:
         clock: Clock,
         ids: IdSource,
         allowed_hosts: Collection[str] = (),
-        retry_delays: Sequence[float] = (0.2, 1.0),
+        retry_delays: Sequence[float] = (0.1, 0.4),
     ) -> None:
         self._clock = clock
         self._ids = ids
