@@ -126,6 +126,14 @@ def test_requests(mka1):
     requests.clear()
     assert not mka1.requests and repr(mka1.requests) == "<Requests: none>"
 
+def test_webhooks(mka1):
+    mka1.clock.freeze()
+    body = {"model": "m", "input": "hi", "background": True, "webhook_url": "https://app.example.com/hook"}
+    httpx.post(mka1.api_url + "/responses", json=body, headers=mka1.headers)
+    mka1.clock.advance(1)
+    assert [one["event"].split(".")[1] for one in mka1.webhooks] == ["queued", "in_progress", "completed"]
+    assert {one["error"] for one in mka1.webhooks} == {"host_not_allowed"}
+
 def test_headers_and_queries(mka1):
     headers = mka1.headers | {"X-On-Behalf-Of": "ada", "X-Trace": "7", "Cookie": "hush"}
     call(mka1, "GET", "/conversations?limit=5&tag=a&tag=b&search=&order=asc", headers=headers)
