@@ -62,7 +62,8 @@ class Context:
     `reply` is the id of the planned reply that answered the request, or `header` for one that the request carries.
     `fault` describes the faults that fired. `bypasses_contract` is set when they alter the response: the guard then
     sends it as it is, and only notes its findings. `record` adds the exchange to the journal before it ends, for a
-    request that gets no response. `past` is set if the state has been reset since the request began: while its context
+    request that gets no response. `paused_until` is the time, by the event loop, until which the response waits on
+    purpose. `past` is set if the state has been reset since the request began: while its context
     manager is active, the state is the old one.
     """
 
@@ -87,6 +88,7 @@ class Context:
     status: int = field(default=0, init=False)
     response_content: bytes = field(default=b"", init=False)
     stream: StreamRecord | None = field(default=None, init=False)
+    paused_until: float = field(default=0.0, init=False)
     findings: tuple[Finding, ...] = field(default=(), init=False)
     notes: tuple[Finding, ...] = field(default=(), init=False)
 

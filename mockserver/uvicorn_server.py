@@ -120,11 +120,11 @@ class Connection(HttpProtocol):
         if is_stalled or self._arriving_request() is not None:
             self.transport.abort()
 
-    def abort_faulty_response(self) -> None:
-        """Abort a response that a fault has not yet let through."""
+    def abort_late_response(self, limit: float) -> None:
+        """Abort a response that a fault has not yet let through, or that waits on purpose until after `limit`."""
         if self._cycle is not None and not self._cycle.response_complete:
             context = get_context(self._cycle.scope)
-            if context is not None and context.fault is not None:
+            if context is not None and (context.fault is not None or context.paused_until > limit):
                 self.transport.abort()
 
     def _arriving_request(self) -> object:
@@ -262,11 +262,12 @@ class UvicornServer(uvicorn.Server):
         """Abort connections that would delay the end of the server."""
         ends_at = self.loop.time() + GRACE
         while True:
+            now = self.loop.time()
             for connection in self._connections():
-                connection.abort_faulty_response()
+                connection.abort_late_response(min(ends_at, now + _MAX_STALL) if self._stops_quickly else ends_at)
                 if self._stops_quickly:
-                    connection.abort_unless_responding(self.loop.time())
-                if self.loop.time() >= ends_at:
+                    connection.abort_unless_responding(now)
+                if now >= ends_at:
                     connection.transport.abort()
             await asyncio.sleep(_CUT_INTERVAL)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from math import inf
 from typing import Any, Self
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from mockserver.asgi import Disconnected
+from mockserver.context import CONTEXT, Context
 
 KEEPALIVE_INTERVAL = 3.0
 """Seconds of silence after which a stream has a comment: the MKA1 SDK gives up after 5."""
@@ -21,10 +23,13 @@ class ClientConnection:
     Its methods raise `Disconnected` if the client is gone.
     """
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._context: Context = scope[CONTEXT]
         self._receive = receive
         self._send = send
         self._is_stream = False
+        self._now = asyncio.get_running_loop().time
+        self._silent_since = 0.0
 
     async def __aenter__(self) -> Self:
         self._gone = asyncio.create_task(self._wait_for_disconnect())
@@ -36,11 +41,13 @@ class ClientConnection:
     async def start_stream(self) -> None:
         """Send the head of an event stream; from now on, it is kept alive."""
         self._is_stream = True
+        self._silent_since = self._now()
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
 
     async def send_part(self, content: bytes) -> None:
         """Send a part of the stream, and let other requests take their turn."""
         await self._send({"type": "http.response.body", "body": content, "more_body": True})
+        self._silent_since = self._now()
         await asyncio.sleep(0)
         if self._gone.done():
             raise Disconnected("the client is gone")
@@ -51,26 +58,33 @@ class ClientConnection:
 
     async def wait(self, seconds: float) -> None:
         """Wait for so many seconds."""
-        while seconds > 0:
-            pause = min(seconds, KEEPALIVE_INTERVAL) if self._is_stream else seconds
-            await self._wait_for_any((self._gone,), pause)
-            seconds -= pause
+        ends_at = self._now() + seconds
+        self._context.paused_until = ends_at
+        while self._now() < ends_at:
+            await self._wait_for_any((self._gone,), ends_at)
+        self._context.paused_until = 0.0
 
     async def wait_for(self, event: asyncio.Event) -> None:
         """Wait until an event is set."""
         is_set = asyncio.create_task(event.wait())
+        self._context.paused_until = inf
         try:
             while not is_set.done():
-                await self._wait_for_any((self._gone, is_set), KEEPALIVE_INTERVAL)
+                await self._wait_for_any((self._gone, is_set), inf)
         finally:
             is_set.cancel()
+        self._context.paused_until = 0.0
 
-    async def _wait_for_any(self, tasks: Iterable[asyncio.Task[Any]], seconds: float) -> None:
-        """Wait for the first task, for so many seconds at most; a silence of the whole interval ends in a comment."""
-        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait_for_any(self, tasks: Iterable[asyncio.Task[Any]], ends_at: float) -> None:
+        """Wait for the first task, for some time at most; a silence that is too long ends in a comment."""
+        speaks_at = self._silent_since + KEEPALIVE_INTERVAL if self._is_stream else inf
+        until = min(ends_at, speaks_at)
+        timeout = None if until == inf else max(until - self._now(), 0)
+        done, _ = await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if self._gone in done:
             raise Disconnected("the client is gone")
-        if not done and self._is_stream and seconds >= KEEPALIVE_INTERVAL:
+        if self._now() >= speaks_at:
+            self._silent_since = self._now()
             await self._send({"type": "http.response.body", "body": _KEEPALIVE, "more_body": True})
 
     async def _wait_for_disconnect(self) -> None:

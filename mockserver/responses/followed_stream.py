@@ -19,9 +19,9 @@ class FollowedStream:
         self._after = after
         self._follower = background.follow(stored, after)
 
-    async def send(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream until its end; a client that is gone leaves the response as it is."""
-        async with ClientConnection(receive, send) as connection:
+        async with ClientConnection(scope, receive, send) as connection:
             await connection.start_stream()
             if self._follower is not None:
                 await self._send_events(connection, self._follower)

@@ -52,11 +52,11 @@ class RunStream:
         self._run = run
         self._context = context
 
-    async def send(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream, with its pauses in real time."""
         run = self._run
         try:
-            async with ClientConnection(receive, send) as connection:
+            async with ClientConnection(scope, receive, send) as connection:
                 await connection.start_stream()
                 while (step := take_step(run, self._context)) is not None:
                     if step.event is None:
@@ -75,11 +75,11 @@ class LateResponse:
         self._run = run
         self._context = context
 
-    async def send(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take all steps, then send the response object."""
         run = self._run
         try:
-            async with ClientConnection(receive, send) as connection:
+            async with ClientConnection(scope, receive, send) as connection:
                 while (step := take_step(run, self._context)) is not None:
                     if step.event is None:
                         await connection.wait(step.wait)

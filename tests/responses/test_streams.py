@@ -81,6 +81,30 @@ def test_a_silent_stream_has_comments(client, monkeypatch):
     assert client.last_entry()["stream"]["end"] == "finished"
 
 
+def test_pauses_without_events_between_them_are_one_silence(client, monkeypatch):
+    monkeypatch.setattr(connection, "KEEPALIVE_INTERVAL", 0.2)
+    client.plan_reply(text=TEXT, delta_delay=0.1)
+    body = {"model": "auto", "input": "hi", "stream": False, "background": True}
+    response_id = client.request("POST", "/responses", json=body).json()["id"]
+    response = client.request("GET", f"/responses/{response_id}", params={"stream": "true"})
+    assert response.content.count(b": keepalive\n\n") >= 2
+    assert b"response.completed" in response.content
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_server_that_stops_waits_for_no_long_pause(stream):
+    body = {"model": "auto", "input": "hi", "stream": stream}
+    with ThreadPoolExecutor(1) as pool:
+        with run_server(create_app(Settings())) as server:
+            client = StreamClient(server.url, timeout=30)
+            client.plan_reply(text=TEXT, delay=300)
+            future = pool.submit(client.request, "POST", "/responses", json=body)
+            time.sleep(0.3)
+            stopping = time.monotonic()
+        assert isinstance(future.exception(), httpx.HTTPError)
+    assert time.monotonic() - stopping < 5
+
+
 def test_the_interval_of_comments_is_shorter_than_the_patience_of_the_sdk():
     assert connection.KEEPALIVE_INTERVAL == 3.0
 
