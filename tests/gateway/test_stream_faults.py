@@ -83,7 +83,7 @@ def test_a_stream_stalls_and_goes_on(client):
     started = time.monotonic()
     arrivals = [time.monotonic() - started for _ in client.stream()]
     assert len(arrivals) == 14
-    assert arrivals[2] < 0.3 <= arrivals[3]
+    assert arrivals[3] - arrivals[2] > 0.2
     entry = client.last_entry()
     assert (entry["stream"]["end"], entry["notes"]) == ("finished", [])
 
@@ -182,7 +182,8 @@ def test_a_delayed_stream_is_not_kept_back(client):
     client.plan_fault(delay=0.1)
     started = time.monotonic()
     arrivals = [time.monotonic() - started for _ in client.stream()]
-    assert 0.1 <= arrivals[0] < 0.5 <= arrivals[2]
+    assert arrivals[0] >= 0.1
+    assert arrivals[2] - arrivals[1] > 0.3
 
 
 def test_a_fault_in_mid_stream_matches_streams_only(client):
