@@ -15,12 +15,23 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc]
-    """A YAML loader that reads dates as text, because JSON has none."""
+    """A YAML loader that reads dates as text, because JSON has none, and rejects duplicate names."""
 
     yaml_implicit_resolvers: ClassVar = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self._checked: set[int] = set()
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Check the names of a mapping before those of others are merged into it (`<<`)."""
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            _check_names(node)
+        super().flatten_mapping(node)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _read_integer(loader, node))
@@ -56,6 +67,16 @@ def _check_depth(text: bytes) -> None:
         if depth > _MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 0
             raise yaml.YAMLError(f"is nested deeper than {_MAX_DEPTH} levels (line {line})")
+
+
+def _check_names(node: Any) -> None:
+    names: set[tuple[str, str]] = set()
+    for key, _ in node.value:
+        name = key.tag, key.value
+        if isinstance(key, yaml.ScalarNode):
+            if name in names:
+                raise yaml.MarkedYAMLError(None, None, f"{key.value!r} is a duplicate name", key.start_mark)
+            names.add(name)
 
 
 def _read_integer(loader: Any, node: Any) -> Any:

@@ -39,6 +39,9 @@ FILES = {
     "bytes.yaml": ("conversations: [{id: !!binary aGk=}]", "conversations[0].id: must be a JSON value"),
     "a-set.yaml": ("conversations: !!set {a, b}", "conversations: must be a JSON value"),
     "surrogate.json": ('{"conversations": [{"id": "\\ud800"}]}', "conversations[0].id: contains a lone surrogate"),
+    "duplicate.yaml": ("conversations:\n- id: a\n  items: []\n  id: b\n", "'id' is a duplicate name in \"<"),
+    "duplicate-in-merged.yaml": ("conversations: [{metadata: &m {a: b, a: c}}, {<<: *m}]", "'a' is a duplicate name"),
+    "duplicate-merge.yaml": ("conversations: [{id: &m {a: b}, <<: *m, <<: *m}]", "'<<' is a duplicate name"),
     "duplicate.json": ('{"conversations": [], "conversations": []}', "conversations: is a duplicate field"),
 }
 LOAD = """
@@ -96,6 +99,19 @@ def test_a_seed_may_use_aliases(tmp_path, make_client):
     path.write_text("conversations:\n- {id: a, metadata: &m {k: v}}\n- {id: b, metadata: *m}\n")
     client = make_client(seeds=(path,))
     assert client.get("/conversations/b").json()["metadata"] == {"k": "v"}
+
+
+def test_a_seed_may_override_what_it_merges(tmp_path, make_client):
+    path = tmp_path / "seed.yaml"
+    path.write_text(
+        "conversations:\n"
+        "- {id: a, items: [], metadata: {x: '1'}}\n"
+        "- &b {id: b, metadata: &m {<<: {x: '1', y: '2'}, x: '3'}}\n"
+        "- {<<: *b, id: c, metadata: {<<: *m, y: '4'}}\n"
+    )
+    client = make_client(seeds=(path,))
+    assert client.get("/conversations/b").json()["metadata"] == {"x": "3", "y": "2"}
+    assert client.get("/conversations/c").json()["metadata"] == {"x": "3", "y": "4"}
 
 
 BAD = {"id": 5, "metadata": {"a": 1}, "created_at": "now", "end_user": "", "account": [], "items": {}}
