@@ -28,13 +28,12 @@ from mockserver.replies.header import ReplyHeader
 from mockserver.resources.conversations import ConversationsResource
 from mockserver.resources.items import ItemsResource
 from mockserver.responses.resource import ResponsesResource
-from mockserver.settings import API_PATH, AUTHENTICATION_PATH, Settings
+from mockserver.settings import API_PATH, AUTHENTICATION_PATH, MAX_VALUES, Settings
 from mockserver.state import State
 from mockserver.store.memory import MemoryStore
 
 _API_PREFIX = API_PATH + "/"
 _AUTHENTICATION_PREFIX = AUTHENTICATION_PATH + "/"
-_MAX_VALUES = 20_000  # Validating so many takes about 50 ms, during which the server does nothing else.
 
 
 def create_app(
@@ -117,7 +116,7 @@ class Fake:
                 engine=engine,
                 unknown_fields=settings.unknown_fields,
                 max_body=settings.max_body,
-                max_values=_MAX_VALUES,
+                max_values=MAX_VALUES,
             ),
             Middleware(FaultLayer, state.faults, fault_header),
         ]

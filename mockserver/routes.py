@@ -17,6 +17,7 @@ from mockserver.contract.yaml_file import dump_yaml
 from mockserver.control import CONTROL_PATH, Control
 from mockserver.control_access import ControlAccess
 from mockserver.errors import MethodNotAllowed
+from mockserver.settings import MAX_VALUES
 from mockserver.state import State
 
 _MAX_SNAPSHOT = 1024 * 1024 * 1024
@@ -44,7 +45,15 @@ def _build_control(contract: Contract, state: State) -> ASGIApp:
             allowed_hosts=settings.allowed_hosts,
             allowed_origins=settings.cors_origins,
         ),
-        Middleware(RequestGuard, operations, engine=engine, unknown_fields="reject", max_body=_MAX_SNAPSHOT),
+        Middleware(
+            RequestGuard,
+            operations,
+            engine=engine,
+            unknown_fields="reject",
+            max_body=settings.max_body,
+            max_values=MAX_VALUES,
+            large_bodies={"state.put": _MAX_SNAPSHOT, "state.add": _MAX_SNAPSHOT},
+        ),
     ]
     control = Control(state, list(contract.operations), contract.item_types)
     return wrap_in_layers(Endpoint(control.handlers(), operations), layers)

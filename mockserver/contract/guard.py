@@ -1,7 +1,7 @@
 """ASGI layers that validate requests and responses; they know nothing of the operations themselves."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -208,7 +208,8 @@ class RequestGuard:
 
     Body fields that the document does not declare are dropped and noted in the context; with
     `unknown_fields="reject"` they make a request invalid. So does a body of more than `max_body` bytes, or of
-    more than `max_values` JSON values: the time to validate a body depends on both.
+    more than `max_values` JSON values: the time to validate a body depends on both. `large_bodies` gives operations
+    another limit of bytes, and none of values.
     """
 
     def __init__(
@@ -220,6 +221,7 @@ class RequestGuard:
         unknown_fields: UnknownFields = "note",
         max_body: int,
         max_values: int | None = None,
+        large_bodies: Mapping[str, int] | None = None,
     ) -> None:
         engine = engine or CompiledEngine()
         self._app = app
@@ -228,12 +230,14 @@ class RequestGuard:
         self._unknown_fields = unknown_fields
         self._max_body = max_body
         self._max_values = max_values
+        self._large_bodies = large_bodies or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context: Context = scope[CONTEXT]
         try:
             if self._body_content[context.operation_id]:
-                content = await _read_body(context.headers, receive, self._max_body)
+                limit = self._large_bodies.get(context.operation_id, self._max_body)
+                content = await _read_body(context.headers, receive, limit)
                 if content is None:
                     return
                 context.content = content
@@ -250,8 +254,9 @@ class RequestGuard:
         parameters, findings = validator.validate_parameters(context.raw_path, query_string, context.headers.get_all)
         context.path, context.query, context.header, context.undeclared_query = parameters
         if self._body_content[context.operation_id]:
-            if self._max_values is not None and has_more_values(content, self._max_values):
-                message = f"has more than {self._max_values:,} values"
+            limit = None if context.operation_id in self._large_bodies else self._max_values
+            if limit is not None and has_more_values(content, limit):
+                message = f"has more than {limit:,} values"
                 findings.append(Finding("request", "body", "", "too_many_values", message))
             else:
                 context.body, body_findings = validator.validate_body(content, media_type)

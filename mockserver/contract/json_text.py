@@ -11,7 +11,8 @@ import orjson
 from mockserver.findings import Code, describe, json_pointer
 
 MAX_DEPTH = 200  # About as deep as jiter goes.
-_MAX_DIGITS = 1000
+_MAX_DIGITS = 77  # `describe` shows no longer ones.
+_LONG = 256 * 1024
 _BEFORE_VALUES = (b",", b"[", b"{")
 _TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]', re.DOTALL)
 
@@ -46,17 +47,39 @@ def parse(text: bytes) -> Any:
             surrogate, or a number that fits neither a 64-bit integer nor a double.
     """
     try:
-        orjson.loads(text)  # Rejects what overflows a double, which jiter reads as infinity.
-        value = jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
-        orjson.dumps(value)  # Rejects an integer of more than 64 bits, which orjson reads as a rounded double.
+        if len(text) > _LONG and _has_few_values(text):
+            value = _read(text)
+            if not _has_usual_numbers(value):
+                raise ValueError("a number is out of range")
+        else:  # This is faster than to look at each number.
+            orjson.loads(text)  # Rejects what overflows a double, which jiter reads as infinity.
+            value = _read(text)
+            orjson.dumps(value)  # Rejects an integer of more than 64 bits, which orjson reads as a rounded double.
     except (ValueError, TypeError) as error:
         raise _diagnose(text, str(error)) from error
     return value
 
 
+def _read(text: bytes) -> Any:
+    return jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
+
+
+def _has_usual_numbers(value: Any) -> bool:
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case dict() as members:
+                pending += members.values()
+            case list() as elements:
+                pending += elements
+            case int() | float() as number if not _fits(number):
+                return False
+    return True
+
+
 def has_more_values(text: bytes, limit: int) -> bool:
     """Whether a JSON text has more values than `limit`. This takes much less time than parsing it."""
-    if len(text) <= limit or sum(_count(text, mark, limit) for mark in _BEFORE_VALUES) < limit:
+    if len(text) <= limit or _has_few_values(text, limit):
         return False
     count = 0
     for number, match in enumerate(_TOKENS.finditer(text)):
@@ -64,6 +87,11 @@ def has_more_values(text: bytes, limit: int) -> bool:
         if count >= limit or number > 4 * limit:  # So many strings without a comma between them are not JSON.
             return True
     return False
+
+
+def _has_few_values(text: bytes, limit: int = 10_000) -> bool:
+    """Whether a look at each byte of some kinds shows that a JSON text has no more values than `limit`."""
+    return sum(_count(text, mark, limit) for mark in _BEFORE_VALUES) < limit
 
 
 def _count(text: bytes, mark: bytes, limit: int) -> int:

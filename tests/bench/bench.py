@@ -337,8 +337,7 @@ def search(report: Report) -> None:
 
 def expensive(report: Report) -> None:
     """Measure the worst requests that are known, see `tests/hostile/worst_requests.py`."""
-    # Parsing 10 MiB, the largest body that is accepted, takes about 50 ms by itself.
-    bars = {10: 50, 100: 50, 1024: 50, 5 * 1024: 50, 10 * 1024: 100}
+    bars = dict.fromkeys((10, 100, 1024, 5 * 1024, 10 * 1024), 50)  # To the largest body that is accepted.
     done = subprocess.run(
         [*pin_to_core(0), sys.executable, "-m", "tests.hostile.worst_requests", "--json", *map(str, bars)],
         check=True,

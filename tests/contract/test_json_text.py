@@ -18,10 +18,28 @@ values = st.recursive(
 )
 
 
-@given(values, st.booleans())
-def test_any_json_value_is_parsed_like_the_standard_library(value, ascii_only):
+# A long text is parsed in another way.
+PADDING = {"short": b"", "long": b" " * 300_000}
+padded = pytest.mark.parametrize("padding", PADDING.values(), ids=PADDING)
+
+
+@padded
+@given(value=values, ascii_only=st.booleans())
+def test_any_json_value_is_parsed_like_the_standard_library(padding, value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only)
-    assert parse(text.encode()) == json.loads(text)
+    assert parse(text.encode() + padding) == json.loads(text)
+
+
+@given(st.text('[]{}:,"\\0123456789.eE+-untrfalsbd\x00\x1f\ud800 é', max_size=20))
+def test_a_long_text_is_accepted_like_a_short_one(text):
+    text = text.encode("utf-8", "surrogatepass")
+    outcomes = []
+    for padding in PADDING.values():
+        try:
+            outcomes.append(repr(parse(text + padding)))
+        except JsonError as error:
+            outcomes.append(error.code)
+    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.parametrize(
@@ -53,16 +71,18 @@ def test_any_json_value_is_parsed_like_the_standard_library(value, ascii_only):
         (b'{"a":' * 100_000, "", "is nested deeper than 200 levels"),
     ],
 )
-def test_rejected_text_is_explained_with_its_place(text, pointer, message):
+@padded
+def test_rejected_text_is_explained_with_its_place(text, pointer, message, padding):
     with pytest.raises(JsonError) as caught:
-        parse(text)
+        parse(text + padding)
     assert caught.value.pointer == pointer
-    assert caught.value.message.startswith(message)
+    assert caught.value.message.startswith(message if not padding else message.partition(" (line")[0])
 
 
 @pytest.mark.parametrize("text", [b"18446744073709551615", b"-9223372036854775808", b"1.7976931348623157e308"])
-def test_the_largest_numbers_are_exact(text):
-    assert parse(text) == json.loads(text)
+@padded
+def test_the_largest_numbers_are_exact(text, padding):
+    assert parse(text + padding) == json.loads(text)
 
 
 def test_the_deepest_nesting_is_accepted():

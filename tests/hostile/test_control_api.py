@@ -258,3 +258,26 @@ def test_an_allowed_host_is_a_bare_name(host):
 def test_no_refusal_repeats_what_a_page_sent(fake):
     response = httpx.get(fake + "/_mock/state", headers={"Origin": "https://evil.example/<script>" + "x" * 5000})
     assert len(json.dumps(response.json())) < 600
+
+
+# Large bodies
+
+FIELDS = {f"field-{number}": number for number in range(21_000)}
+
+
+def test_a_fault_of_too_many_values_is_rejected(fake):
+    response = httpx.post(f"{fake}/_mock/faults", json={"status": 503, "body": FIELDS})
+    assert response.status_code == 400
+    assert [finding["code"] for finding in response.json()["error"]["findings"]] == ["too_many_values"]
+
+
+def test_a_fault_is_limited_like_any_body(run_fake):
+    url = run_fake(max_body=1000)
+    assert httpx.post(f"{url}/_mock/faults", json={"status": 503, "body": "x" * 1000}).status_code == 413
+    assert httpx.get(f"{url}/_mock/faults").json()["data"] == []
+
+
+def test_a_state_may_be_large(run_fake):
+    url = run_fake(max_body=1000)
+    state = {"conversations": [{"id": f"conv_{number}", "metadata": {"a": "b"}} for number in range(7000)]}
+    assert httpx.put(f"{url}/_mock/state", json=state, timeout=60).status_code == 200
