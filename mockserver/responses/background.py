@@ -1,7 +1,6 @@
 """Responses in the background: their runs, which the clock of the fake drives."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from typing import Any, Self
@@ -18,7 +17,7 @@ TERMINAL_EVENTS = frozenset(f"response.{status}" for status in ("completed", "fa
 _UNREAD_SECONDS = 1.0
 """Real seconds after which a run without pauses takes its steps although nobody has read the response."""
 _UNREAD_SECONDS_WITH_WEBHOOK = 0.2
-_MAX_KEPT_EVENTS = 20_000
+_MAX_KEPT_EVENTS = 5000
 
 
 class BackgroundRun:
@@ -109,6 +108,11 @@ class Follower:
         """Whether `next_event` has returned the last event."""
         return self._background.has_ended and self._index >= len(self._background.events)
 
+    @property
+    def last_event(self) -> Event:
+        """The last event made so far."""
+        return self._background.events[-1]
+
     def next_event(self) -> Event | None:
         """Return the next event, which is made now if it is due, or None if the run has none yet."""
         events = self._background.events
@@ -133,8 +137,9 @@ class Background:
         self._clock = clock
         self._webhooks = webhooks
         self._runs: dict[StoredResponse, BackgroundRun] = {}
-        self._with_events: deque[StoredResponse] = deque()
-        self._kept_events = 0
+        self._with_events: dict[StoredResponse, str] = {}  # The account of each, in the order of their ends.
+        self.kept_events = 0
+        """The number of events that are kept of responses that have ended."""
         if isinstance(clock, AdjustableClock):
             clock.on_change = self.settle_account  # Sets all timers anew, too.
 
@@ -209,6 +214,12 @@ class Background:
         self._cancel(background)
         return True
 
+    def delete(self, stored: StoredResponse) -> None:
+        """End the run of a response that is deleted, and forget its events."""
+        self.cancel(stored)
+        if stored in self._with_events:
+            self._forget_events(stored)
+
     def wake(self, stored: StoredResponse, text: str) -> bool:
         """End the sleep of a response, whose output is the text; return False if it does not sleep."""
         background = self._runs.get(stored)
@@ -222,9 +233,12 @@ class Background:
         return True
 
     def end_all(self, account: str | None = None) -> None:
-        """Cancel all runs of one account, or all, and drop the notifications that have not been sent."""
+        """Cancel all runs of one account, or all, and forget their events and the notifications not yet sent."""
         for background in self._list_runs(account):
             self._cancel(background)
+        for stored, owner in list(self._with_events.items()):
+            if account in (None, owner):
+                self._forget_events(stored)
         self._webhooks.drop(account)
 
     def follow(self, stored: StoredResponse, after: int | None) -> Follower | None:
@@ -285,12 +299,15 @@ class Background:
     def _keep_events(self, background: BackgroundRun) -> None:
         """Keep the events of a run that has ended, for streams that are resumed, and forget the oldest ones."""
         background.stored.events = background.events
-        self._with_events.append(background.stored)
-        self._kept_events += len(background.events)
-        while self._kept_events > _MAX_KEPT_EVENTS and len(self._with_events) > 1:
-            oldest = self._with_events.popleft()
-            self._kept_events -= len(oldest.events)
-            oldest.events = ()
+        self._with_events[background.stored] = background.tenant.account
+        self.kept_events += len(background.events)
+        while self.kept_events > _MAX_KEPT_EVENTS and len(self._with_events) > 1:
+            self._forget_events(next(iter(self._with_events)))
+
+    def _forget_events(self, stored: StoredResponse) -> None:
+        del self._with_events[stored]
+        self.kept_events -= len(stored.events)
+        stored.events = ()
 
 
 def list_events_of_ended(stored: StoredResponse, after: int | None) -> list[Event]:

@@ -15,9 +15,8 @@ class FollowedStream:
     """
 
     def __init__(self, background: Background, stored: StoredResponse, after: int | None) -> None:
-        self._stored = stored
-        self._after = after
         self._follower = background.follow(stored, after)
+        self._events = [] if self._follower is not None else list_events_of_ended(stored, after)
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream until its end; a client that is gone leaves the response as it is."""
@@ -26,7 +25,7 @@ class FollowedStream:
             if self._follower is not None:
                 await self._send_events(connection, self._follower)
             else:
-                for event in list_events_of_ended(self._stored, self._after):
+                for event in self._events:
                     await connection.send_part(serialise_event(event))
             await connection.end_stream()
 
@@ -41,4 +40,4 @@ class FollowedStream:
                     is_empty = False
                     await connection.send_part(serialise_event(event))
         if is_empty:  # The stream was resumed behind the last event.
-            await connection.send_part(serialise_event(self._stored.events[-1]))
+            await connection.send_part(serialise_event(follower.last_event))

@@ -108,7 +108,7 @@ class ResponsesResource:
 
     def delete(self, context: Context) -> bytes:
         stored = self._store.responses(context.caller).get(context.path["response_id"])
-        self._background.cancel(stored)
+        self._background.delete(stored)
         response = self._store.responses(context.caller).remove(stored.id)
         return orjson.dumps({"id": response.id, "object": "response", "deleted": True})
 

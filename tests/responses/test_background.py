@@ -437,6 +437,19 @@ def test_events_of_many_old_responses_are_forgotten(client, monkeypatch):
     assert event["type"] == "response.completed"
 
 
+def test_events_are_forgotten_with_their_response(make_client):
+    client = make_client()
+    background = client.app.state.background
+    kept, deleted = start(client), start(client)
+    for response_id in (kept, deleted):
+        retrieve(client, response_id)
+    assert background.kept_events == 2 * len(stream(client, kept, -1))
+    client.delete(f"/responses/{deleted}")
+    assert background.kept_events == len(stream(client, kept, -1))
+    client.root.post("/_mock/reset")
+    assert background.kept_events == 0
+
+
 # Reset
 
 

@@ -149,6 +149,14 @@ def test_a_deleted_response_ends_the_stream_of_a_follower(http):
         assert read() == ["cancelled"]
 
 
+def test_a_stream_that_waits_for_a_later_event_ends_with_its_response(http):
+    plan(http, text="one", delay=5)
+    response_id = start(http)
+    with follow(http, response_id, "stream=true&starting_after=1000") as read:
+        http.delete(f"/api/v1/llm/responses/{response_id}")
+        assert read() == ["cancelled"]
+
+
 def test_a_woken_response_goes_on_in_the_stream(http):
     plan(http, text="one", sleep=60)
     response_id = start(http)
