@@ -12,6 +12,7 @@ import pytest
 
 from mockserver import Fake, Settings, UsageError, run_server
 from mockserver.responses import webhooks
+from tests.test_cli import run, serving
 
 START = 1704067200
 SECRET = "whsec-hush-hush"
@@ -287,6 +288,15 @@ def test_other_hosts_can_be_allowed(connect, monkeypatch, allowed):
     assert sent == ["http://192.0.2.1/hook"]
     start(http, "http://192.0.2.2/hook")
     assert (list_deliveries(http, 2)[1]["error"] is None) == (allowed == "*")
+
+
+def test_the_command_allows_hosts():
+    with serving(MOCKSERVER_WEBHOOK_HOST="192.0.2.1, *", MOCKSERVER_LOG_FORMAT="none") as (_, url):
+        assert httpx.get(url + "/_mock/webhooks").json() == {"data": []}
+    for host in ("a b", "example.com:80"):
+        result = run("serve", "--port", "0", "--webhook-host", host)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "webhook_hosts" in result.stderr
 
 
 @pytest.mark.parametrize("host", ["", "a b", "example.com:80", "http://example.com", "**"])
