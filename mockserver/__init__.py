@@ -1,4 +1,4 @@
-"""A verified fake of the MKA1 Conversations API."""
+"""A verified fake of the MKA1 Conversations and Responses API."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

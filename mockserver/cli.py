@@ -70,7 +70,7 @@ class Size(click.ParamType[int]):
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="mka1-mockserver", prog_name="mockserver")
 def main() -> None:
-    """Run a verified fake of the MKA1 Conversations API, or verify a server against the same contract."""
+    """Run a verified fake of the MKA1 Conversations and Responses API, or verify a server against its contract."""
 
 
 def _option(*names: str, prefix: str = "MOCKSERVER", **attributes: Any) -> Callable[[_Command], _Command]:
