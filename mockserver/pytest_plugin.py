@@ -180,7 +180,7 @@ def _provide(request: pytest.FixtureRequest, server: Mka1Server) -> Iterator[Mka
     with _usage_errors_in_one_line():
         violations = monitor.check_exchanges()
         if is_shared:
-            violations += monitor.check_faults()
+            violations += monitor.check_plans()
         if api.is_fake and config.getoption("--mka1-coverage"):
             _add_coverage(run.coverage, api.coverage())
         violations += server.finish_test(api)
@@ -217,7 +217,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         with _usage_errors_in_one_line():
             violations += opened.monitor.check_exchanges()
             if not opened.is_shared:
-                violations += opened.monitor.check_faults()
+                violations += opened.monitor.check_plans()
     _fail(violations)
 
 

@@ -25,8 +25,8 @@ def fake(**options: Unpack[FakeOptions]) -> Iterator[Mka1]:
 
     Raises:
         UsageError: an option is invalid.
-        AssertionError: at the end of the block, for each reason for which the fixture fails a test: a planned fault
-            did not fire, or a response or, with `strict`, a request breaks the OpenAPI document.
+        AssertionError: at the end of the block, for each reason for which the fixture fails a test: a planned fault or
+            reply did not fire, or a response or, with `strict`, a request breaks the OpenAPI document.
     """
     parsed = MarkerOptions.parse(options, "mockserver.fake()")
     with LocalFake.run() as server:
@@ -42,6 +42,6 @@ def fake(**options: Unpack[FakeOptions]) -> Iterator[Mka1]:
             raise
         finally:
             environment.remove(variables)
-        violations = [*monitor.check_exchanges(), *monitor.check_faults()]
+        violations = [*monitor.check_exchanges(), *monitor.check_plans()]
     if violations:
         raise AssertionError("\n\n".join(map(str, violations)))

@@ -165,7 +165,7 @@ class ViolationMonitor:
         violations: list[Violation] = [violation for one in new for violation in self._check_exchange(one)]
         return violations + [DroppedExchanges(unchecked)] * (self._strict and unchecked > 0)
 
-    def check_faults(self) -> list[Violation]:
+    def check_plans(self) -> list[Violation]:
         """Return the planned faults and replies that have not fired.
 
         Endless ones, and faults with a probability, need not fire.

@@ -62,7 +62,7 @@ def measure_clean_states(runs: int) -> None:
         def check() -> None:
             monitor = ViolationMonitor(api, server.reproduction, strict=True)
             monitor.check_exchanges()
-            monitor.check_faults()
+            monitor.check_plans()
 
         started, checked, with_settings = [], [], []
         for _ in range(runs):

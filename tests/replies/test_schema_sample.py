@@ -29,7 +29,7 @@ def pair_of(number):
     return {"type": "object", "properties": {"a": reference, "b": reference}, "required": ["a", "b"]}
 
 
-NAMES = [f"name{number}" for number in range(200)]
+NAMES = [f"name{number}" for number in range(1000)]
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,18 @@ NAMES = [f"name{number}" for number in range(200)]
         ({"type": "string", "format": "date"}, "2024-01-01"),
         ({"type": "string", "format": "uuid"}, "00000000-0000-4000-8000-000000000001"),
         ({"type": "array", "items": {"enum": ["a", "b", "c"]}, "minItems": 3, "uniqueItems": True}, ["a", "b", "c"]),
+        ({"type": "array", "minItems": 3, "uniqueItems": True,
+          "items": {"type": "object", "properties": {"id": {"type": "integer"}}}},
+         [{"id": 0}, {"id": 1}, {"id": -1}]),
+        ({"properties": {"a": {}}, "dependentRequired": {"a": ["b"]}}, {"a": "a", "b": "b"}),
+        ({"properties": {"loop": {"$ref": "#/$defs/a"}, "end": {"type": "string"}}, "required": ["end"],
+          "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, {"end": "end"}),
         ({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False}, ["text", 0]),
         ({"type": "array", "items": {"type": "integer"}, "contains": {"const": 5}, "minContains": 2}, [5, 5]),
         ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5),
         ({"type": "number", "multipleOf": 0.1, "minimum": 0.25}, 0.3),
         ({"type": "integer", "multipleOf": 7, "maximum": -20}, -21),
+        ({"properties": {"a": {"$id": "nested", "type": "integer", "exclusiveMinimum": 0}}}, {"a": 1}),
         ({"allOf": [{"type": "number"}, {"type": "integer", "minimum": 3}]}, 3),
         ({"not": {"type": "string"}}, {}),
         ({"oneOf": [{"type": "number"}, {"minimum": -5}]}, -1000),
@@ -91,7 +98,7 @@ def test_a_sample_is_the_simplest_value_that_conforms(schema, sample):
         {"$ref": "#/$defs/0", "$defs": {str(number): pair_of(number + 1) for number in range(30)} | {"30": {}}},
         {"type": "array", "minItems": 3000, "items": {"enum": ["x" * 1_000_000]}},
         {"type": "array", "minItems": 50, "uniqueItems": True, "items": {"enum": ["x" * 1_000_000, "y"]}},
-        {"type": "array", "minItems": 3000, "items": {"type": "string", "minLength": 10_000}},
+        {"type": "array", "minItems": 1000, "items": {"type": "string", "minLength": 10_000}},
         {"required": NAMES, "additionalProperties": {"type": "string", "pattern": "^(a{50}){50}b$", "maxLength": 5}},
         {"required": NAMES, "additionalProperties": {"type": "string", "pattern": "^((){1000}){1000}x$"}},
         {"not": {}},
