@@ -194,7 +194,7 @@ class ResponsesResource:
             )
 
         webhook = None
-        if "webhook_url" in request:
+        if "webhook_url" in request and context.past is None:
             secret = request.get("webhook_secret")
             webhook = Webhook(request["webhook_url"], secret, stored.id, tenant, context.key)
         has_pauses = bool(output.queued or output.delay or output.delta_delay or output.sleep is not None)

@@ -107,13 +107,14 @@ def test_a_stream_that_is_resumed_behind_the_end_gets_the_last_event(http):
 
 def test_a_response_that_is_created_after_a_reset_ends_in_the_old_state(http, server, fake):
     headers = {"X-Mock-Fault": '{"delay": 0.04}', "X-Mock-Reply": '{"text": "one", "delay": 5}'}
-    body = {"model": "m", "input": "hi", "background": True, "stream": True}
+    body = {"model": "m", "input": "hi", "background": True, "stream": True, "webhook_url": "http://a.example/"}
     with ThreadPoolExecutor() as threads:
         late = threads.submit(http.post, "/api/v1/llm/responses", json=body, headers=headers)
         time.sleep(0.02)
         http.post("/_mock/reset")
         assert "event: response.cancelled" in late.result().text
     assert http.get("/api/v1/llm/responses").json()["data"] == []
+    assert http.get("/_mock/webhooks").json()["data"] == []
 
 
 def test_a_follower_sees_the_response_cancelled(http):
