@@ -198,7 +198,8 @@ class CompiledEventValidator:
 
     def takes_any_delta(self, event_type: str) -> bool:
         """Whether every string is valid as the `delta` of such an event."""
-        return "delta" in self._schema.variants[event_type].plain_text_fields
+        variant = self._schema.variants.get(event_type)  # A schema that is open to unknown types has none.
+        return variant is not None and "delta" in variant.plain_text_fields
 
 
 def is_valid_event(schema: Schema, event: Event) -> bool:

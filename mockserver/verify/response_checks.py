@@ -240,9 +240,13 @@ class _Subject:
 
     def null_fields(self, findings: list[Finding], suspect: Suspect, reason: str) -> Iterator[Deviation]:
         """Yield the fields that are null; findings elsewhere follow from them."""
-        body = self.exchange.response.json if self.exchange.response else None
-        causes = [one for one in findings if resolve(body, one.pointer) is None] or findings
-        for finding in causes:
+        nulls = list(_list_nulls(self.exchange.response.json if self.exchange.response else None))
+        causes = [(finding, [_name_field(finding)]) for finding in findings if finding.pointer in nulls]
+        if not causes:
+            place = findings[0].pointer.rpartition("/")[0]
+            names = sorted({pointer.rpartition("/")[2] for pointer in nulls if pointer.startswith(f"{place}/")})
+            causes = [(findings[0], names)]
+        for finding, fields in causes:
             yield replace(
                 self.deviation(finding, suspect, reason),
                 case=NULL_FIELDS,
@@ -251,7 +255,7 @@ class _Subject:
                 expected="no field, or a value that the document allows",
                 received="null",
                 weight=Weight.FORM,
-                kinds=(Kind(_name_field(finding)),),
+                kinds=tuple(map(Kind, fields)),
             )
 
     def unreadable(self, operation: Operation, error: str) -> Deviation:
@@ -313,6 +317,19 @@ def _name_field(finding: Finding) -> str:
     field = finding.pointer.rpartition("/")[2]
     place = name_place(finding)
     return place if place and place.endswith(f"/{field}") else field
+
+
+def _list_nulls(value: Any, pointer: str = "") -> Iterator[str]:
+    """Yield the pointers of the fields that are null."""
+    if isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _list_nulls(child, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            place = f"{pointer}/{escape_token(name)}"
+            if child is None:
+                yield place
+            yield from _list_nulls(child, place)
 
 
 def _remove_nulls(value: Any, kept: Collection[str], pointer: str = "") -> Any:
