@@ -17,6 +17,7 @@ CONTROL = (ROOT / "docs" / "control.md").read_text()
 TOKENS = (ROOT / "docs" / "tokens.md").read_text()
 BACKGROUND = (ROOT / "docs" / "background.md").read_text()
 REPLIES = (ROOT / "docs" / "replies.md").read_text()
+RESPONSES = (ROOT / "docs" / "responses.md").read_text()
 README = re.search(r"^### Control over HTTP\n(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[1]
 OPERATIONS = Operations(load_document(data_path("spec/control.yaml")))
 TOKEN = "let-me-in"
@@ -40,8 +41,8 @@ def mask_variables(text):
 
 @pytest.mark.parametrize(
     "page",
-    [CONTROL, README, TOKENS, BACKGROUND, REPLIES],
-    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md", "docs/replies.md"],
+    [CONTROL, README, TOKENS, BACKGROUND, REPLIES, RESPONSES],
+    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md", "docs/replies.md", "docs/responses.md"],
 )
 def test_commands_print_the_output_shown(page, tmp_path):
     """The commands of a page run in order against a new server."""
