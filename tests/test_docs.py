@@ -42,7 +42,7 @@ def mask_variables(text):
 @pytest.mark.parametrize(
     "page",
     [CONTROL, README, TOKENS, BACKGROUND, REPLIES, RESPONSES],
-    ids=["docs/control.md", "README.md", "docs/tokens.md", "docs/background.md", "docs/replies.md", "docs/responses.md"],
+    ids=["control.md", "README.md", "tokens.md", "background.md", "replies.md", "responses.md"],
 )
 def test_commands_print_the_output_shown(page, tmp_path):
     """The commands of a page run in order against a new server."""
