@@ -241,7 +241,7 @@ def _response_json(
         "status": "completed",
         "error": None,
         "incomplete_details": None,
-        "background": False,
+        "background": body.get("background", False),
         "model": body["model"],
         "resolved_model": body["model"],
         "output": list(output),

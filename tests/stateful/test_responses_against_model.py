@@ -79,6 +79,21 @@ class ResponsesAgainstModel(FakeAgainstModel):
         response, is_cut = self._stream(tenant, body, cut_after=count)
         self._agree_on_new(tenant, body, response, is_cut=is_cut)
 
+    @rule(data=st.data(), is_cancelled=st.booleans())
+    def respond_in_the_background(self, data: st.DataObject, is_cancelled: bool) -> None:
+        """Create a response in the background, then read it, which ends it, or cancel it."""
+        tenant, body = self._request(data)
+        body = {name: value for name, value in body.items() if name != "store"} | {"background": True}
+        response = self._send(tenant, "POST", body=body, resource="responses")
+        if response.status_code == 200:
+            queued = response.json()
+            assert (queued["status"], queued["output"], queued["background"]) == ("queued", [], True)
+            method, path = ("POST", (queued["id"], "cancel")) if is_cancelled else ("GET", (queued["id"],))
+            response = self._send(tenant, method, *path, resource="responses")
+            again = self._send(tenant, "POST", queued["id"], "cancel", resource="responses")
+            assert again.status_code == 400, again
+        self._agree_on_new(tenant, body, response, is_cut=is_cancelled)
+
     @rule(data=st.data())
     def retrieve_response(self, data: st.DataObject) -> None:
         tenant, response_id = self._response(data)
