@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := README.md docs mockserver spec fixtures
 
-.PHONY: help setup serve test wheel lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test test-other-tools wheel lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,10 @@ test: $(READY)  ## check style, types and spelling, run all tests, require the c
 
 wheel: $(READY)  ## build the wheel file, in dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+test-other-tools: $(READY)  ## install the tools of docs/other-tools.md, and run the examples there
+	$(BIN)/python -m pip install --quiet --group other-tools
+	$(BIN)/pytest tests/other_tools
 
 lock:  ## pin the newest allowed versions of all dependencies in constraints.txt
 	$(PYTHON) -m venv $(VENV)/lock

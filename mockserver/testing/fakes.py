@@ -124,6 +124,8 @@ class LocalFake:
         if options.settings.api_keys or options.accepts_any_key:
             return options.settings
         key = self._api_key or unique_name()
+        if "=" in key:
+            raise UsageError("mka1_api_key must not contain '=', which separates a key from its account")
         # The same account in each run, because snapshots and identities show it.
         return replace(options.settings, api_keys=(f"{key}={default_account(DEFAULT_API_KEY)}",))
 

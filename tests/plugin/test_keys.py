@@ -116,8 +116,15 @@ def test_one_key_for_all_tests(run, pytester):
     assert set(result.outcomes.values()) == {"passed"}, result.texts
 
 
-@pytest.mark.parametrize("key", ["two words", "é"])
-def test_a_wrong_key_in_the_ini_file_fails_in_one_line(run, pytester, key):
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("two words", "an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces"),
+        ("é", "an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces"),
+        ("a=b", "mka1_api_key must not contain '='"),
+    ],
+)
+def test_a_wrong_key_in_the_ini_file_fails_in_one_line(run, pytester, key, text):
     pytester.makeini(f"[pytest]\nmka1_api_key = {key}")
-    (text,) = run("def test_it(mka1): ...").texts.values()
-    assert text.startswith("mka1: an API key must be KEY or KEY=ACCOUNT, where KEY is ASCII without spaces")
+    (failure,) = run("def test_it(mka1): ...").texts.values()
+    assert failure.startswith(f"mka1: {text}")
