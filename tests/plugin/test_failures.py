@@ -374,7 +374,7 @@ ASSERTIONS = {
 }
 USAGE_ERRORS = {
     'three.assert_called("conversations.creat")': "'conversations.creat'; did you mean 'conversations.create'?",
-    'three.filter("zzz")': "there is no operation 'zzz'; the operations are conversations.create, ",
+    'three.filter("zzz")': "there is no operation 'zzz'; the operations are ",
     'three.assert_order(["conversations.create", "conversations.lst"])': "; did you mean 'conversations.list'?",
     'three.wait_for("conversations.creat")': "; did you mean 'conversations.create'?",
     'three.filter(status=200).wait_for("conversations.create")': "call it on mka1.requests, not on a filtered list",

@@ -20,7 +20,7 @@ def test_addresses(mka1):
 
 def test_representations(mka1, mka1_server):
     assert repr(mka1.faults) == "<FaultControls: none planned>"
-    assert repr(mka1.state) == "<StateControls: 0 conversations, 0 items>"
+    assert repr(mka1.state) == "<StateControls: 0 conversations, 0 responses, 0 items>"
     mka1.seed("support-thread")
     mka1.faults.server_error("conversations.create", status=503, times=2)
     mka1.faults.delayed("conversations.create", seconds=0.01, times=None, after=5)
@@ -34,7 +34,7 @@ def test_representations(mka1, mka1_server):
     assert repr(mka1.clock) == "<ClockControls: 2024-01-01T00:00:00+00:00, frozen>"
     mka1.clock.resume()
     assert repr(mka1.clock).endswith(", running>")
-    assert repr(mka1.state) == "<StateControls: 1 conversations, 5 items>"
+    assert repr(mka1.state) == "<StateControls: 1 conversations, 0 responses, 5 items>"
     assert repr(mka1_server) == f"<LocalFake {mka1.url}>"
     mka1.faults.clear()
 
@@ -198,7 +198,7 @@ def test_state(mka1):
     mka1.state.restore(snapshot)
     assert mka1.state.snapshot() == snapshot
     mka1.reset()
-    assert mka1.state.snapshot() == {"conversations": []}
+    assert mka1.state.snapshot() == {"conversations": [], "responses": []}
 
 def test_clock(mka1):
     import datetime
@@ -275,7 +275,7 @@ import threading
 from mockserver import Settings, create_app, run_server
 
 def assert_clean(mka1):
-    assert mka1.state.snapshot() == {"conversations": []}
+    assert mka1.state.snapshot() == {"conversations": [], "responses": []}
     assert mka1.faults.planned == []
     assert len(mka1.requests) == 0
     assert abs(mka1.clock.now() - __import__("time").time()) < 5
@@ -341,7 +341,7 @@ def test_c1_leaves_a_request_open(mka1):
 
 def test_c2_is_not_affected(mka1):
     assert late.wait(5)
-    assert mka1.state.snapshot() == {"conversations": []} and len(mka1.requests) == 0
+    assert mka1.state.snapshot() == {"conversations": [], "responses": []} and len(mka1.requests) == 0
 
 def test_another_server(mka1):
     with run_server(create_app(Settings(seeds=("support-thread",)))) as own:
@@ -351,7 +351,7 @@ def test_another_server(mka1):
         mka1.clock.freeze(5)
         assert httpx.get(own.url + "/_mock/clock").json()["now"] > 5
         assert len(httpx.get(own.url + "/_mock/requests").json()["data"]) == 1
-    assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": []}
+    assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": [], "responses": []}
 
 def test_two_servers_of_the_plugin(mka1, tmp_path):
     from mockserver.testing import open_server
@@ -360,7 +360,7 @@ def test_two_servers_of_the_plugin(mka1, tmp_path):
         theirs = other.start_test(MarkerOptions.parse({"seed": "support-thread"}), tmp_path)
         assert theirs.url != mka1.url
         assert len(theirs.state.snapshot()["conversations"]) == 1
-        assert mka1.state.snapshot() == {"conversations": []}
+        assert mka1.state.snapshot() == {"conversations": [], "responses": []}
 """
 
 

@@ -34,7 +34,7 @@ def test_a2_does_not_see_them(mka1, pool):
         message = response.json()["error"]["message"]
         assert "test_inner.py::test_a1_leaves_a_client_and_a_thread" in message
         assert "mka1_session" in message and "mka1_api_key" in message
-    assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": []}
+    assert len(mka1.requests) == 0 and mka1.state.snapshot() == {"conversations": [], "responses": []}
     assert mka1.api_key != kept["key"]
     assert pool.post(mka1.api_url + "/conversations", headers=mka1.headers, json={}).status_code == 200
 

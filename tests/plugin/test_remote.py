@@ -93,7 +93,7 @@ def test_a_fake_elsewhere(run, pytester):
     assert '-H "Authorization: Bearer $MKA1_API_KEY"' in result.texts["test_strict"]
     assert "To reproduce:\n    curl -X POST http://127.0.0.1:PORT/api" in result.texts["test_strict"]
     assert len(set(pytester.path.joinpath("keys").read_text().split())) == 2
-    assert (left, requests, faults) == ({"conversations": []}, [], [])
+    assert (left, requests, faults) == ({"conversations": [], "responses": []}, [], [])
     assert "conversations.create: 200 x4, 400 x1, 503 x1" in result.output
 
 
@@ -129,7 +129,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(run):
     with run_server(create_app(Settings())) as server:
         result = run(BUSY, "--mka1-url", server.url, "-n", "2", "-q", separately=True)
         assert "15 passed" in result.output, result.output
-        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": []}
+        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": [], "responses": []}
 
 
 def test_a_fake_that_accepts_only_its_keys(run, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_fake_that_accepts_only_its_keys(run, monkeypatch):
         }
         monkeypatch.setenv("THE_KEY", KEY)
         assert run(text * 2, *arguments).outcomes == {"test_it": "passed"}
-        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": []}
+        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": [], "responses": []}
 
 
 def test_a_fake_with_a_control_token(run, monkeypatch):

@@ -134,7 +134,7 @@ def test_both(mka1, mka1_module):
             "test_module": "passed",
             "test_both": "skipped in setup" if has_one_key else "passed",
         }, result.texts
-        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": []}
+        assert httpx.get(f"{server.url}/_mock/state").json() == {"conversations": [], "responses": []}
     if has_one_key:
         assert "accepts only one, which a wider fixture uses" in result.texts["test_both"]
 
