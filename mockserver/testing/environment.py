@@ -19,7 +19,8 @@ class Environment:
     def add(self, variables: Mapping[str, str]) -> None:
         """Set variables until the layer is removed."""
         for name in variables:
-            self._before.setdefault(name, os.environ.get(name))
+            if not any(name in layer for layer in self._layers):
+                self._before[name] = os.environ.get(name)
         self._layers.append(variables)
         os.environ.update(variables)
 
