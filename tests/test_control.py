@@ -191,7 +191,7 @@ def test_the_state_is_read_replaced_and_added_to(fake):
     fake.send("PUT", "/state", everything)
     assert fake.get("/state") == everything
     fake.send("PUT", "/state", {})
-    assert fake.get("/state") == {"conversations": []}
+    assert fake.get("/state") == {"conversations": [], "responses": []}
 
 
 def test_a_shipped_seed_is_loaded_by_name(fake):
