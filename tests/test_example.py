@@ -50,7 +50,7 @@ def test_the_example_runs_against_the_wheel(installed, tmp_path, arguments):
         timeout=120,
     )
     shown = dict(re.findall(r"^(package|metadata|entry points): (.*)$", result.stdout, re.MULTILINE))
-    assert re.search(r"=+ 9 passed in", result.stdout), result.stdout + result.stderr
+    assert re.search(r"=+ 17 passed in", result.stdout), result.stdout + result.stderr
     assert shown == {
         "package": str(installed / "mockserver" / "__init__.py"),
         "metadata": str(installed),
