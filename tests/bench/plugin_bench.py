@@ -52,11 +52,10 @@ def measure_clean_states(runs: int) -> None:
         folder = Path()
         plain = MarkerOptions.parse({})
         others = MarkerOptions.parse({"ids": "sequential", "identity_mode": "raw"})
-        api = server.start_test(plain, folder)
-        request = Request(f"{api.api_url}/conversations", b"{}", {**api.headers, "Content-Type": "application/json"})
 
         def use() -> None:
-            with urlopen(request) as response:
+            headers = {**api.headers, "Content-Type": "application/json"}
+            with urlopen(Request(f"{api.api_url}/conversations", b"{}", headers)) as response:
                 response.read()
 
         def check() -> None:
