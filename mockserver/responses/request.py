@@ -1,11 +1,12 @@
 """The body of a request for a response: its defaults, and its rules that no schema can express."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from mockserver.contract.json_schema import find_schema_mistake
 from mockserver.errors import InvalidRequest
-from mockserver.findings import Code, Finding, describe, json_pointer
+from mockserver.findings import MAX_FINDINGS, Code, Finding, describe, json_pointer
 from mockserver.responses.webhooks import find_url_mistake
 
 Request = Mapping[str, Any]
@@ -28,7 +29,7 @@ def read_request(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Reques
         request["tools"] = [{**_TOOL_DEFAULTS.get(tool["type"], {}), **tool} for tool in tools]
     if "text" in request:
         request["text"] = _drop_inner_nulls(request["text"])
-    if findings := [finding for check in _CHECKS for finding in check(request)]:
+    if findings := list(islice((finding for check in _CHECKS for finding in check(request)), MAX_FINDINGS)):
         raise InvalidRequest(findings)
     return request
 

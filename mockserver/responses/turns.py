@@ -1,13 +1,14 @@
 """Turns of the model: the items that a response continues, and those that its request adds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 from mockserver.context import Tenant
 from mockserver.errors import ConversationNotFound, InvalidRequest, ItemIdInUse, ItemNotFound, ResponseNotFound
-from mockserver.findings import Finding, describe, json_pointer
+from mockserver.findings import MAX_FINDINGS, Finding, describe, json_pointer
 from mockserver.replies.prompt import Prompt
 from mockserver.resources.items import ItemFactory
 from mockserver.responses.request import Request, conversation_id_of, list_input
@@ -137,22 +138,24 @@ class TurnBuilder:
 
 
 def _check_outputs(items: Sequence[Body], start: int) -> None:
-    """Check that each output from `start` on follows the call that it names.
+    """Check that each output from `start` on follows the call that it answers.
 
     Raises:
         InvalidRequest: nothing has made the call.
     """
+    if findings := list(islice(_find_outputs_without_call(items, start), MAX_FINDINGS)):
+        raise InvalidRequest(findings)
+
+
+def _find_outputs_without_call(items: Sequence[Body], start: int) -> Iterator[Finding]:
     calls: set[tuple[str, str | None]] = set()
-    findings = []
     for index, item in enumerate(items):
         kind = _type_of(item)
         if (answer := _ANSWERS.get(kind)) and index >= start and (answer.call, item[answer.field]) not in calls:
             message = f"answers no {answer.call} before it: {describe(item[answer.field])}"
             pointer = json_pointer(["input", index - start, answer.field])
-            findings.append(Finding("request", "body", pointer, "unknown_call", message))
+            yield Finding("request", "body", pointer, "unknown_call", message)
         calls.update((kind, item.get(field)) for field in _CALL_FIELDS.get(kind, ()))
-    if findings:
-        raise InvalidRequest(findings)
 
 
 def _distinct(items: Iterable[Body]) -> list[Body]:

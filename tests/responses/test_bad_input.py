@@ -97,6 +97,20 @@ def test_a_bad_request_is_rejected_and_changes_nothing(make_client, name):
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [FUNCTION] * 500},
+        {"input": [OUTPUT] * 500},
+        {"tools": [{**FUNCTION, "name": f"f{number}", "parameters": {"type": number}} for number in range(500)]},
+    ],
+)
+def test_an_error_lists_the_first_mistakes(make_client, fields):
+    error = reject(make_client(), 400, **fields)
+    assert len(error["findings"]) == 20
+    assert error["message"].endswith("(and 19 more, see findings)")
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         {},
