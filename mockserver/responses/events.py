@@ -133,10 +133,7 @@ def _list_part_events(
 def _list_output_text_events(
     part: Mapping[str, Any], at: Mapping[str, Any], texts: Iterator[Sequence[str]]
 ) -> Iterator[ItemEvent]:
-    *deltas, done = _list_text_events(
-        "response.output_text", {**at, "text": part["text"], "logprobs": []}, texts, {**at, "logprobs": []}
-    )
-    yield from deltas
+    yield from _list_deltas("response.output_text", texts, {**at, "logprobs": []})
     for index, annotation in enumerate(part.get("annotations", ())):
         described = {
             "type": annotation["type"],
@@ -146,15 +143,19 @@ def _list_output_text_events(
         }
         fields = {**at, "annotation_index": index, "annotation": described}
         yield ItemEvent("response.output_text.annotation.added", fields)
-    yield done
+    yield ItemEvent("response.output_text.done", {**at, "text": part["text"], "logprobs": []})
 
 
 def _list_text_events(
     event_type: str, done: Mapping[str, Any], texts: Iterator[Sequence[str]], at: Mapping[str, Any] | None = None
 ) -> Iterator[ItemEvent]:
-    for delta in next(texts, ()):
-        yield ItemEvent(f"{event_type}.delta", {**(at or {}), "delta": delta}, is_delta=True)
+    yield from _list_deltas(event_type, texts, at or {})
     yield ItemEvent(f"{event_type}.done", done)
+
+
+def _list_deltas(event_type: str, texts: Iterator[Sequence[str]], at: Mapping[str, Any]) -> Iterator[ItemEvent]:
+    for delta in next(texts, ()):
+        yield ItemEvent(f"{event_type}.delta", {**at, "delta": delta}, is_delta=True)
 
 
 def _list_interpreter_events(item: Mapping[str, Any], texts: Iterator[Sequence[str]]) -> Iterator[ItemEvent]:

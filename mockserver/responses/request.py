@@ -1,6 +1,6 @@
 """The body of a request for a response: its defaults, and its rules that no schema can express."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -99,41 +99,52 @@ def _check_tools(request: Request) -> Iterator[Finding]:
 
 def _check_tool_choice(request: Request) -> Iterator[Finding]:
     choice = request.get("tool_choice")
-    tools = request.get("tools", ())
-    if isinstance(choice, str):
-        if choice == "required" and not tools and "prompt" not in request:
-            yield _finding("unknown_tool", "is 'required', but the request has no tools", "tool_choice")
-    elif choice is not None and choice["type"] == "allowed_tools":
-        for index, allowed in enumerate(choice["tools"]):
-            if not _is_offered(allowed, request):
-                yield _unknown_tool(allowed, "tool_choice", "tools", index)
-    elif choice is not None and choice["type"] == _COMPUTER:
+    if isinstance(choice, Mapping) and choice["type"] == _COMPUTER:
         yield _unsupported_computer("tool_choice", "type")
-    elif choice is not None and not _is_offered(choice, request):
-        yield _unknown_tool(choice, "tool_choice")
+    elif choice is None or "prompt" in request:
+        return  # A prompt template may bring any tool.
+    elif isinstance(choice, str):
+        if choice == "required" and not request.get("tools"):
+            yield _finding("unknown_tool", "is 'required', but the request has no tools", "tool_choice")
+    else:
+        offer = _Offer(request.get("tools", ()))
+        if choice["type"] != "allowed_tools":
+            yield from _check_choice(offer, choice, "tool_choice")
+            return
+        for index, allowed in enumerate(choice["tools"]):
+            yield from _check_choice(offer, allowed, "tool_choice", "tools", index)
 
 
-def _is_offered(choice: Mapping[str, Any], request: Request) -> bool:
-    """Return whether a request has the tool that a choice names; a prompt template may bring any tool."""
-    if "prompt" in request:
-        return True
-    return any(_is_chosen(tool, choice) for tool in request.get("tools", ()))
+class _Offer:
+    """The tools of a request, by what a choice names."""
+
+    def __init__(self, tools: Iterable[Mapping[str, Any]]) -> None:
+        self._types: set[str] = set()
+        self._names: set[tuple[str, Any]] = set()
+        for tool in tools:
+            self._types.add(tool["type"])
+            self._names.add((tool["type"], tool.get(_name_field(tool))))
+
+    def has(self, choice: Mapping[str, Any]) -> bool:
+        """Return whether a choice names one of the tools."""
+        kind: str = choice["type"]
+        if kind in (*_NAMED_TOOLS, "mcp"):
+            return (kind, choice.get(_name_field(choice))) in self._names
+        # The tools have versions in their names; a choice does not need them.
+        stem = "web_search" if kind.startswith("web_search") else kind
+        return any(offered.startswith(stem) for offered in self._types)
 
 
-def _is_chosen(tool: Mapping[str, Any], choice: Mapping[str, Any]) -> bool:
-    kind: str = choice["type"]
-    if kind in _NAMED_TOOLS:
-        return bool(tool["type"] == kind and tool.get("name") == choice.get("name"))
-    if kind == "mcp":
-        return bool(tool["type"] == kind and tool.get("server_label") == choice.get("server_label"))
-    # The tools have versions in their names; a choice does not need them.
-    return bool(tool["type"].startswith("web_search" if kind.startswith("web_search") else kind))
+def _check_choice(offer: _Offer, choice: Mapping[str, Any], *path: str | int) -> Iterator[Finding]:
+    if not offer.has(choice):
+        field = _name_field(choice)
+        named = field if choice.get(field) is not None else "type"
+        message = f"no tool of the request has the {named} {describe(choice[named])}"
+        yield _finding("unknown_tool", message, *path, named)
 
 
-def _unknown_tool(choice: Mapping[str, Any], *path: str | int) -> Finding:
-    name = next((name for name in ("name", "server_label") if choice.get(name) is not None), "type")
-    message = f"no tool of the request has the {name} {describe(choice[name])}"
-    return _finding("unknown_tool", message, *path, name)
+def _name_field(tool: Mapping[str, Any]) -> str:
+    return "server_label" if tool["type"] == "mcp" else "name"
 
 
 def _unsupported_computer(*path: str | int) -> Finding:

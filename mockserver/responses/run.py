@@ -108,7 +108,8 @@ class ResponseRun:
         surroundings = Surroundings(self.response["tools"], hosted_output, self._conforms)
         index = len(self.response["output"])
         yield self._start_item(body)
-        for event in list_item_events(body, item.deltas, surroundings):
+        is_in_pieces = self._has_deltas or self._output.delta_delay
+        for event in list_item_events(body, item.deltas if is_in_pieces else (), surroundings):
             yield from self._item_event(event, body["id"], index)
         yield self._end_item(body, index)
 
