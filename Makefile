@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := README.md docs mockserver spec fixtures
 
-.PHONY: help setup serve test test-other-tools wheel lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
+.PHONY: help setup serve test test-other-tools test-node wheel lock snapshots format lint-spec fuzz mutants verify-ogx compare-explanations bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ wheel: $(READY)  ## build the wheel file, in dist
 test-other-tools: $(READY)  ## install the tools of docs/other-tools.md, and run the examples there
 	$(BIN)/python -m pip install --quiet --group other-tools
 	$(BIN)/pytest tests/other_tools
+
+test-node: $(READY)  ## test the npm client `openai` against a running fake (needs npm)
+	@$(BIN)/python -m tests.node.run
 
 lock:  ## pin the newest allowed versions of all dependencies in constraints.txt
 	$(PYTHON) -m venv $(VENV)/lock
