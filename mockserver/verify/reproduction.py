@@ -1,5 +1,6 @@
 """The latest exchanges of a run, what shows a deviation again, and shell commands for it."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockserver.curl import curl_command
+from mockserver.verify.report.model import PHASES
 from mockserver.verify.transport import WireExchange
 
 _MAX_EXCHANGES = 5000
@@ -14,6 +16,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 _MAX_WRITES = 30
 _MAX_ORIGINS = 50_000
 _MIN_ID_LENGTH = 6  # A shorter value may occur by chance.
+_SEPARATOR = re.compile(r"[\"/?&=%\\]")
 _READING_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _TEST_CASE_HEADER = "X-Schemathesis-TestCaseId"
 
@@ -40,17 +43,29 @@ class ExchangeLog:
         self._size = 0
         self._captures: list[list[WireExchange]] = []
         self._origins: dict[str, WireExchange] = {}
+        """The exchanges whose responses assigned ids."""
+        self._written: dict[int, set[str]] = {}
+        """The ids that each logged write created or named, by the identity of the exchange."""
 
     def add(self, exchange: WireExchange) -> None:
         self._exchanges.append(exchange)
         self._size += _size(exchange)
-        if is_successful_write(exchange) and len(self._origins) < _MAX_ORIGINS:
-            for _, value in response_ids(exchange):
-                self._origins.setdefault(value, exchange)
+        if is_successful_write(exchange):
+            self._note_write(exchange)
         while self._size > _MAX_BYTES or len(self._exchanges) > _MAX_EXCHANGES:
-            self._size -= _size(self._exchanges.popleft())
+            oldest = self._exchanges.popleft()
+            self._size -= _size(oldest)
+            self._written.pop(id(oldest), None)
         for captured in self._captures:
             captured.append(exchange)
+
+    def _note_write(self, exchange: WireExchange) -> None:
+        ids = {value for _, value in response_ids(exchange)}
+        if len(self._origins) < _MAX_ORIGINS:
+            for value in ids:
+                self._origins.setdefault(value, exchange)
+        conversation = conversation_of(exchange)
+        self._written[id(exchange)] = ids | ({conversation} if conversation else set())
 
     @contextmanager
     def capture(self) -> Iterator[list[WireExchange]]:
@@ -74,32 +89,32 @@ class ExchangeLog:
         for a list of conversations, those of the same end user.
         """
         is_list = exchange.match is not None and not exchange.match.parameters and exchange.request.method == "GET"
-        earlier = []
-        for one in list(self._exchanges):  # A copy: another thread may add to the log.
+        needed, writes, is_earlier = _names_in(exchange), list[WireExchange](), False
+        for one in reversed(list(self._exchanges)):  # A copy: another thread may add to the log.
             if one is exchange:
+                is_earlier = True
+            elif is_earlier and id(one) in self._written:
+                is_needed = not self._written[id(one)].isdisjoint(needed)
+                if is_needed or (is_list and one.end_user == exchange.end_user):
+                    writes.insert(0, one)
+                    needed |= _names_in(one)
+            if len(writes) == _MAX_WRITES:
                 break
-            if is_successful_write(one):
-                earlier.append(one)
-        if is_list:
-            writes = [one for one in earlier if one.end_user == exchange.end_user]
-        else:
-            writes = select_writes(earlier, exchange)
-        needed = self._find_creators([*writes[-_MAX_WRITES:], exchange])
-        chosen = {id(one) for one in (*needed, *writes[-_MAX_WRITES:])}
-        rest = [one for one in needed if not any(one is other for other in earlier)]  # The log has forgotten these.
-        return (*rest, *(one for one in earlier if id(one) in chosen), exchange)
+        creators = self._find_creators([*writes, exchange])
+        rest = [one for one in creators if not any(one is other for other in (*writes, exchange))]
+        return (*rest, *writes, exchange)
 
     def _find_creators(self, exchanges: Iterable[WireExchange]) -> list[WireExchange]:
         """Return the exchanges whose responses assigned the ids that these name, and those that they need."""
         found: dict[int, WireExchange] = {}
         pending = list(exchanges)
         while pending:
-            text = request_text(pending.pop())
-            for value, origin in self._origins.items():
-                if value in text and id(origin) not in found:
+            for name in _names_in(pending.pop()):
+                origin = self._origins.get(name)
+                if origin is not None and id(origin) not in found:
                     found[id(origin)] = origin
                     pending.append(origin)
-        return sorted(found.values(), key=lambda one: one.number)
+        return sorted(found.values(), key=lambda one: (_order_of(one.phase), one.number))
 
     def render_commands(self, exchanges: Sequence[WireExchange]) -> tuple[str, ...]:
         """Return shell commands that send the requests again.
@@ -131,6 +146,15 @@ class ExchangeLog:
         headers = [(name, value) for name, value in request.headers if name != _TEST_CASE_HEADER]
         url = self._origin + request.target
         return curl_command(request.method, url, headers, request.body, options=[option], variables=variables)
+
+
+def _names_in(exchange: WireExchange) -> set[str]:
+    """Return everything in a request that may be an id."""
+    return {name for name in _SEPARATOR.split(request_text(exchange)) if len(name) >= _MIN_ID_LENGTH}
+
+
+def _order_of(phase: str) -> int:
+    return PHASES.index(phase) if phase in PHASES else -1  # The preflight comes first.
 
 
 def _size(exchange: WireExchange) -> int:
