@@ -72,7 +72,7 @@ class TokenIssuer:
         Raises:
             Unauthorized: the token names this kind of issuer, and is not one of this fake or has been changed.
         """
-        if not bearer.startswith(_JWT_START) or _read_issuer(bearer) != _ISSUER:
+        if not bearer.startswith(_JWT_START) or _read_claims(bearer).get("iss") != _ISSUER:
             return None
         import jwt
 
@@ -101,12 +101,18 @@ class TokenIssuer:
             raise Unauthorized("The token has expired.")
 
 
-def _read_issuer(bearer: str) -> Any:
-    """Return the issuer that a token claims, or None if the text is no token."""
+def read_claimed_key(bearer: str) -> str | None:
+    """Return the fingerprint of the API key that a token claims to stand for, or None if the text is no token."""
+    key = _read_claims(bearer).get("key") if bearer.startswith(_JWT_START) else None
+    return key if isinstance(key, str) else None
+
+
+def _read_claims(bearer: str) -> dict[str, Any]:
+    """Return what a token claims, without verification; nothing if the text is no token."""
     _, _, rest = bearer.partition(".")
     payload = rest.partition(".")[0]
     try:
         claims = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except ValueError:
-        return None
-    return claims.get("iss") if isinstance(claims, dict) else None
+        return {}
+    return claims if isinstance(claims, dict) else {}

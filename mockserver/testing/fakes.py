@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from mockserver.app import Fake, create_app
 from mockserver.asgi import Headers, send_error
 from mockserver.errors import Unauthorized, UsageError
-from mockserver.gateway.auth import default_account
+from mockserver.gateway.auth import default_account, key_fingerprint
+from mockserver.gateway.tokens import read_claimed_key
 from mockserver.server import RunningServer, run_server
 from mockserver.settings import DEFAULT_API_KEY, Settings
 from mockserver.testing.control_client import call_in_process, http_client, in_process_client
@@ -28,19 +29,20 @@ _MAX_ENDED_KEYS = 1000
 class _Switch:
     """Passes each request to the fake of the current test, and rejects those with a key of a test that has ended.
 
-    Such a request comes from a thread or a client that has outlived its test. The current test must not see it.
+    Such a request comes from a thread or a client that has outlived its test. The current test must not see it. Keys
+    are known by their fingerprints, which the tokens in exchange for them name, too.
     """
 
     def __init__(self, fake: Fake) -> None:
         self.fake = fake
-        self._keys: dict[bytes, str] = {}
-        self._ended: dict[bytes, str] = {}
+        self._keys: dict[str, str] = {}
+        self._ended: dict[str, str] = {}
 
     def start(self, fake: Fake, keys: Iterable[str], test: str) -> None:
         """Begin a test, which ends the current one."""
         self.end()
         self.fake = fake
-        self._keys = {key.encode(): test for key in keys}
+        self._keys = {key_fingerprint(key): test for key in keys}
         for key in self._keys:
             self._ended.pop(key, None)
 
@@ -60,7 +62,8 @@ class _Switch:
 
     def _find_ended_test(self, scope: Scope) -> str | None:
         authorization = Headers(scope["headers"]).get(b"authorization", b"")
-        return self._ended.get(authorization.partition(b" ")[2].strip())
+        key = authorization.partition(b" ")[2].strip().decode("latin-1")
+        return self._ended.get(read_claimed_key(key) or key_fingerprint(key))
 
 
 def _explain_ended_key(test: str) -> str:

@@ -25,6 +25,21 @@ def test_a1_leaves_a_client_and_a_thread(mka1, pool):
     kept["thread"].start()
     assert pool.post(url + "/conversations", headers=headers, json={}).status_code == 200
 
+TOKEN = {"audience": "a", "externalUserId": "ada"}
+
+def test_a1_leaves_a_token(mka1, pool):
+    made = pool.post(mka1.url + "/api/v1/authentication/api-keys/exchange-token", headers=mka1.headers, json=TOKEN)
+    kept["token"] = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert pool.get(mka1.api_url + "/conversations", headers=kept["token"]).status_code == 200
+
+def test_a2_does_not_see_the_token(mka1, pool):
+    response = pool.get(mka1.api_url + "/conversations", headers=kept["token"])
+    assert response.status_code == 401 and "test_a1_leaves_a_token" in response.json()["error"]["message"]
+    assert len(mka1.requests) == 0
+    for key in ("eyJ", "eyJ.eyJ", "eyJ.W10.x", "\u00e9"):
+        headers = {"Authorization": f"Bearer {key}".encode("latin-1")}
+        assert pool.get(mka1.api_url + "/conversations", headers=headers).status_code == 401
+
 def test_a2_does_not_see_them(mka1, pool):
     late.set()
     kept["thread"].join()
