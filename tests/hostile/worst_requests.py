@@ -53,6 +53,15 @@ def with_content(content: str) -> Request:
     return body(with_item(f'{{"type":"message","role":"user","content":{content}}}'))
 
 
+def response(fields: str) -> Request:
+    return body('{"model":"auto",' + fields + "}")._replace(path="/responses")
+
+
+def numbered(fragment: str, size: int) -> str:
+    """Return an array of a fragment as often as it fits, each time with another number in place of `#`."""
+    return "[" + ",".join(fragment.replace("#", str(number)) for number in range(size // (len(fragment) + 4))) + "]"
+
+
 def array(fragment: str, size: int) -> str:
     return "[" + ",".join([fragment] * max(size // (len(fragment) + 1), 1)) + "]"
 
@@ -101,6 +110,29 @@ WORST: dict[str, Callable[[int], Request]] = {
     "a long text of words": lambda size: with_content(json.dumps(text("word ", size))),
     "a long text beyond ASCII": lambda size: with_content(f'"{text("日本", size)}"'),
     "combining marks in a text": lambda size: with_content(f'"{text(_MARKS, size)}"'),
+    "zeros as input": lambda size: response(f'"input":{array("0", size)}'),
+    "input without content": lambda size: response('"input":' + array('{"role":"user"}', size)),
+    "outputs without a call": lambda size: response(f'"input":{array(_OUTPUT, size)}'),
+    "an id many times": lambda size: response('"input":' + array('{"role":"user","content":"","id":"a"}', size)),
+    "unknown references": lambda size: response('"input":' + numbered('{"id":"a#"}', size)),
+    "input of many messages": lambda size: response('"input":' + array('{"role":"user","content":""}', size)),
+    "input of many words": lambda size: response(f'"input":"{text("a ", size)}"'),
+    "input of many words, streamed": lambda size: response(f'"stream":true,"input":"{text("a ", size)}"'),
+    "zeros as tools": lambda size: response(f'"tools":{array("0", size)}'),
+    "tools without a name": lambda size: response('"tools":' + array('{"type":"function"}', size)),
+    "tools of one name": lambda size: response(f'"tools":{array(_TOOL, size)}'),
+    "tools with invalid schemas": lambda size: response(
+        '"tools":' + numbered(_TOOL.replace("{}", '{"type":#}'), size)
+    ),
+    "many tools": lambda size: response('"tools":' + numbered(_TOOL.replace('"f"', '"f#"'), size)),
+    "a choice of unknown tools": lambda size: response(
+        '"tool_choice":{"type":"allowed_tools","mode":"auto","tools":'
+        + array('{"type":"function","name":"f"}', size)
+        + "}"
+    ),
+    "a format with a wide schema": lambda size: response(_FORMAT.replace("{}", f'{{"enum":{array("0", size)}}}')),
+    "a format with an invalid schema": lambda size: response(_FORMAT.replace("{}", f'{{"allOf":{array("0", size)}}}')),
+    "a format with a deep schema": lambda size: response(_FORMAT.replace("{}", '{"not":' * 150 + "{}" + "}" * 150)),
     "many query parameters": lambda size: Request("GET", f"{PATH}?" + "&".join(["a=b"] * (size // 4))),
     "many query parameters by name": lambda size: Request(
         "GET", f"{PATH}?" + "&".join(f"{number:x}=1" for number in range(size // 8))
@@ -129,6 +161,9 @@ WORST: dict[str, Callable[[int], Request]] = {
     ),
     "many faults": lambda size: Request("GET", PATH, headers=(("X-Mock-Fault", "0"),) * (size // 16)),
 }
+_OUTPUT = '{"type":"function_call_output","call_id":"a","output":""}'
+_TOOL = '{"type":"function","name":"f","parameters":{}}'
+_FORMAT = '"text":{"format":{"type":"json_schema","name":"a","schema":{}}}'
 _MAX_HEAD = 256 * 1024  # The server reads no larger heads.
 _MARKS = "\u0301\u0323"  # Of two classes, in the wrong order: normalisation sorts them.
 
