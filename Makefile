@@ -80,8 +80,8 @@ compare-explanations: $(READY)  ## write docs/explanations.md: messages of other
 bench: $(READY)  ## measure speed side by side with alternatives (needs wrk; ARGS=--quick is short)
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 
-soak: $(READY)  ## soak a running fake with hostile clients for some minutes
-	@$(BIN)/python tests/bench/soak.py $(ARGS)
+soak: $(READY)  ## soak a running fake with hostile clients (ARGS="--minutes 1" is short)
+	@PYTHONPATH=. $(BIN)/python tests/bench/soak.py $(ARGS)
 
 clean:  ## remove everything that the other targets create
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules dist build

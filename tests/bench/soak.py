@@ -1,6 +1,7 @@
-"""A soak test of a running fake under hostile clients: `make soak`, or `python tests/bench/soak.py --help`.
+"""A soak test of a running fake under hostile clients: `make soak ARGS=--help`.
 
-Each step prints its result and whether it passed; the exit code is 1 if any failed.
+After fixed steps come random attacks of all families of `tests/hostile`, for ten minutes. Each step prints its result
+and whether it passed; the exit code is 1 if any failed.
 """
 
 import argparse
@@ -18,61 +19,22 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from attacks import Attackers
 from load import MESSAGE, MIXED
-from subjects import API, OURS, Server, Subject, start_server
+from raw_client import RawConnection, build_request, chunked_request, mutate
+from subjects import API, HERE, OURS, Server, Subject, start_server
 
 LIMIT = 256 * 1024
 MIB = 1024 * 1024
-HEADERS = b"Host: 127.0.0.1\r\nAuthorization: Bearer bench-key\r\nX-On-Behalf-Of: bench-user\r\n"
+MAX_BLOCK = 50  # Milliseconds.
+MAX_GROWTH = 16  # MiB.
+WARM_UP = 5  # Minutes, after which the heap has grown around the largest bodies.
+WATCHED = Subject(
+    "mockserver, watched",
+    [sys.executable, str(HERE / "soak_server.py"), "serve", "--port", "{port}", "--log-format", "none"],
+)
 # A request must arrive within a minute; a little more for the sweep that looks.
 REQUEST_WITHIN = 70
-
-
-class RawConnection:
-    """A connection that sends and receives bytes unchanged."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def open(cls, port: int) -> "RawConnection":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def read_response(self, within: float = 20) -> tuple[int, bytes]:
-        """Return status and body of the next response; the status is 0 if there is none."""
-        try:
-            async with asyncio.timeout(within):
-                head = await self.reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-                )
-                return int(head[9:12]), await self.reader.readexactly(length)
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-            return 0, b""
-
-    def abort(self) -> None:
-        """Reset the connection."""
-        self.writer.transport.abort()
-
-
-def build_request(method: str, path: str, body: Any = None, more: bytes = b"") -> bytes:
-    if body is None:
-        return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method.encode(), path.encode(), HEADERS, more)
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    length = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(content)
-    return b"%b %b HTTP/1.1\r\n%b%b%b\r\n%b" % (method.encode(), path.encode(), HEADERS, length, more, content)
-
-
-def chunked_request(path: str, content: bytes, size: int = 8192) -> bytes:
-    head = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-    parts = [content[start : start + size] for start in range(0, len(content), size)]
-    body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-    return b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (path.encode(), HEADERS, head, body)
 
 
 class Soak:
@@ -300,39 +262,42 @@ class Soak:
         return len(list(Path(f"/proc/{self.server.process.pid}/fd").iterdir()))
 
 
-def mutate(rng: random.Random, data: bytes) -> bytes:
-    """Return a valid request with up to three mistakes; Content-Length is mostly corrected afterwards."""
-    text = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        start = rng.randrange(len(text))
-        end = min(len(text), start + rng.randint(1, 12))
-        match rng.randrange(6):
-            case 0:
-                text[start] ^= 1 << rng.randrange(8)
-            case 1:
-                del text[start:end]
-            case 2:
-                text[start:start] = text[start:end]
-            case 3:
-                text[start:start] = rng.choice(_FRAGMENTS)
-            case 4:
-                text[start:end] = rng.randbytes(end - start)
-            case 5:
-                other = rng.randrange(len(text))
-                text[start:end] = text[other : other + end - start]
-        if not text:
-            break
-    head, separator, body = bytes(text).partition(b"\r\n\r\n")
-    if rng.random() < 0.9 and separator:
-        lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
-        head = b"\r\n".join([*lines, b"Content-Length: %d" % len(body)])
-    return head + separator + body
-
-
-_FRAGMENTS = [
-    b'"', b"\\", b"{", b"]", b",", b"null", b"-1", b"1e999", b"\\ud800", b"\xff", b"\x00", b"%00", b"%ff", b"&", b"=",
-    b"\r\n", b"[]", b"99999999999999999999", b"metadata[", b"..", b"/", b"//", b"?", b"#", b"\xe2\x80\xae", b"A" * 300,
-]  # fmt: skip
+async def attack(soak: Soak, minutes: float, seed: int) -> None:
+    """Attack with all families at random, and check memory, blocks and log."""
+    attackers = Attackers(soak.port, seed)
+    loop, server = asyncio.get_running_loop(), soak.server
+    stops_at = loop.time() + minutes * 60
+    memory: list[float] = []
+    blocks: list[tuple[float, list[str]]] = []
+    while loop.time() < stops_at:
+        part_ends = min(stops_at, loop.time() + minutes * 6)
+        await asyncio.gather(*(attackers.attack(part_ends) for _ in range(8)))
+        found = await asyncio.to_thread(server.request, "GET", "/soak")
+        if memory:  # The first part compiles schemas.
+            blocks += [(milliseconds, requests) for milliseconds, requests in found]
+        await asyncio.to_thread(server.request, "POST", "/_mock/reset")
+        await asyncio.to_thread(server.request, "GET", "/soak")  # Forgets the reset of that much data.
+        memory.append(server.resident_bytes() / MIB)
+    classes: Counter[str] = Counter()
+    for status, count in attackers.statuses.items():
+        classes[f"{status // 100}xx" if status else "none"] += count
+    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(classes.items()))
+    for family, count in sorted(attackers.counts.items()):
+        soak.report(f"attacks by {family}", f"{count:,}", count > 0)
+    soak.report("responses, none of them a failure", statuses, not attackers.failures)
+    warm = max(memory[: len(memory) // 3 + 1])
+    figures = ", ".join(f"{one:.0f}" for one in memory)
+    is_flat = memory[-1] - warm < MAX_GROWTH or minutes < WARM_UP
+    soak.report("memory after each part, in MiB", figures, is_flat)
+    blocks.sort(reverse=True)
+    soak.report("longest block of the event loop", f"{blocks[0][0]:.1f} ms", blocks[0][0] <= MAX_BLOCK)
+    for milliseconds, requests in blocks[:5]:
+        sys.stdout.write(f"      {milliseconds:.1f} ms: {'; '.join(requests)}\n")
+    output = server.read_output()
+    soak.report("tracebacks in the log", str(output.count("Traceback")), "Traceback" not in output)
+    first = output.find("Traceback")
+    for line in [*attackers.failures[:5], *(output[first:][:3000].splitlines() if first >= 0 else ())]:
+        sys.stdout.write(f"      {line}\n")
 
 
 async def steps(soak: Soak) -> None:
@@ -357,16 +322,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of them")
     parser.add_argument("--connections", type=int, default=1000, help="connections at once")
     parser.add_argument("--seed", type=int, default=1, help="random seed of the mutations")
+    parser.add_argument("--minutes", type=float, default=10, help="time for random attacks of all families")
+    parser.add_argument("--only-attacks", action="store_true", help="leave out all other steps")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     subject = Subject(OURS.name, [*OURS.command, "--max-body", str(LIMIT)])
     started_at = time.monotonic()
-    with start_server(subject) as server:
+    failed = False
+    if not arguments.only_attacks:
+        with start_server(subject) as server:
+            soak = Soak(server, arguments)
+            asyncio.run(steps(soak))
+        failed = soak.failed
+    with start_server(WATCHED) as server:
         soak = Soak(server, arguments)
-        asyncio.run(steps(soak))
-    sys.stdout.write(f"{'failed' if soak.failed else 'passed'}, {time.monotonic() - started_at:.0f} s\n")
-    sys.exit(1 if soak.failed else 0)
+        asyncio.run(attack(soak, arguments.minutes, arguments.seed))
+    failed |= soak.failed
+    sys.stdout.write(f"{'failed' if failed else 'passed'}, {time.monotonic() - started_at:.0f} s\n")
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -82,9 +82,10 @@ def find_prism() -> Subject | None:
 class Server:
     """A running subject."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, output: int) -> None:
         self.process = process
         self.port = port
+        self._output = output
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
@@ -105,6 +106,10 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
         return int(found[1]) * 1024 if found else 0
+
+    def read_output(self) -> str:
+        """Return what the server has written so far; its own position in the file stays."""
+        return os.pread(self._output, 1 << 24, 0).decode(errors="replace")
 
     def _stats(self) -> Iterator[list[int]]:
         for path in Path("/proc").glob("[0-9]*/stat"):
@@ -130,11 +135,10 @@ def start_server(subject: Subject) -> Iterator[Server]:
         process = subprocess.Popen(
             [*pin_to_core(0), *command], stdout=output, stderr=output, env=build_environment(), start_new_session=True
         )
-        server = Server(process, port)
+        server = Server(process, port, output.fileno())
         try:
             if not _wait_until_listening(server):
-                output.seek(0)
-                raise SystemExit(f"{subject.name} did not start: {output.read().decode(errors='replace')[-2000:]}")
+                raise SystemExit(f"{subject.name} did not start: {server.read_output()[-2000:]}")
             yield server
         finally:
             server.stop()
