@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 import orjson
 from starlette.types import Message, Send
 
-from mockserver.asgi import Disconnected
+from mockserver.asgi import JSON, Disconnected
 from mockserver.context import Context, StreamRecord
 from mockserver.contract.event_streams import Event, Frame, FrameReader, StreamValidator, serialise_event
 from mockserver.contract.operations import EVENT_STREAM, media_type_essence
@@ -118,5 +118,6 @@ def is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether the headers of a response, with names in lower case, announce an event stream."""
     for name, value in headers:
         if name == b"content-type":
-            return media_type_essence(value.decode("latin-1")) == EVENT_STREAM
+            # Nearly every response is plain JSON: save it the calls.
+            return value != JSON and media_type_essence(value.decode("latin-1")) == EVENT_STREAM
     return False
