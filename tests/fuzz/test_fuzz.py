@@ -20,9 +20,10 @@ def test_every_response_conforms_to_the_document(run: Round) -> None:
 
 def test_most_valid_requests_are_accepted(run: Round) -> None:
     """Otherwise the run above has only seen rejections."""
+    assert len(run.outcomes) == 21
     for operation, outcomes in run.outcomes.items():
-        assert outcomes["accepted"] >= 0.5 * sum(outcomes.values()), (operation, outcomes)
-    assert len(run.outcomes) == 10
+        if not operation.endswith(("/cancel", "/wake")):  # They need a response that runs, and one that sleeps.
+            assert outcomes["accepted"] >= 0.5 * sum(outcomes.values()), (operation, outcomes)
 
 
 class CrashingMiddleware(ApiMiddleware):

@@ -78,7 +78,8 @@ class KnownIds:
         body: Any = case.body
         for name in ("conversation_id", "item_id", "response_id"):
             if name in case.path_parameters and case.path_parameters[name] not in self._created:
-                case.path_parameters[name] = made_up
+                # Ids of responses have a form.
+                case.path_parameters[name] = f"resp_{self._run}" if name == "response_id" else made_up
         if isinstance(body, dict) and isinstance(body.get("item_ids"), list):
             body["item_ids"] = [
                 f"{made_up}_{index}" if isinstance(one, str) and one not in self._created else one
@@ -153,8 +154,10 @@ def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant")
     if "response_id" in case.path_parameters and not meta.is_negative_at(ParameterLocation.PATH):
         response = case.path_parameters["response_id"]
         if under_test != "response_id" and not (is_stateful and response in tenant.responses):
-            case.path_parameters["response_id"] = tenant.response(new=case.method == "DELETE")
+            runs = case.operation.path.endswith("/cancel")
+            case.path_parameters["response_id"] = tenant.response(new=runs or case.method == "DELETE", runs=runs)
     if _is_of_responses(case):
+        _insert_existing_responses(case, meta, tenant)
         return
     conversation = case.path_parameters.get("conversation_id")
     if (
@@ -180,6 +183,24 @@ def _insert_existing_ids(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant")
             body["item_ids"] = [items[index % len(items)] for index, _ in enumerate(body["item_ids"])]
 
 
+def _insert_existing_responses(case: Case[Any], meta: CaseMetadata, tenant: "_Tenant") -> None:
+    """Name responses that exist, and no tool that the request does not have."""
+    if not meta.is_negative_at(ParameterLocation.QUERY):
+        for cursor in {"after", "before"} & case.query.keys() - {getattr(meta.phase.data, "parameter", None)}:
+            if "response_id" in case.path_parameters:
+                del case.query[cursor]  # The ids of its input items are not known.
+            else:
+                case.query[cursor] = tenant.response()
+    body: Any = case.body
+    if not isinstance(body, dict) or meta.is_negative_at(ParameterLocation.BODY):
+        return
+    if isinstance(body.get("previous_response_id"), str):
+        body["previous_response_id"] = tenant.response()
+        body.pop("conversation", None)
+    if isinstance(body.get("tool_choice"), dict):
+        del body["tool_choice"]
+
+
 class _Tenant:
     """A key with an end user, and the conversations and responses that exist there.
 
@@ -191,8 +212,9 @@ class _Tenant:
         self._created = created
         self._body = body
         self._headers = {name: case.headers[name] for name in _TENANT_HEADERS if name in case.headers}
-        collection = "/responses" if _is_of_responses(case) else "/conversations"
-        self._root = f"{case.operation.base_url}{case.operation.path.rpartition(collection)[0]}"
+        paths = case.operation.schema.raw_schema["paths"]
+        collection = next((path for path in paths if path.endswith("/conversations")), "/conversations")
+        self._root = f"{case.operation.base_url}{collection.removesuffix('/conversations')}"
         self._url = f"{self._root}/conversations"
         self.conversations: dict[str, list[str]] = {}
         """The known items of each conversation."""
@@ -214,10 +236,10 @@ class _Tenant:
             self.learn("POST", {"conversation_id": conversation}, page)
         return known or ["item_none"]
 
-    def response(self, *, new: bool = False) -> str:
-        """Return a response of the model that exists."""
+    def response(self, *, new: bool = False, runs: bool = False) -> str:
+        """Return a response of the model that exists; a new one can run in the background."""
         if new or not self.responses:
-            body = {"model": "auto", "input": "Say hello.", **self._body}
+            body = {"model": "auto", "input": "Say hello.", "background": runs, **self._body}
             self.learn_response("POST", {}, self._post(f"{self._root}/responses", body))
         return self.responses[-1] if self.responses else "resp_none"
 
