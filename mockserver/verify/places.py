@@ -39,10 +39,9 @@ def name_mistake(finding: Finding, operation: Operation) -> str:
     place = name_place(finding)
     if place is not None:
         return place if place.endswith(f"/{finding.code}") else f"{place} ({finding.code})"
-    parameter = finding.pointer.removeprefix("/") or finding.location
-    where = finding.location if finding.location != "body" else f"body {without_indices(finding.pointer)}".strip()
-    name = where if finding.location == "body" else f"{where} {parameter}"
-    return f"{operation.id}: {name} ({finding.code})"
+    pointer = without_indices(finding.pointer)
+    name = pointer if finding.location == "body" else pointer.removeprefix("/")
+    return f"{operation.id}: {f'{finding.location} {name}'.rstrip()} ({finding.code})"
 
 
 def part_of(mistake: str) -> str:
