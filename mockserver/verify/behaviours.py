@@ -21,7 +21,7 @@ from mockserver.conformance.scenario import (
     run,
 )
 from mockserver.contract.operations import Operations
-from mockserver.verify.places import part_of
+from mockserver.verify.places import Mistake
 from mockserver.verify.report.model import (
     BehaviourRow,
     Deviation,
@@ -34,7 +34,7 @@ from mockserver.verify.report.model import (
     merge_kinds,
 )
 from mockserver.verify.reproduction import Evidence, ExchangeLog
-from mockserver.verify.request_checks import name_mistakes
+from mockserver.verify.request_checks import list_mistakes
 from mockserver.verify.response_checks import ERROR_BODIES, ResponseChecks
 from mockserver.verify.transport import WireExchange
 
@@ -74,7 +74,7 @@ class _ScenarioRun:
     outcome: Outcome
     operation: str | None = None
     steps: tuple[WireExchange, ...] = ()
-    mistakes: tuple[str, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     """The mistakes in the request of the culprit, if the target accepted it."""
     has_other_errors: bool = False
     """Whether the culprit is an error of another form than the document describes."""
@@ -175,7 +175,7 @@ class BehaviourChecks:
             replace(outcome, responses=()),
             operation,
             tuple(exchanges[: exchanges.index(culprit) + 1]),
-            name_mistakes(culprit) if is_accepted else (),
+            list_mistakes(culprit) if is_accepted else (),
             has_other_errors,
             failure is not None and failure.response is not None and not isinstance(failure, UnexpectedResponse),
         )
@@ -312,7 +312,7 @@ def _find_cause(scenario_run: _ScenarioRun) -> tuple[object, ...] | None:
     if response.status >= 500:
         return operation, "server_error"
     if scenario_run.mistakes:
-        return "accepts", part_of(scenario_run.mistakes[0])
+        return "accepts", scenario_run.mistakes[0].rule
     type_, *names = _identify_error(response)
     if failure.expected_status == 200 or (names and response.is_client_error):
         return operation, response.method, response.status, type_, *names
@@ -343,7 +343,7 @@ def _identify_error(response: ApiResponse) -> tuple[object, ...]:
 
 def _kinds_of(failed: _ScenarioRun) -> tuple[Kind, ...]:
     details = failed.outcome.failure.details if failed.outcome.failure else ()
-    return tuple(map(Kind, failed.mistakes[:1] or details))
+    return tuple(Kind(one.name, rule=one.rule) for one in failed.mistakes[:1]) or tuple(map(Kind, details))
 
 
 def _failure_deviation(behaviour: Behaviour, failed: _ScenarioRun) -> Deviation:

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from mockserver.conformance.catalogue import Behaviour
 from mockserver.verify.behaviours import SUSPECTS
 from mockserver.verify.fuzzing.checks import INVALID_DATA
-from mockserver.verify.places import part_of
 from mockserver.verify.report.model import VERDICTS, Deviation, Kind, Weight, merge_kinds, merge_names, name_kind
 
 _WEIGHTS = tuple(Weight)
@@ -48,7 +47,7 @@ def _merge_server_errors(by_case: dict[str, Deviation]) -> None:
     first_by_mistake: dict[str, str] = {}
     failures = [one for one in by_case.values() if one.weight is Weight.FAILURE and one.case.endswith("/500")]
     for deviation in failures:
-        mistakes = {kind.name.rpartition("/")[2] for kind in deviation.kinds}
+        mistakes = {kind.rule for kind in deviation.kinds}
         first = next((first_by_mistake[one] for one in sorted(mistakes) if one in first_by_mistake), None)
         if first is not None:
             by_case[first] = _add(by_case[first], deviation, (deviation.case, *deviation.includes))
@@ -70,14 +69,14 @@ def _add(main: Deviation, other: Deviation, includes: tuple[str, ...]) -> Deviat
 
 
 def _absorb(case: str, covers: Sequence[str], by_case: dict[str, Deviation], by_kind: Mapping[str, Deviation]) -> None:
-    parts = {part_of(kind.name) for kind in by_case[case].kinds}
+    rules = {kind.rule for kind in by_case[case].kinds if kind.rule}
     for other in [one for one in by_case.values() if one.case != case]:
         taken: Deviation | None = other
         left: Deviation | None = None
         if not _matches(other.case, covers):
             is_taken = {
                 kind: _matches(f"{other.case}: {kind.name}", covers)
-                or (other.case == INVALID_DATA and part_of(kind.name) in parts)
+                or (other.case == INVALID_DATA and kind.rule in rules)
                 for kind in other.kinds
             }
             taken, left = _split(other, [kind for kind in other.kinds if is_taken[kind]], by_kind)

@@ -1,15 +1,15 @@
 """Names of the places of the document that a request or a response breaks; the operations share them."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver.contract.operations import Operation
 from mockserver.findings import Finding, unescape_token
 
 _INDEX = re.compile(r"/\d+(?=/|$)")
-_LIMITS = dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), "range") | dict.fromkeys(
-    ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"), "size"
-)
+_RANGE = dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), "range")
+_SIZE = dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"), "size")
+_LIMITS: dict[str, str] = _RANGE | _SIZE
 _COMPONENT = re.compile(r"/components/schemas/([^/]+)")
 
 
@@ -34,26 +34,29 @@ def name_place(finding: Finding) -> str | None:
     return f"{component}/{field if is_declared else keyword}".rstrip("/")
 
 
-def name_mistake(finding: Finding, operation: Operation) -> str:
-    """Return the name of a mistake in a request: the place with the broken keyword, or the parameter."""
-    place = name_place(finding)
-    if place is not None:
-        return place if place.endswith(f"/{finding.code}") else f"{place} ({finding.code})"
-    pointer = without_indices(finding.pointer)
-    name = pointer if finding.location == "body" else pointer.removeprefix("/")
-    return f"{operation.id}: {f'{finding.location} {name}'.rstrip()} ({finding.code})"
+class Mistake(NamedTuple):
+    """A mistake in a request."""
+
+    name: str
+    """The place with the broken keyword, or the parameter."""
+    rule: str
+    """The rule that it breaks. Both limits of a value are one rule, and so are all limits of a component."""
+    field: str
+    """The field and what is wrong with it, wherever that is."""
 
 
-def part_of(mistake: str) -> str:
-    """Return the rule of the document that a mistake breaks.
-
-    The lower and the upper limit of a value are one rule, and so are all limits of a component: a target mostly checks
-    both or none.
-    """
-    name, _, code = mistake.partition(" (")
-    if not code:
-        return name.partition("/")[0]
-    return f"{name} ({_LIMITS.get(code.rstrip(')'), code.rstrip(')'))})"
+def describe_mistake(finding: Finding, operation: Operation) -> Mistake:
+    """Return a mistake in a request to an operation."""
+    place, code = name_place(finding), finding.code
+    rule = _LIMITS.get(code, code)
+    field = f"{finding.pointer.rpartition('/')[2]} ({code})"
+    if place is not None and place.endswith(f"/{code}"):
+        return Mistake(place, place.partition("/")[0], field)
+    if place is None:
+        pointer = without_indices(finding.pointer)
+        name = pointer if finding.location == "body" else pointer.removeprefix("/")
+        place = f"{operation.id}: {f'{finding.location} {name}'.rstrip()}"
+    return Mistake(f"{place} ({code})", f"{place} ({rule})", field)
 
 
 def without_indices(pointer: str) -> str:

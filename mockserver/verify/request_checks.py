@@ -7,7 +7,7 @@ from mockserver.contract.json_text import JsonError, parse_response
 from mockserver.contract.operations import Match
 from mockserver.contract.requests import CompiledRequestValidator
 from mockserver.findings import Finding
-from mockserver.verify.places import name_mistake
+from mockserver.verify.places import Mistake, describe_mistake
 from mockserver.verify.transport import WireExchange, WireRequest
 
 _MAX_TYPES = 3
@@ -34,12 +34,14 @@ def find_mistakes(request: WireRequest, match: Match | None) -> list[Finding]:
     return findings + validator.validate_body(request.body, media_type or "application/json")[1]
 
 
-def name_mistakes(exchange: WireExchange) -> tuple[str, ...]:
-    """Return the names of the mistakes in the request of an exchange, without repetitions."""
+def list_mistakes(exchange: WireExchange) -> tuple[Mistake, ...]:
+    """Return the mistakes in the request of an exchange, without repetitions."""
     match = exchange.match
     if match is None:
         return ()
-    return tuple(dict.fromkeys(name_mistake(one, match.operation) for one in find_mistakes(exchange.request, match)))
+    return tuple(
+        dict.fromkeys(describe_mistake(one, match.operation) for one in find_mistakes(exchange.request, match))
+    )
 
 
 def describe_content(exchange: WireExchange) -> str:

@@ -16,7 +16,7 @@ from mockserver.findings import Finding, describe, escape_token, unescape_token
 from mockserver.verify.places import component_of, name_place, resolve, without_indices
 from mockserver.verify.report.model import PHASES, Deviation, Deviations, Kind, Suspect, Weight
 from mockserver.verify.reproduction import Evidence, ExchangeLog
-from mockserver.verify.request_checks import describe_content, name_mistakes
+from mockserver.verify.request_checks import describe_content, list_mistakes
 from mockserver.verify.sdk import PublishedSdk
 from mockserver.verify.sent_data import SentData
 from mockserver.verify.transport import EXCERPT_LENGTH, WireExchange, WireResponse
@@ -196,11 +196,12 @@ class _Subject:
     # -- Deviations ----------------------------------------------------------------------------------------
 
     def server_error(self) -> Deviation:
-        mistakes = name_mistakes(self.exchange)
-        kinds = (Kind(mistakes[0] if mistakes else describe_content(self.exchange)),)
+        mistakes = list_mistakes(self.exchange)
+        content = describe_content(self.exchange)
+        kind = Kind(mistakes[0].name, rule=mistakes[0].field) if mistakes else Kind(content, rule=content)
         finding = Finding("response", "status", "", "server_error", "a status below 500")
         found = self.deviation(finding, "target", "no request may make a server fail")
-        return replace(found, weight=Weight.FAILURE, kinds=kinds)
+        return replace(found, weight=Weight.FAILURE, kinds=(kind,))
 
     def error_body(self, finding: Finding) -> Deviation:
         reason = "its errors have another form"

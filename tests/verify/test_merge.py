@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 
 from mockserver.conformance.catalogue import Behaviour, load_catalogue
+from mockserver.contract.contract import Contract
 from mockserver.contract.document import load_document
+from mockserver.contract.operations import Match
 from mockserver.verify.fuzzing.checks import STATEMENTS
 from mockserver.verify.merge import merge_deviations
-from mockserver.verify.places import part_of
 from mockserver.verify.report.model import Deviation, Kind, Weight
+from mockserver.verify.request_checks import list_mistakes
 from mockserver.verify.response_checks import ERROR_BODIES
+from mockserver.verify.transport import WireExchange, WireRequest
 
 VIOLATION = Deviation(
     case="some.case", verdict="violates", statement="It is so.", source="openapi.yaml", expected="so",
@@ -18,8 +21,9 @@ VIOLATION = Deviation(
 )  # fmt: skip
 
 
-def deviation(case: str, *kinds: str, **changes: object) -> Deviation:
-    return replace(VIOLATION, **{"case": case, "kinds": tuple(map(Kind, kinds)), "count": len(kinds) or 1, **changes})
+def deviation(case: str, *kinds: str | Kind, **changes: object) -> Deviation:
+    found = tuple(kind if isinstance(kind, Kind) else Kind(kind) for kind in kinds)
+    return replace(VIOLATION, **{"case": case, "kinds": found, "count": len(kinds) or 1, **changes})
 
 
 def behaviour(name: str, *covers: str, status: str = "documented") -> Behaviour:
@@ -53,40 +57,55 @@ def test_a_behaviour_takes_over_the_kinds_that_it_covers() -> None:
 
 def test_accepted_mistakes_are_told_by_the_behaviour_that_forbids_them() -> None:
     found = [
-        deviation("a.b", "op: query limit (minimum)"),
-        deviation("InvalidDataIsRejected", "op: query limit (maximum)", "op: query order (enum)"),
+        deviation("a.b", Kind("limit (minimum)", rule="limit (range)")),
+        deviation("InvalidDataIsRejected", Kind("limit (maximum)", rule="limit (range)"), "order (enum)"),
     ]
     main, rest = merge_deviations(found, [behaviour("a.b")])
-    assert [kind.name for kind in main.kinds] == ["op: query limit (minimum)", "op: query limit (maximum)"]
-    assert [kind.name for kind in rest.kinds] == ["op: query order (enum)"]
+    assert [kind.name for kind in main.kinds] == ["limit (minimum)", "limit (maximum)"]
+    assert [kind.name for kind in rest.kinds] == ["order (enum)"]
 
 
 def test_what_is_left_shows_a_kind_that_is_left() -> None:
-    all_kinds = deviation("InvalidDataIsRejected", "a (enum)", "b (enum)", shown_kind="a (enum)", received="a")
+    told = Kind("a (enum)", rule="a")
+    all_kinds = deviation("InvalidDataIsRejected", told, "b (enum)", shown_kind="a (enum)", received="a")
     second = deviation("InvalidDataIsRejected", "b (enum)", shown_kind="b (enum)", received="b", origin="op")
     by_kind = {"InvalidDataIsRejected: a (enum)": all_kinds, "InvalidDataIsRejected: b (enum)": second}
-    _, rest = merge_deviations([deviation("x.y", "a (enum)"), all_kinds], [behaviour("x.y")], by_kind)
+    _, rest = merge_deviations([deviation("x.y", told), all_kinds], [behaviour("x.y")], by_kind)
     assert (rest.shown_kind, rest.received, rest.origin) == ("b (enum)", "b", "op")
+
+
+CREATE = Contract.load().operations["conversations.create"]
+LIST = Contract.load().operations["conversations.list"]
 
 
 @pytest.mark.parametrize(
     ("one", "other", "is_one"),
     [
-        ("Metadata/maxLength", "Metadata/maxProperties", True),
-        ("X/items (minItems)", "X/items (maxItems)", True),
-        ("X/items (minItems)", "X/items (type)", False),
-        ("X/items (type)", "Y/items (type)", False),
+        (b'{"metadata": {"a": "%s"}}' % (b"v" * 513), b'{"metadata": {"%s": ""}}' % (b"k" * 65), True),
+        (b'{"metadata": {"a": "%s"}}' % (b"v" * 513), b'{"metadata": {"a": 1}}', True),
+        (b'{"items": 5}', b'{"items": null}', False),
+        (b'{"items": 5}', b'{"metadata": 5}', False),
+        ("limit=0", "limit=51", True),
+        ("limit=0", "limit=x", False),
+        ("limit=0", "order=x", False),
     ],
 )
-def test_the_limits_of_one_value_or_component_are_one_rule(one: str, other: str, is_one: bool) -> None:
-    assert (part_of(one) == part_of(other)) is is_one
+def test_the_limits_of_one_value_or_component_are_one_rule(one: bytes | str, other: bytes | str, is_one: bool) -> None:
+    def rule_of(sent: bytes | str) -> str:
+        operation, query, body = (CREATE, "", sent) if isinstance(sent, bytes) else (LIST, sent, b"")
+        headers = (("content-type", "application/json"),)
+        request = WireRequest(operation.method, f"{operation.path}?{query}", headers, body)
+        (mistake,) = list_mistakes(WireExchange("coverage", 1, request, None, Match(operation, {})))
+        return mistake.rule
+
+    assert (rule_of(one) == rule_of(other)) is is_one
 
 
 def test_server_errors_for_the_same_mistake_are_one() -> None:
     found = [
-        deviation("a/500", "X/items (type)", weight=Weight.FAILURE),
-        deviation("b/500", "Y/items (type)", weight=Weight.FAILURE),
-        deviation("c/500", "Y/name (type)", weight=Weight.FAILURE),
+        deviation("a/500", Kind("X/items (type)", rule="items (type)"), weight=Weight.FAILURE),
+        deviation("b/500", Kind("Y/items (type)", rule="items (type)"), weight=Weight.FAILURE),
+        deviation("c/500", Kind("Y/name (type)", rule="name (type)"), weight=Weight.FAILURE),
     ]
     merged = merge_deviations(found, [])
     assert [(one.case, one.includes) for one in merged] == [("a/500", ("b/500",)), ("c/500", ())]

@@ -46,7 +46,7 @@ from mockserver.verify.report.model import (
     Weight,
 )
 from mockserver.verify.reproduction import Evidence, ExchangeLog
-from mockserver.verify.request_checks import describe_content, name_mistakes
+from mockserver.verify.request_checks import describe_content, list_mistakes
 from mockserver.verify.transport import Transport, WireExchange
 
 _FOLDER = Path(__file__).parent
@@ -196,7 +196,7 @@ class SchemathesisPhases:
             operations=(operation,) if operation else (),
             origin=operation,
             weight=WEIGHTS.get(check, Weight.FORM),
-            kinds=tuple(map(Kind, _find_kinds(check, case, exchange))),
+            kinds=_find_kinds(check, case, exchange),
             phases=(self._transport.phase,),
             first_request=exchange.number if exchange else 0,
         )
@@ -228,15 +228,17 @@ def _is_about_key(check: str, case: Case[Any] | None) -> bool:
     return {name for name, _ in negated_parameters(case.meta)} == {"Authorization"}
 
 
-def _find_kinds(check: str, case: Case[Any] | None, exchange: WireExchange | None) -> tuple[str, ...]:
+def _find_kinds(check: str, case: Case[Any] | None, exchange: WireExchange | None) -> tuple[Kind, ...]:
     """Return the mistakes in a request that should have been rejected, or the content of one that should not."""
     if exchange is None or exchange.match is None:
         return ()
     if check == VALID_DATA:
-        return (describe_content(exchange),)
+        return (Kind(describe_content(exchange)),)
     if check != INVALID_DATA or _is_about_key(check, case):
         return ()
-    return name_mistakes(exchange)[:1] or (f"{exchange.match.operation.id}: {_invalid_parameters(case)}",)
+    for mistake in list_mistakes(exchange):
+        return (Kind(mistake.name, rule=mistake.rule),)
+    return (Kind(f"{exchange.match.operation.id}: {_invalid_parameters(case)}"),)
 
 
 def _invalid_parameters(case: Case[Any] | None) -> str:

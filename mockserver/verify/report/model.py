@@ -76,6 +76,8 @@ class Kind:
 
     name: str
     count: int = 1
+    rule: str = ""
+    """What it breaks: kinds of one rule have one cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def merge_kinds(first: tuple[Kind, ...], second: tuple[Kind, ...]) -> tuple[Kind
     counts: Counter[str] = Counter()
     for kind in (*first, *second):
         counts[kind.name] += kind.count
-    return tuple(Kind(name, count) for name, count in counts.most_common())
+    rules = {kind.name: kind.rule for kind in (*second, *first)}
+    return tuple(Kind(name, count, rules[name]) for name, count in counts.most_common())
 
 
 @dataclass(frozen=True, slots=True)
