@@ -88,7 +88,7 @@ class ExchangeLog:
         They are the requests that created what it names, and the latest successful writes to the same conversation;
         for a list of conversations, those of the same end user.
         """
-        is_list = exchange.match is not None and not exchange.match.parameters and exchange.request.method == "GET"
+        is_list = _lists_all(exchange)
         needed, writes, is_earlier = _names_in(exchange), list[WireExchange](), False
         for one in reversed(list(self._exchanges)):  # A copy: another thread may add to the log.
             if one is exchange:
@@ -194,17 +194,26 @@ def select_creators(earlier: Sequence[WireExchange], exchange: WireExchange) -> 
 
 
 def select_writes(earlier: Sequence[WireExchange], exchange: WireExchange) -> list[WireExchange]:
-    """Return the successful writes to what a request names, and to what these name themselves."""
-    needed, chosen = request_text(exchange), list[WireExchange]()
+    """Return the successful writes to what a request names, and to what these name themselves.
+
+    Those that lead to a list are all of the same end user.
+    """
+    needed, chosen, is_list = request_text(exchange), list[WireExchange](), _lists_all(exchange)
     for one in reversed(earlier):
         if not is_successful_write(one):
             continue
         conversation = conversation_of(one)
         is_named = conversation is not None and len(conversation) >= _MIN_ID_LENGTH and conversation in needed
-        if is_named or any(value in needed for _, value in response_ids(one)):
+        is_listed = is_list and one.end_user == exchange.end_user
+        if is_named or is_listed or any(value in needed for _, value in response_ids(one)):
             chosen.insert(0, one)
             needed += request_text(one)
     return chosen
+
+
+def _lists_all(exchange: WireExchange) -> bool:
+    """Return whether a request names nothing, and so may return everything of its end user."""
+    return exchange.match is not None and not exchange.match.parameters and exchange.request.method == "GET"
 
 
 def conversation_of(exchange: WireExchange) -> str | None:

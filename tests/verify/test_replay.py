@@ -2,11 +2,21 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from starlette.types import Message, Scope
 
-from mockserver.conformance.scenarios import conversations, errors, gateway, item_lists, items, metadata, tenancy
+from mockserver.conformance.scenarios import (
+    conversation_lists,
+    conversations,
+    errors,
+    gateway,
+    item_lists,
+    items,
+    metadata,
+    tenancy,
+)
 from mockserver.settings import API_PATH
 from mockserver.verify import replay
 from mockserver.verify.report.model import Deviation, Report
@@ -52,6 +62,19 @@ class AcceptsDeleted(ApiMiddleware):
         return change_body(message, lambda body: conversation)
 
 
+class ListsNothing(ApiMiddleware):
+    """Has an empty list of conversations."""
+
+    def change_message(self, scope: Scope, message: Message) -> Message:
+        if scope["method"] != "GET" or not scope["path"].endswith("/conversations"):
+            return message
+        return change_body(message, lambda page: {"object": "list", "data": [], "has_more": False})
+
+
+LISTED = "conversations.list.shows-the-callers-conversations"
+LISTS = SimpleNamespace(scenario=[one for one in conversation_lists.scenario if LISTED in one.behaviours][:1])
+
+
 def script_of(deviation: Deviation) -> str:
     return "\n".join(deviation.reproduction)
 
@@ -70,6 +93,7 @@ def assert_every_command_was_tried(report: Report) -> None:
     [
         (ListsNewestFirst, item_lists, "items.list.starts-with-the-oldest", ["POST", "POST", "POST", "POST", "GET"]),
         (SharedByEndUsers, tenancy, "tenancy.end-users-are-apart", ["POST", "GET"]),
+        (ListsNothing, LISTS, LISTED, ["POST", "GET"]),
         (AcceptsDeleted, conversations, "conversations.delete.deletes", ["POST", "DELETE", "GET"]),
     ],
 )
