@@ -32,7 +32,7 @@ ApiError
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from mockserver.findings import Finding, describe
+from mockserver.findings import Finding, describe, unescape_token
 
 CONTROL_REALM = "mockserver control"
 _KINDS = {401: "authentication_error", 403: "permission_error"}
@@ -76,11 +76,10 @@ class InvalidRequest(ApiError):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
-        param = parameter_name(first.location, first.pointer)
-        message = f"{param or first.location}: {first.message}"
+        message = state_mistake(first.location, first.pointer, first.message)
         if len(findings) > 1:
             message += f" (and {len(findings) - 1} more, see findings)"
-        super().__init__(message, param=param, findings=findings)
+        super().__init__(message, param=parameter_name(first.location, first.pointer), findings=findings)
 
 
 class UnknownCursor(InvalidRequest):
@@ -277,12 +276,17 @@ def envelope(status: int, message: str, param: str | None = None) -> dict[str, A
     return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
+def state_mistake(location: str, pointer: str, message: str) -> str:
+    """Return a message about a mistake with its place before it."""
+    return f"{parameter_name(location, pointer) or location}: {message}"
+
+
 def parameter_name(location: str, pointer: str) -> str | None:
-    """Return the `param` of an error: a parameter's name, or a body path such as `items[0].call_id`."""
+    """Return the `param` of an error: the name of a parameter, or a path such as `items[0].call_id` in JSON."""
     name = ""
     for token in pointer.split("/")[1:]:
-        token = token.replace("~1", "/").replace("~0", "~")
-        if location == "body" and token.isascii() and token.isdigit():
+        token = unescape_token(token)
+        if location in ("body", "header") and token.isascii() and token.isdigit():
             name += f"[{token}]"
         else:
             name += f".{token}" if name else token

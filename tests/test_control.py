@@ -273,6 +273,10 @@ BAD_SEED = {"conversations": [{"items": [{"role": "user", "contents": "x"}]}]}
         ("POST", "/replies", {"text": "a", "fault": {"commit": True}}, "/fault", "invalid_fault", "at least one of"),
         ("POST", "/replies", {"function_call": [{"name": 5}]}, "/function_call/0/name", "type", "a string"),
         ("POST", "/replies", {"items": [{"type": "hologram"}]}, "/items/0/type", "enum", "one of message"),
+        (
+            *("POST", "/replies", {"items": [{"type": "functioncall"}]}, "/items/0/type", "enum"),
+            "not 'functioncall' (did you mean 'function_call'?)",
+        ),
         ("POST", "/replies", {"items": [{"type": "item_reference"}]}, "/items/0/type", "enum", "one of message"),
         ("POST", "/replies", {"items": [{"type": "function_call"}]}, "/items/0/name", "required", ""),
         ("POST", "/replies", {"items": [{"role": "user", "content": "Hi."}]}, "/items/0/role", "const", "assistant"),

@@ -7,8 +7,12 @@ from typing import Any, NamedTuple
 import orjson
 from jsonschema_rs import ReferencingError, ValidationError, validator_for
 
+from mockserver.contract.spelling import suggest
+from mockserver.findings import describe
+
 _PREFIX = "https://json-schema.org/draft/"
 _OLD_PREFIX = "http://json-schema.org/"
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _MAX_CACHED = 4096
 """Bytes of the largest schema that is compiled once only."""
 
@@ -48,7 +52,7 @@ def _compile(text: bytes) -> Callable[[Any], bool]:
     try:
         return validator_for(schema, validate_formats=True, retriever=_refuse).is_valid
     except ValidationError as error:
-        raise InvalidSchema(SchemaMistake(error.instance_path, _first_line(error.message))) from error
+        raise InvalidSchema(SchemaMistake(error.instance_path, _describe_mistake(error))) from error
     except (ReferencingError, ValueError) as error:
         raise InvalidSchema(SchemaMistake([], _first_line(str(error)))) from error
 
@@ -68,6 +72,13 @@ def find_schema_mistake(schema: Mapping[str, Any]) -> SchemaMistake | None:
 
 def _refuse(uri: str) -> Any:
     raise ValueError(f"{uri} is outside of the schema")
+
+
+def _describe_mistake(error: ValidationError) -> str:
+    value = error.instance
+    if error.instance_path[-1:] == ["type"] and error.kind.name == "anyOf" and isinstance(value, str):
+        return f"must be one of {', '.join(_TYPES)}, not {describe(value)}{suggest(value, _TYPES)}"
+    return _first_line(error.message)
 
 
 def _first_line(message: str) -> str:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.asgi import JSON
 from mockserver.context import CONTEXT, Context
 from mockserver.contract.operations import Operation
+from mockserver.errors import state_mistake
 from mockserver.findings import unescape_token
 
 
@@ -53,13 +54,21 @@ class MessageErrors:
             return None  # A fault has cut or patched it.
         response = self._operations[context.operation_id].response(status)
         fields = response.content[JSON.decode()].field_names if response else ()
-        body: dict[str, Any] = {"message": error if isinstance(error, str) else error["message"]}
+        body: dict[str, Any] = {"message": error if isinstance(error, str) else _state_all(error)}
         if "details" in fields:
             body["details"] = [
                 {"path": ".".join(map(unescape_token, finding.pointer.split("/")[1:])), "message": finding.message}
                 for finding in context.findings
             ]
         return body
+
+
+def _state_all(error: Mapping[str, Any]) -> str:
+    """Return the message of an error, with all mistakes in the request, because no `findings` follow it."""
+    findings = error.get("findings", ())
+    if len(findings) < 2:
+        return str(error["message"])
+    return "; ".join(state_mistake(one["in"], one["pointer"], one["message"]) for one in findings)
 
 
 def _replace_length(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:

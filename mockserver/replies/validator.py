@@ -6,6 +6,7 @@ from typing import Any
 from jsonschema_rs import ValidationError
 
 from mockserver.contract.contract import control_contract
+from mockserver.contract.spelling import suggest
 from mockserver.findings import Code, Finding, Location, describe
 from mockserver.replies.items import OUTPUT_TYPES, complete_items
 from mockserver.replies.model import CONTENT_FIELDS, MESSAGE_FIELDS, PLANNING_FIELDS, SHORT_FIELDS
@@ -62,5 +63,5 @@ def _find_item_mistakes(items: list[dict[str, Any]], location: Location, pointer
             schema = schemas.at(_OUTPUT_MESSAGE if kind == "message" else _ITEM)
             yield from schema.validate_strictly({"id": "generated", **item}, "request", location, at)
         else:
-            message = f"must be one of {', '.join(OUTPUT_TYPES)}, not {describe(kind)}"
+            message = f"must be one of {', '.join(OUTPUT_TYPES)}, not {describe(kind)}{suggest(kind, OUTPUT_TYPES)}"
             yield Finding("request", location, f"{at}/type", "enum", message)

@@ -1,10 +1,10 @@
 """The exchanges of a test, with assertions about them."""
 
-import difflib
 import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Unpack, overload
 
+from mockserver.contract.spelling import closest_match
 from mockserver.errors import UsageError
 from mockserver.gateway.auth import key_fingerprint
 from mockserver.testing.control_client import ControlClient
@@ -185,8 +185,8 @@ class Requests(Sequence[Exchange]):
         coverage = self._control("GET", "/coverage")
         known = [*coverage["operations"], *coverage["unused"]["operations"]]
         if operation not in known:
-            near = difflib.get_close_matches(operation, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the operations are {', '.join(sorted(known))}"
+            near = closest_match(operation, known)
+            hint = f"did you mean {near!r}?" if near else f"the operations are {', '.join(sorted(known))}"
             raise UsageError(f"there is no operation {operation!r}; {hint}")
 
 

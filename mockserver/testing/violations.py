@@ -35,7 +35,7 @@ class UnfiredFault:
     exchanges: Sequence[Exchange]
 
     def __str__(self) -> str:
-        lines = [f"A planned fault never fired: {describe_fault(self.fault)}.", explain_unchanged(self.fault)]
+        lines = [f"{_title('fault', self.fault)}: {describe_fault(self.fault)}.", explain_unchanged(self.fault)]
         listing = f"Requests of this test:{list_exchanges(self.exchanges)}"
         return "\n".join([*filter(None, lines), listing])
 
@@ -52,7 +52,7 @@ class UnfiredReply:
         reply = self.reply
         asked = "".join(f"\n  {describe_prompt(exchange)}" for exchange in self.unmatched[-_MAX_PROMPTS:])
         return (
-            f"A planned reply never fired: {_summarise_reply(reply)}, "
+            f"{_title('reply', reply)}: {_summarise_reply(reply)}, "
             f"fired {reply['fired']} of {count(reply['times'], 'time')}, {count(reply['seen'], 'request')} matched.\n"
             f"What the model was asked without a matching reply:{asked or ' nothing'}\n"
             f"Requests of this test:{list_exchanges(self.exchanges)}"
@@ -205,6 +205,10 @@ def _find_rejection(exchange: Exchange) -> str | None:
         return None
     error = exchange.response.get("error") if isinstance(exchange.response, dict) else None
     return str(error["message"]) if isinstance(error, dict) else f"status {exchange.status}"
+
+
+def _title(kind: str, planned: Mapping[str, Any]) -> str:
+    return f"A planned {kind} " + ("fired too rarely" if planned["fired"] else "never fired")
 
 
 def _summarise_reply(reply: Mapping[str, Any]) -> str:

@@ -25,6 +25,23 @@ def test_a_mistake_is_found_at_its_place(schema, path):
     assert "\n" not in mistake.message
 
 
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (
+            {"type": "objekt"},
+            "must be one of array, boolean, integer, null, number, object, string, "
+            "not 'objekt' (did you mean 'object'?)",
+        ),
+        ({"properties": {"type": "objekt"}}, '"objekt" is not of types "boolean", "object"'),
+    ],
+)
+def test_an_unknown_type_is_a_message_with_the_known_ones(schema, message):
+    mistake = find_schema_mistake(schema)
+    assert mistake is not None
+    assert mistake.message == message
+
+
 def test_a_schema_of_an_older_draft_is_read_by_its_rules():
     schema = {"items": [{"type": "string"}]}
     assert find_schema_mistake(schema) is not None

@@ -206,6 +206,13 @@ def test_an_invalid_exchange_names_the_field(make_client, fields, path):
     assert [finding["pointer"] for finding in entry["findings"]] == ["/" + path.replace(".", "/")]
 
 
+@pytest.mark.parametrize("path", [CURRENT, DEPRECATED])
+def test_a_message_without_findings_states_all_mistakes(make_client, path):
+    response = exchange(make_client(), path, audience=None, permissions=[1])
+    expected = "audience: must be a string, not null; permissions[0]: must be a string, not 1"
+    assert response.json()["message"] == expected
+
+
 def test_planned_faults_have_the_form_of_the_exchange(make_client):
     client = make_client()
 

@@ -374,6 +374,9 @@ ASSERTIONS = {
 }
 USAGE_ERRORS = {
     'three.assert_called("conversations.creat")': "'conversations.creat'; did you mean 'conversations.create'?",
+    'three.assert_called("responses.create")': "'responses.create'; did you mean 'createResponse'?",
+    'three.assert_called("responses.retrieve")': "'responses.retrieve'; did you mean 'getResponse'?",
+    'three.assert_called("responses.input_items.list")': "_items.list'; did you mean 'listInputItems'?",
     'three.filter("zzz")': "there is no operation 'zzz'; the operations are ",
     'three.assert_order(["conversations.create", "conversations.lst"])': "; did you mean 'conversations.list'?",
     'three.wait_for("conversations.creat")': "; did you mean 'conversations.create'?",
@@ -382,6 +385,7 @@ USAGE_ERRORS = {
     'mka1.faults.add("conversations.create", statis=500)': "statis: is not a known field (did you mean ",
     'mka1.faults.add("conversations.create", status="5", times=0)': "status: must be an integer, not '5'; times: ",
     'mka1.faults.garbage("conversations.creat")': "'conversations.creat' (did you mean 'conversations.create'?)",
+    'mka1.faults.garbage("responses.create")': "'responses.create' (did you mean 'createResponse'?)",
     'mka1.faults.garbage("zzz")': "operation: must be one of conversations.list, ",
     'mka1.faults.add("conversations.create", body={"a": object})': "cannot be represented in JSON: Object of type ",
     'mka1.seed("suport-thread")': "seed suport-thread: no such file beside the test, and the shipped seeds are: ",

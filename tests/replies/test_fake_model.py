@@ -76,6 +76,12 @@ def test_an_invalid_reply_in_a_request_is_rejected(headers, pointer, code):
     assert context.findings == tuple(caught.value.findings)
 
 
+def test_an_error_of_a_reply_in_a_request_names_its_place():
+    with pytest.raises(InvalidRequest, match=r"^X-Mock-Reply\.items\[0\]\.name: is required") as caught:
+        respond(build_context({"items": [{"type": "function_call"}]}))
+    assert caught.value.param == "X-Mock-Reply.items[0].name"
+
+
 def test_a_reply_in_a_request_needs_the_control_token():
     assert respond(build_context({"text": "Hi."}, token=b"secret"), token="secret") == "Hi."
     for wrong in (None, b"guess"):
