@@ -82,7 +82,7 @@ def list_disabled_checks(config: dict[str, Any], *, has_key: bool) -> tuple[Disa
     scopes = [(config["checks"], ())]
     for entry in config["operations"]:
         ids = entry["include-operation-id"]
-        scopes.append((entry["checks"], (ids,) if isinstance(ids, str) else tuple(ids)))
+        scopes.append((entry.get("checks", {}), (ids,) if isinstance(ids, str) else tuple(ids)))
     for checks, operations in scopes:
         for name, check in checks.items():
             if check.get("enabled") is False:
