@@ -185,6 +185,7 @@ def test_errors_of_the_exchange_have_a_message_and_no_envelope(make_client, path
     ("fields", "path"),
     [
         ({"audience": None}, "audience"),
+        ({"audience": ""}, "audience"),
         ({"externalUserId": ""}, "externalUserId"),
         ({"externalUserId": "*"}, "externalUserId"),
         ({"externalUserId": "\u00fc"}, "externalUserId"),
