@@ -286,7 +286,7 @@ def parameter_name(location: str, pointer: str) -> str | None:
     name = ""
     for token in pointer.split("/")[1:]:
         token = unescape_token(token)
-        if location in ("body", "header") and token.isascii() and token.isdigit():
+        if (name or location == "body") and token.isascii() and token.isdigit():
             name += f"[{token}]"
         else:
             name += f".{token}" if name else token

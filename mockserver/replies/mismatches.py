@@ -41,7 +41,7 @@ def _find_in_call(body: Mapping[str, Any], prompt: Prompt) -> Iterator[tuple[tup
     kind = _CALLS[body["type"]]
     named = [tool for tool in prompt.tools if tool["type"] == kind and tool["name"] == body["name"]]
     if not named:
-        yield ("name",), f"the request offers no {kind} of the name {describe(body['name'])}"
+        yield ("name",), f"the request offers no {kind} tool of the name {describe(body['name'])}"
         return
     parameters = {"type": "object", **named[0].get("parameters", {})}
     if kind == "function" and body["status"] == "completed" and not _conforms(body["arguments"], parameters):

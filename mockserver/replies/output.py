@@ -44,16 +44,6 @@ class ModelOutput(NamedTuple):
     sleep: float | None = None
     fault: Mapping[str, Any] | None = None
 
-    @property
-    def words(self) -> int:
-        """The number of words, which are the output tokens."""
-        return sum(count_item_words(item.body) for item in self.items)
-
-    @property
-    def reasoning_words(self) -> int:
-        """The number of words of reasoning, which are the reasoning tokens."""
-        return sum(count_item_words(item.body) for item in self.items if item.body["type"] == "reasoning")
-
 
 def write_output(reply: Reply | None, prompt: Prompt, new_id: NewId) -> ModelOutput:
     """Return what the model says: the output of `reply`, or the default."""

@@ -12,8 +12,6 @@ from mockserver.responses.run import ResponseRun
 from mockserver.responses.webhooks import EVENTS, Webhook, WebhookSender
 from mockserver.store.stored_responses import StoredResponse
 
-TERMINAL_EVENTS = frozenset(f"response.{status}" for status in ("completed", "failed", "incomplete", "cancelled"))
-
 _UNREAD_SECONDS = 1.0
 """Real seconds after which a run without pauses takes its steps although nobody has read the response."""
 _UNREAD_SECONDS_WITH_WEBHOOK = 0.2

@@ -47,6 +47,7 @@ _ABSENT: Mapping[str, Sequence[str]] = {
     "image_generation_call": ["revised_prompt"],
 }
 
+# The prefix of the events of a part with a text, by its type.
 _TEXT_EVENTS: Mapping[str, str] = {
     "refusal": "response.refusal",
     "reasoning_text": "response.reasoning_text",
@@ -123,10 +124,7 @@ def _list_part_events(
         if part["type"] == "output_text":
             yield from _list_output_text_events(part, at, texts)
         else:
-            event_type = {"summary_text": "response.reasoning_summary_text"}.get(
-                part["type"], f"response.{part['type']}"
-            )
-            yield from _list_text_events(event_type, {**at, name: part[name]}, texts, at)
+            yield from _list_text_events(_TEXT_EVENTS[part["type"]], {**at, name: part[name]}, texts, at)
         yield ItemEvent(f"{prefix}.done", {**at, "part": part})
 
 

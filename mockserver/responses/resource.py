@@ -159,17 +159,35 @@ class ResponsesResource:
 
     def _start(self, context: Context, request: Request, turn: Turn, output: ModelOutput) -> ResponseRun:
         """Return the run of a new response, which is stored when it ends."""
-        tenant = context.caller
-        response = new_response(self._id_allocator.new_response_id(tenant), self._now(context), request)
+        response = self._new_response(context, request)
+        commit, now = partial(self._commit, context.caller, turn), partial(self._now, context)
+        return self._create_run(context.caller, request, turn, output, response, commit=commit, now=now)
+
+    def _new_response(self, context: Context, request: Request) -> dict[str, Any]:
+        return new_response(self._id_allocator.new_response_id(context.caller), self._now(context), request)
+
+    def _create_run(
+        self,
+        tenant: Tenant,
+        request: Request,
+        turn: Turn,
+        output: ModelOutput,
+        response: dict[str, Any],
+        *,
+        commit: Callable[[ResponseRun], None],
+        now: Callable[[], int],
+        keeps_events: bool = False,
+    ) -> ResponseRun:
         return ResponseRun(
             response,
             output,
             new_item_id=partial(self._id_allocator.new_item_id, tenant),
             count_usage=partial(count_usage, turn.prompt.input_words, planned=output.usage),
-            commit=partial(self._commit, tenant, turn),
-            now=partial(self._now, context),
+            commit=commit,
+            now=now,
             conforms=self._conforms,
             has_deltas=request["stream"] or request.get("stream_events", False),
+            keeps_events=keeps_events,
         )
 
     def _start_in_background(
@@ -177,21 +195,12 @@ class ResponsesResource:
     ) -> bytes | AsyncResponse:
         """Store a new response, which is queued, and start its run."""
         tenant = context.caller
-        response = new_response(self._id_allocator.new_response_id(tenant), self._now(context), request)
+        response = self._new_response(context, request)
         stored = StoredResponse(response["id"], b"", turn.input, turn.origin)
+        commit = partial(self._commit_in_background, tenant, turn, stored)
 
         def create_run(now: Callable[[], int]) -> ResponseRun:
-            return ResponseRun(
-                response,
-                output,
-                new_item_id=partial(self._id_allocator.new_item_id, tenant),
-                count_usage=partial(count_usage, turn.prompt.input_words, planned=output.usage),
-                commit=partial(self._commit_in_background, tenant, turn, stored),
-                now=now,
-                conforms=self._conforms,
-                has_deltas=bool(request["stream"] or request.get("stream_events")),
-                keeps_events=True,
-            )
+            return self._create_run(tenant, request, turn, output, response, commit=commit, now=now, keeps_events=True)
 
         webhook = None
         if "webhook_url" in request and context.past is None:

@@ -36,7 +36,6 @@ _ANSWERS: Mapping[str, _Answer] = {
     "mcp_approval_response": _Answer("mcp_approval_request", "approval_request_id", ("id",)),
 }
 _CALL_FIELDS = {answer.call: answer.call_fields for answer in _ANSWERS.values()}
-_ENDED = ("completed", "incomplete", "failed", "cancelled")
 
 
 class Turn(NamedTuple):
@@ -82,7 +81,7 @@ class TurnBuilder:
             previous = self._store.responses(tenant).find(previous_id)
             if previous is None:
                 raise ResponseNotFound(previous_id, param="previous_response_id")
-            if previous.body["status"] not in _ENDED:
+            if previous.run is not None:
                 message = f"the response {describe(previous_id)} has not ended"
                 finding = Finding("request", "body", "/previous_response_id", "response_not_ended", message)
                 raise InvalidRequest([finding])

@@ -95,3 +95,13 @@ def test_openai_streams_and_resumes(openai_responses, control):
     rest = openai_responses("retrieve", response_id, stream=True, starting_after=3)
     assert [event.type for event in rest] == [event.type for event in events[4:]]
     assert rest[-1].response.output_text == "You said: hi"
+
+
+def test_the_stream_helper_of_openai_replays_a_response_that_has_ended(server, api_key, control):
+    with openai.OpenAI(base_url=f"{server.url}/api/v1/llm", api_key=api_key) as client:
+        (first, *_, last) = client.responses.create(**REQUEST, stream=True)
+        replay = {"response_id": first.response.id, "extra_query": {"starting_after": -1}}
+        with client.responses.stream(**replay, starting_after=3) as stream:
+            numbers = [event.sequence_number for event in stream]
+            assert stream.get_final_response().output_text == "You said: hi"
+    assert numbers == list(range(4, last.sequence_number + 1))

@@ -14,7 +14,8 @@ from mockserver.replies.model import Reply
 from mockserver.replies.output import write_output
 from mockserver.replies.prompt import Prompt
 from mockserver.replies.validator import ReplyValidator
-from mockserver.replies.words import count_words, split_into_words
+from mockserver.replies.words import count_item_words, count_words, split_into_words
+from mockserver.responses.response_object import count_usage
 
 ITEM = control_contract().schemas.at("/components/schemas/Item")
 VALIDATOR = ReplyValidator(find_inline_mistakes)
@@ -40,6 +41,10 @@ def write(reply=None, items=(), **request):
         Prompt({"model": "auto", **request}, items),
         lambda prefix: f"{prefix}_{next(numbers)}",
     )
+
+
+def count_output_words(output):
+    return sum(count_item_words(item.body) for item in output.items)
 
 
 def text_of(output):
@@ -103,7 +108,7 @@ def test_the_output_is_cut_after_the_allowed_words():
     output = write({"text": ["It ", "rains in", " Oslo."]}, max_output_tokens=3)
     (item,) = output.items
     assert (text_of(output), item.deltas, item.body["status"]) == ("It rains in", [("It ", "rains in")], "incomplete")
-    assert (output.incomplete, output.words) == ("max_output_tokens", 3)
+    assert (output.incomplete, count_output_words(output)) == ("max_output_tokens", 3)
 
 
 def test_the_short_forms_come_in_the_order_reasoning_message_calls():
@@ -115,7 +120,8 @@ def test_the_short_forms_come_in_the_order_reasoning_message_calls():
     assert (first["call_id"], first["arguments"]) == ("call_1", "{}")
     assert (second["call_id"], second["arguments"]) == ("mine", "{")
     assert output.items[0].deltas == (("Hm. ",), ("Well.",))
-    assert (output.words, output.reasoning_words) == (5, 2)
+    usage = count_usage(0, [reasoning, message, first, second], {})
+    assert (usage["output_tokens"], usage["output_tokens_details"]) == (5, {"reasoning_tokens": 2})
 
 
 def test_a_list_of_strings_is_streamed_in_exactly_these_pieces():
@@ -232,8 +238,9 @@ def test_the_pieces_of_a_text_are_its_words(text):
 )
 def test_an_output_has_at_most_the_allowed_words(reply, limit):
     whole, output = write(reply), write(reply, max_output_tokens=limit)
-    assert output.words == min(whole.words, limit)
-    assert output.incomplete == (None if whole.words <= limit else "max_output_tokens")
+    words = count_output_words(whole)
+    assert count_output_words(output) == min(words, limit)
+    assert output.incomplete == (None if words <= limit else "max_output_tokens")
     texts = ["".join(pieces) for item in output.items for pieces in item.deltas]
     assert "".join(["".join(pieces) for item in whole.items for pieces in item.deltas]).startswith("".join(texts))
     for item in output.items:
@@ -284,3 +291,16 @@ def test_the_parts_that_do_not_fit_the_request_are_found(reply, request_fields, 
     findings = find_mismatches(output, prompt)
     assert [finding.pointer for finding in findings] == pointers
     assert {(finding.side, finding.code) for finding in findings} <= {("response", "reply_mismatch")}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"type": "custom_tool_call", "name": "c"}, "the request offers no custom tool of the name 'c'"),
+        ({"type": "function_call", "name": "f"}, "the request offers no function tool of the name 'f'"),
+    ],
+)
+def test_a_call_that_was_not_offered_is_found_by_its_kind(call, message):
+    prompt = Prompt({"model": "auto"}, [USER])
+    output = write_output(Reply({"items": [call]}), prompt, lambda prefix: prefix)
+    assert [finding.message for finding in find_mismatches(output, prompt)] == [message]

@@ -110,6 +110,12 @@ def test_an_error_lists_the_first_mistakes(make_client, fields):
     assert error["message"].endswith("(and 19 more, see findings)")
 
 
+def test_a_mistake_in_a_list_of_the_query_names_its_place(make_client):
+    client = make_client()
+    error = client.get(f"/responses/{respond(client)['id']}?include=a").json()["error"]
+    assert error["param"] == "include[0]"
+
+
 @pytest.mark.parametrize(
     "schema",
     [
