@@ -8,7 +8,7 @@ from sys import getsizeof
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mockserver.context import CONTEXT, RECORD, Context
+from mockserver.context import CONTEXT, RECORD, Context, StreamRecord
 from mockserver.determinism import AdjustableClock, Clock
 from mockserver.gateway.coverage import list_item_types
 from mockserver.gateway.journal import Journal, JournalEntry, StreamEntry, size_of_findings
@@ -89,10 +89,8 @@ class JournalWriter:
             size += sum(map(getsizeof, item_types))
         stream = None
         if context.stream is not None:
-            # A line break within an event can come only from a fault.
-            events = b"\n".join(data.replace(b"\n", b" ") for data in context.stream.events)
-            stream = StreamEntry(context.stream.end, context.stream.count, events)
-            size += len(events)
+            stream = _keep_stream(context.stream)
+            size += len(stream.events)
         fields = (
             context.operation_id,
             scope["method"],
@@ -115,3 +113,9 @@ class JournalWriter:
             size,
         )
         self._journal.add(tuple.__new__(JournalEntry, fields))  # Much faster than a call with so many arguments.
+
+
+def _keep_stream(stream: StreamRecord) -> StreamEntry:
+    # A line break within an event can come only from a fault.
+    events = b"\n".join(data.replace(b"\n", b" ") for data in stream.events)
+    return StreamEntry(stream.end, stream.count, events)

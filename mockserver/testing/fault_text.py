@@ -26,8 +26,9 @@ def explain_unchanged(fault: Mapping[str, Any]) -> str:
 
 
 def _summarise_effect(fault: Mapping[str, Any]) -> str:
+    place = f" after {count(fault['after_events'], 'event')}" if "after_events" in fault else ""
     if "action" in fault:
-        return str(fault["action"])
+        return f"{fault['action']}{place}"
     if "status" in fault:
         return f"status {fault['status']}"
-    return next((name for name in ("body", "patch", "headers", "delay") if name in fault), "nothing")
+    return next((name for name in ("body", "event", "patch", "headers", "delay") if name in fault), "nothing") + place

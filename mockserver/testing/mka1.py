@@ -43,7 +43,9 @@ class Mka1:
         if not self.is_fake:
             return f"<{type(self).__name__} {self.url}, a real gateway>"
         requests = count(self._control("requests")("GET", "/requests", limit=1)["total"], "request")
-        return f"<{type(self).__name__} {self.url}: {requests}, {count(len(self.faults.planned), 'planned fault')}>"
+        faults, replies = count(len(self.faults.planned), "planned fault"), len(self.replies.planned)
+        planned = f"{faults}, {replies} planned {'reply' if replies == 1 else 'replies'}"
+        return f"<{type(self).__name__} {self.url}: {requests}, {planned}>"
 
     @property
     def api_url(self) -> str:

@@ -89,7 +89,7 @@ def test_the_journal_can_be_read_after_the_block():
         call(mka1, json={})
     mka1.requests.assert_called("conversations.create", times=1)
     assert len(mka1.state.snapshot()["conversations"]) == 1
-    assert repr(mka1).endswith(": 1 request, 0 planned faults>")
+    assert repr(mka1).endswith(": 1 request, 0 planned faults, 0 planned replies>")
 
 
 def test_a_wrong_option_is_a_usage_error():

@@ -16,7 +16,7 @@ def test_addresses(mka1):
     assert mka1.end_user is None
     assert mka1.headers == {"Authorization": f"Bearer {mka1.api_key}"}
     assert mka1.is_fake
-    assert repr(mka1).endswith(f" {mka1.url}: 0 requests, 0 planned faults>")
+    assert repr(mka1).endswith(f" {mka1.url}: 0 requests, 0 planned faults, 0 planned replies>")
 
 def test_representations(mka1, mka1_server):
     assert repr(mka1.faults) == "<FaultControls: none planned>"
@@ -24,17 +24,22 @@ def test_representations(mka1, mka1_server):
     mka1.seed("support-thread")
     mka1.faults.server_error("conversations.create", status=503, times=2)
     mka1.faults.delayed("conversations.create", seconds=0.01, times=None, after=5)
+    mka1.faults.add(event={"type": "a"}, after_events=1, times=None)
+    mka1.faults.stream_closed(after_events=2, times=None)
+    mka1.replies.add(text="Hi.", times=None)
     mka1.clock.freeze("2024-01-01T01:00:00+01:00")
     call(mka1, json={})
-    assert repr(mka1).endswith(f" {mka1.url}: 1 request, 2 planned faults>")
+    assert repr(mka1).endswith(f" {mka1.url}: 1 request, 4 planned faults, 1 planned reply>")
     assert repr(mka1.faults) == (
         "<FaultControls: conversations.create: status 503, fired 1 of 2 times, 1 request seen; "
-        "conversations.create: delay, fired 0, 1 request seen>"
+        "conversations.create: delay, fired 0, 1 request seen; "
+        "any operation: event after 1 event, fired 0, 0 requests seen; "
+        "any operation: close after 2 events, fired 0, 0 requests seen>"
     )
     assert repr(mka1.clock) == "<ClockControls: 2024-01-01T00:00:00+00:00, frozen>"
     mka1.clock.resume()
     assert repr(mka1.clock).endswith(", running>")
-    assert repr(mka1.state) == "<StateControls: 1 conversations, 0 responses, 5 items>"
+    assert repr(mka1.state) == "<StateControls: 1 conversations, 0 responses, 1 replies, 5 items>"
     assert repr(mka1_server) == f"<LocalFake {mka1.url}>"
     mka1.faults.clear()
 
