@@ -1,6 +1,7 @@
 """The responses of seeds and snapshots."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import orjson
 from mockserver.context import Tenant
 from mockserver.determinism import Clock
 from mockserver.errors import InvalidRequest
+from mockserver.replies.items import complete_items
 from mockserver.replies.prompt import Prompt
 from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.items import ItemFactory
@@ -56,7 +58,8 @@ class ResponseSeeds:
         check_id(response_id, is_used=self._store.has_response(tenant, response_id))
         created_at = whole_second(data.get("created_at", self._clock.now(tenant.account)), "/created_at")
         items = self._item_factory.create_items(tenant, list_input(request))
-        output = self._item_factory.create_items(tenant, data.get("output", ()))
+        new_id = partial(self._id_allocator.new_id, tenant=tenant)
+        output = self._item_factory.create_items(tenant, complete_items(data.get("output", ()), new_id))
         for index, item in enumerate(output):
             if self._store.responses(tenant).has_output_item(item.id):
                 raise InvalidValue(f"/output/{index}/id", "is the id of an item of another response")

@@ -36,6 +36,10 @@ SEED = {
 }
 
 
+def text_part(text):
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
 def test_a_seeded_response_is_like_any_other(make_client):
     client = make_client(seeds=(SEED,))
     response = client.get("/responses/resp_1").json()
@@ -46,7 +50,8 @@ def test_a_seeded_response_is_like_any_other(make_client):
         "status": "completed",
         "conversation": {"id": "conv_1"},
         "metadata": {"k": "v"},
-        "output": [{"id": "msg_2", **ANSWER}],
+        "output": [{"id": "msg_2", **ANSWER, "content": [text_part("Yes.")], "status": "completed"}],
+        "output_text": "Yes.",
         "truncation": "auto",
     }
     assert {name: response[name] for name in expected} == expected
