@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mockserver.gateway.journal import JournalEntry, parse_body
+from mockserver.store.records import item_type
 
 
 def count_coverage(entries: Iterable[JournalEntry]) -> dict[str, Any]:
@@ -24,4 +25,4 @@ def list_item_types(body: Any) -> Iterator[str]:
     items = body.get("items") if isinstance(body, dict) else None
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict):
-            yield str(item.get("type") or ("message" if "role" in item else "item_reference"))
+            yield str(item_type(item))

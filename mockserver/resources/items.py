@@ -10,7 +10,7 @@ from mockserver.resources.id_allocator import IdAllocator
 from mockserver.resources.serialisation import conversation_json, item_json, item_page_json
 from mockserver.store.memory import MemoryStore
 from mockserver.store.paging import Page, Paging
-from mockserver.store.records import REFERENCE, Item
+from mockserver.store.records import REFERENCE, Item, item_type
 
 
 class ItemFactory:
@@ -26,14 +26,13 @@ class ItemFactory:
         return [self._create_item(tenant, body) for body in bodies]
 
     def _create_item(self, tenant: Tenant, body: Mapping[str, Any]) -> Item:
-        # The type is optional in messages and references only.
-        item_type = body.get("type") or ("message" if "role" in body else REFERENCE)
-        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, item_type)
-        stored = {"id": item_id, "type": item_type, **body}
+        kind = item_type(body)
+        item_id = body.get("id") or self._id_allocator.new_item_id(tenant, kind)
+        stored = {"id": item_id, "type": kind, **body}
         response_id = stored.pop("response_id", None)
         metadata = stored.pop("metadata", None)
         # Copied, because bytes from orjson keep its whole buffer of 4 KiB alive.
-        return Item(item_id, b"%b" % orjson.dumps(stored), item_type == REFERENCE, response_id, metadata)
+        return Item(item_id, b"%b" % orjson.dumps(stored), kind == REFERENCE, response_id, metadata)
 
 
 class ItemsResource:

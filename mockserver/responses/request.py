@@ -14,7 +14,7 @@ Request = Mapping[str, Any]
 _COMPUTER = "computer_use_preview"
 _NAMED_TOOLS = ("function", "custom", "agent")
 _SCHEMA_FIELDS = ("parameters", "schema")
-_TOOL_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"function": {"parameters": {}, "strict": False}}
+_TOOL_DEFAULTS: Mapping[str, Mapping[str, Any]] = {"function": {"strict": False}}
 
 
 def read_request(body: Mapping[str, Any], defaults: Mapping[str, Any]) -> Request:

@@ -17,6 +17,7 @@ from mockserver.resources.seed_section import InvalidValue, check_id, list_ids, 
 from mockserver.responses.request import conversation_id_of, list_input, read_request
 from mockserver.responses.response_object import count_usage, echoed_request, new_response, output_text
 from mockserver.store.memory import MemoryStore
+from mockserver.store.records import REFERENCE, item_type
 from mockserver.store.stored_responses import Origin, StoredResponse
 
 _RESULT = ("id", "output", "status", "error", "incomplete_details", "usage", "created_at", "completed_at")
@@ -40,12 +41,16 @@ class ResponseSeeds:
         self._defaults = defaults
 
     def check(self, data: Mapping[str, Any]) -> None:
-        """Raise InvalidValue if the request breaks a rule."""
+        """Raise InvalidValue if the request breaks a rule, or if items are named only."""
         try:
             read_request(data["request"], self._defaults)
         except InvalidRequest as error:
             finding = error.findings[0]
             raise InvalidValue("/request" + finding.pointer, finding.message) from error
+        for place, items in (("/request/input", list_input(data["request"])), ("/output", data.get("output", ()))):
+            for index, item in enumerate(items):
+                if item_type(item) == REFERENCE:
+                    raise InvalidValue(f"{place}/{index}", "must be the item itself, not a reference to it")
 
     def ids(self, data: Mapping[str, Any]) -> Iterable[str]:
         """Return the ids that a response and its items have chosen."""

@@ -13,7 +13,7 @@ from mockserver.replies.prompt import Prompt
 from mockserver.resources.items import ItemFactory
 from mockserver.responses.request import Request, conversation_id_of, list_input
 from mockserver.store.memory import MemoryStore
-from mockserver.store.records import REFERENCE, Item
+from mockserver.store.records import REFERENCE, Item, item_type
 from mockserver.store.stored_responses import Origin, StoredResponse
 
 Body = Mapping[str, Any]
@@ -112,7 +112,7 @@ class TurnBuilder:
         for index, item in enumerate(sent):
             item_id = item.get("id")
             known = None if item_id is None else self._find_item(tenant, item_id)
-            if _type_of(item) == REFERENCE:
+            if item_type(item) == REFERENCE:
                 if known is None:
                     raise ItemNotFound(item["id"], param=f"input[{index}].id")
                 body = known
@@ -149,7 +149,7 @@ def _check_outputs(items: Sequence[Body], start: int) -> None:
 def _find_outputs_without_call(items: Sequence[Body], start: int) -> Iterator[Finding]:
     calls: set[tuple[str, str | None]] = set()
     for index, item in enumerate(items):
-        kind = _type_of(item)
+        kind = item_type(item)
         if (answer := _ANSWERS.get(kind)) and index >= start and (answer.call, item[answer.field]) not in calls:
             message = f"answers no {answer.call} before it: {describe(item[answer.field])}"
             pointer = json_pointer(["input", index - start, answer.field])
@@ -165,10 +165,5 @@ def _distinct(items: Iterable[Body]) -> list[Body]:
     return list(distinct.values())
 
 
-def _type_of(item: Body) -> str:
-    """Return the type of an item, which is optional in messages and references."""
-    return item.get("type") or ("message" if "role" in item else REFERENCE)
-
-
 def _kind_of(item: Body) -> tuple[str, str | None]:
-    return _type_of(item), item.get("role")
+    return item_type(item), item.get("role")

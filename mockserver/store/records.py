@@ -1,7 +1,7 @@
 """The records of the store. Their JSON is made in `resources.serialisation`."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -34,3 +34,8 @@ class Item(NamedTuple):
     def as_reference(self) -> Self:
         """Return a reference to the item."""
         return self._replace(data=b"%b" % orjson.dumps({"id": self.id, "type": REFERENCE}), is_reference=True)
+
+
+def item_type(body: Mapping[str, Any]) -> str:
+    """Return the type of an item in a request, which is optional in messages and references."""
+    return body.get("type") or ("message" if "role" in body else REFERENCE)

@@ -161,6 +161,16 @@ def test_generated_ids_do_not_clash_with_seeded_ones(make_client):
             "responses[1].output[0].id",
             "another response",
         ),
+        (
+            [{"request": {"model": "auto", "input": [{"id": "msg_1"}]}}],
+            "responses[0].request.input[0]",
+            "must be the item itself",
+        ),
+        (
+            [{"request": {"model": "auto"}, "output": [{"type": "item_reference", "id": "msg_1"}]}],
+            "responses[0].output[0]",
+            "must be the item itself",
+        ),
         ([{"request": {"model": "auto"}, "created_at": -1}], "responses[0].created_at", "Unix seconds"),
     ],
 )
