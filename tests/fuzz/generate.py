@@ -49,6 +49,7 @@ TEXTS = (
     "x" * 63,
 )
 PATTERNED = {
+    "^[A-Za-z][A-Za-z0-9+.-]*:": ("https://app.example.com", "urn:example:app", "a+b.c-1:"),
     "^resp[-_][a-zA-Z0-9]+$": ("resp_1", "resp-a9Z", "resp_" + "0" * 32),
     r"^(?!\*$)[ -~]*$": ("*a", "ada", "~"),
 }

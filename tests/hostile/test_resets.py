@@ -56,7 +56,7 @@ def test_a_delayed_request_ends_in_the_old_state(server, reset):
         time.sleep(0.01)
     assert received[0].status_code == 200
     assert (received[0].json()["id"], received[0].json()["metadata"]) == (created["id"], {"is": "late"})
-    assert get_control(server, "/state") == {"conversations": []}
+    assert get_control(server, "/state") == {"conversations": [], "responses": []}
     assert get_control(server, "/requests")["data"] == []
     thread.join()
     assert [one["id"] for one in get_control(server, "/state")["conversations"]] == [numbered("conv", 1)]
@@ -72,7 +72,7 @@ def test_a_request_whose_body_arrives_after_a_reset_ends_in_the_old_state(server
         httpx.post(f"{server.url}/_mock/faults", json={"status": 503}).raise_for_status()
         response = connection.send(POST[-5:]).read_response()
     assert (response.status_code, response.json()["id"]) == (200, numbered("conv", 2))
-    assert get_control(server, "/state") == {"conversations": []}
+    assert get_control(server, "/state") == {"conversations": [], "responses": []}
     assert get_control(server, "/requests")["data"] == []
     assert [fault["seen"] for fault in get_control(server, "/faults")["data"]] == [0]
     httpx.delete(f"{server.url}/_mock/faults").raise_for_status()

@@ -40,7 +40,7 @@ def test_a_key_in_a_trailer_does_not_authenticate(fake, pause):
     first, second = send(server, "", KEY, pause=pause)
     assert first.status_code == 401
     assert second.json()["data"] == []
-    assert app.state.snapshot() == {"conversations": []}
+    assert app.state.snapshot() == {"conversations": [], "responses": []}
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05])

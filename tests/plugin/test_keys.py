@@ -25,7 +25,7 @@ def test_a1_leaves_a_client_and_a_thread(mka1, pool):
     kept["thread"].start()
     assert pool.post(url + "/conversations", headers=headers, json={}).status_code == 200
 
-TOKEN = {"audience": "a", "externalUserId": "ada"}
+TOKEN = {"audience": "https://a", "externalUserId": "ada"}
 
 def test_a1_leaves_a_token(mka1, pool):
     made = pool.post(mka1.url + "/api/v1/authentication/api-keys/exchange-token", headers=mka1.headers, json=TOKEN)
