@@ -220,6 +220,14 @@ def test_coverage_lists_used_and_unused_operations_and_items(fake):
     assert fake.get("/coverage", api_key=YOURS)["operations"] == {"conversations.retrieve": {"404": 1}}
 
 
+def test_coverage_counts_the_input_of_responses(fake):
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c", "output": ""}
+    for sent in ([MESSAGE, call, output], "Hi.", [output]):
+        fake.request_api("POST", "/responses", MINE, json={"model": "auto", "input": sent})
+    assert fake.get("/coverage")["items"] == {"message": 1, "function_call": 1, "function_call_output": 1}
+
+
 # Invalid requests
 
 BAD_SEED = {"conversations": [{"items": [{"role": "user", "contents": "x"}]}]}

@@ -21,8 +21,9 @@ def count_coverage(entries: Iterable[JournalEntry]) -> dict[str, Any]:
 
 
 def list_item_types(body: Any) -> Iterator[str]:
-    """Return the types of the items in a request body."""
-    items = body.get("items") if isinstance(body, dict) else None
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict):
-            yield str(item_type(item))
+    """Return the types of the items in a request body: those of a conversation, or the input of a response."""
+    for name in ("items", "input") if isinstance(body, dict) else ():
+        items = body.get(name)
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict):
+                yield str(item_type(item))
