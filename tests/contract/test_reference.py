@@ -23,7 +23,7 @@ VALUES = 90  # for each schema, and more for those with many keywords
 MORE_VALUES = {
     "ImageGenerationToolDefinition": 200,
     "MCPToolDefinition": 250,
-    "ResponseObject": 150,
+    "ResponseObject": 300,
     "ResponseStreamingEvent": 800,
     "ResponsesCreateRequest": 1000,
 }
