@@ -19,13 +19,23 @@ def find_mismatches(output: ModelOutput, prompt: Prompt) -> list[Finding]:
         for index, item in enumerate(output.items)
         for path, message in _find_in_item(item.body, prompt)
     ]
-    if not prompt.request.get("background"):
-        found += [
-            Finding("response", "body", "", "reply_mismatch", f"{name} has no effect on a request without background")
-            for name, seconds in (("queued", output.queued), ("sleep", output.sleep))
-            if seconds
-        ]
+    found += [
+        Finding("response", "body", "", "reply_mismatch", message) for message in _find_idle_fields(output, prompt)
+    ]
     return found
+
+
+def _find_idle_fields(output: ModelOutput, prompt: Prompt) -> Iterator[str]:
+    is_in_background = prompt.request.get("background")
+    if not is_in_background:
+        for name, seconds in (("queued", output.queued), ("sleep", output.sleep)):
+            if seconds:
+                yield f"{name} has no effect on a request without background"
+    if output.fault is not None and not prompt.request.get("stream"):
+        if is_in_background:
+            yield "fault has no effect on a request with background and without stream"
+        elif "after_events" in output.fault:
+            yield "fault has no effect on a request without stream, because it has after_events"
 
 
 def _find_in_item(body: Mapping[str, Any], prompt: Prompt) -> Iterator[tuple[tuple[str | int, ...], str]]:

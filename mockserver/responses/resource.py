@@ -24,7 +24,7 @@ from mockserver.responses.generated_items import fit_output
 from mockserver.responses.request import Request, drop_nulls, read_request
 from mockserver.responses.response_object import count_usage, new_response
 from mockserver.responses.run import ResponseRun
-from mockserver.responses.stream import respond
+from mockserver.responses.stream import respond, with_fault
 from mockserver.responses.turns import Turn, TurnBuilder
 from mockserver.responses.webhooks import Webhook
 from mockserver.store.memory import MemoryStore
@@ -212,7 +212,7 @@ class ResponsesResource:
         if context.past is not None:  # The state was reset meanwhile, which ends what is running.
             self._background.cancel(stored)
         if request["stream"]:
-            return FollowedStream(self._background, stored, -1)
+            return with_fault(FollowedStream(self._background, stored, -1), output.fault)
         return stored.data
 
     def _commit(self, tenant: Tenant, turn: Turn, run: ResponseRun) -> None:

@@ -26,7 +26,11 @@ def respond(
     """
     if not (stream or has_pauses or fault):
         return orjson.dumps(run.finish())
-    response = RunStream(run, context) if stream else LateResponse(run, context)
+    return with_fault(RunStream(run, context) if stream else LateResponse(run, context), fault)
+
+
+def with_fault(response: AsyncResponse, fault: Mapping[str, Any] | None) -> AsyncResponse:
+    """Return the response as a fault lets it through, if there is one."""
     return response if fault is None else FaultyResponse(Fault.from_dict(fault), response)
 
 

@@ -208,6 +208,50 @@ def test_a_request_may_ask_for_a_fault_in_mid_stream(client):
     assert len(read(client, headers=header)[0]) == 2
 
 
+MID_STREAM = [
+    {"action": "close", "after_events": 2},
+    {"action": "garbage", "after_events": 2},
+    {"patch": [{"op": "remove", "path": "/id"}], "after_events": 2},
+    {"delay": 0.1, "after_events": 2},
+]
+
+
+@pytest.mark.parametrize("fault", MID_STREAM)
+@pytest.mark.parametrize("header", ["X-Mock-Fault", "X-Mock-Reply"])
+def test_a_fault_in_mid_stream_spares_other_responses(client, header, fault):
+    asked = fault if header == "X-Mock-Fault" else {"text": "Hello.", "fault": fault}
+    response = client.request(
+        "POST", "/responses", json={"model": "auto", "input": "hi"}, headers={header: json.dumps(asked)}
+    )
+    assert (response.status_code, response.json()["status"]) == (200, "completed")
+    assert client.last_entry()["fault"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault", "note"),
+    [
+        ({}, MID_STREAM[0], "without stream, because it has after_events"),
+        ({"background": True}, {"status": 503}, "with background and without stream"),
+        ({"background": True, "stream": True}, MID_STREAM[3], None),
+        ({"stream": True}, MID_STREAM[3], None),
+    ],
+)
+def test_a_fault_of_a_reply_that_cannot_strike_is_noted(client, fields, fault, note):
+    headers = {"X-Mock-Reply": json.dumps({"text": "Hello.", "fault": fault})}
+    client.request("POST", "/responses", json={"model": "auto", "input": "hi", **fields}, headers=headers)
+    notes = [one["message"] for one in client.last_entry()["notes"]]
+    assert notes == ([] if note is None else [f"fault has no effect on a request {note}"])
+
+
+def test_a_reply_in_the_background_may_have_a_fault_in_mid_stream(client):
+    client.control("DELETE", "/replies")
+    client.plan_reply(text=TEXT, fault=MID_STREAM[0])
+    events, _ = read(client, background=True)
+    assert numbers(events) == [0, 1]
+    response = client.request("GET", f"/responses/{events[0]['response']['id']}").json()
+    assert (response["status"], response["output_text"]) == ("completed", TEXT)
+
+
 def test_a_reply_may_have_a_fault_in_mid_stream(client):
     client.control("DELETE", "/replies")
     client.plan_reply(text=TEXT, fault={"action": "close", "after_events": 2})

@@ -55,6 +55,11 @@ class FaultLayer:
 async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
     """Call an application for a request, and let faults strike; return False if there was nothing to alter."""
     context: Context = scope[CONTEXT]
+    asks_for_stream = _asks_for_stream(context)
+    faults = [fault for fault in faults if asks_for_stream or not fault.is_mid_stream]
+    if not faults:
+        await app(scope, receive, send)
+        return False
     connection = FaultyConnection(scope, receive, send)
     # All delays count, but only the first fault that alters the response.
     fault = next((fault for fault in faults if fault.alters_response), Fault())
@@ -71,7 +76,7 @@ async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, rece
         content = b"".join(message.get("body", b"") for message in messages)
         return BufferedResponse(messages[0]["status"], list(messages[0]["headers"]), content)
 
-    if _asks_for_stream(context) and fault.alters_stream and (fault.is_mid_stream or not fault.commit):
+    if asks_for_stream and fault.alters_stream and (fault.is_mid_stream or not fault.commit):
         if delay and await connection.disconnects_within(delay):
             return True
         return await _alter_stream(fault, app, scope, receive, send)
