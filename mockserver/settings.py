@@ -23,7 +23,7 @@ API_PATH = "/api/v1/llm"
 AUTHENTICATION_PATH = "/api/v1/authentication"
 """The path under which API keys are exchanged for tokens."""
 
-MAX_VALUES = 20_000
+MAX_VALUES = 15_000
 """JSON values that a body may have. Validating so many takes about 50 ms, in which the server does nothing else."""
 
 DEFAULT_API_KEY = "mka1-test-key"
