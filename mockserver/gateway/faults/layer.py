@@ -66,21 +66,11 @@ async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, rece
     delay = sum(fault.delay for fault in faults if not fault.is_mid_stream)
     context.fault = faults[0].as_dict() if len(faults) == 1 else {"faults": [fault.as_dict() for fault in faults]}
 
-    async def call_app() -> BufferedResponse:
-        messages: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            messages.append(message)
-
-        await app(scope, receive, keep)
-        content = b"".join(message.get("body", b"") for message in messages)
-        return BufferedResponse(messages[0]["status"], list(messages[0]["headers"]), content)
-
     if asks_for_stream and fault.alters_stream and (fault.is_mid_stream or not fault.commit):
         if delay and await connection.disconnects_within(delay):
             return True
         return await _alter_stream(fault, app, scope, receive, send)
-    response = await call_app() if any(fault.commit for fault in faults) else None
+    response = await _call_app(app, scope, receive) if any(fault.commit for fault in faults) else None
     if delay and fault.action != "drip" and await connection.disconnects_within(delay):
         return True
     if fault.action == "time_out":
@@ -92,7 +82,7 @@ async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, rece
         await connection.close()
         return True
     if response is None:
-        response = BufferedResponse(200, [], b"") if fault.replaces_response else await call_app()
+        response = BufferedResponse(200, [], b"") if fault.replaces_response else await _call_app(app, scope, receive)
     has_struck = True
     if fault.alters_response:
         altered = alter_response(response, fault)
@@ -110,6 +100,18 @@ async def apply_faults(faults: Sequence[Fault], app: ASGIApp, scope: Scope, rece
     else:
         await connection.send(response)
     return has_struck
+
+
+async def _call_app(app: ASGIApp, scope: Scope, receive: Receive) -> BufferedResponse:
+    """Return the whole response of an application."""
+    messages: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, keep)
+    content = b"".join(message.get("body", b"") for message in messages)
+    return BufferedResponse(messages[0]["status"], list(messages[0]["headers"]), content)
 
 
 async def _alter_stream(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
