@@ -13,6 +13,8 @@ from mockserver.findings import describe
 _PREFIX = "https://json-schema.org/draft/"
 _OLD_PREFIX = "http://json-schema.org/"
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+_RELATIVE = "json-schema:///"
+"""The beginning of a relative reference when it is retrieved."""
 _MAX_CACHED = 4096
 """Bytes of the largest schema that is compiled once only."""
 
@@ -49,12 +51,23 @@ def _compile(text: bytes) -> Callable[[Any], bool]:
     dialect = schema.get("$schema")
     if isinstance(dialect, str) and not dialect.startswith((_PREFIX, _OLD_PREFIX)):
         del schema["$schema"]
+    refused: list[str] = []
+
+    def refuse(uri: str) -> Any:
+        refused.append(uri)
+        raise ValueError(uri)
+
     try:
-        return validator_for(schema, validate_formats=True, retriever=_refuse).is_valid
-    except ValidationError as error:
-        raise InvalidSchema(SchemaMistake(error.instance_path, _describe_mistake(error))) from error
-    except (ReferencingError, ValueError) as error:
-        raise InvalidSchema(SchemaMistake([], _first_line(str(error)))) from error
+        return validator_for(schema, validate_formats=True, retriever=refuse).is_valid
+    except (ValidationError, ReferencingError, ValueError) as error:
+        if refused:
+            place = refused[0].removeprefix(_RELATIVE)
+            mistake = SchemaMistake([], f"refers to {describe(place)}, which is outside of the schema")
+        elif isinstance(error, ValidationError):
+            mistake = SchemaMistake(error.instance_path, _describe_mistake(error))
+        else:
+            mistake = SchemaMistake([], _first_line(str(error)))
+        raise InvalidSchema(mistake) from error
 
 
 # A program sends the same few schemas with each request, and compiling one takes longer than the rest of its checks.
@@ -68,10 +81,6 @@ def find_schema_mistake(schema: Mapping[str, Any]) -> SchemaMistake | None:
     except InvalidSchema as error:
         return error.mistake
     return None
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"{uri} is outside of the schema")
 
 
 def _describe_mistake(error: ValidationError) -> str:

@@ -55,3 +55,10 @@ def test_nothing_is_fetched():
         with pytest.raises(TimeoutError):
             server.accept()
     assert mistake is not None
+
+
+@pytest.mark.parametrize("place", ["urn:elsewhere", "other.json"])
+def test_a_reference_to_the_outside_is_named(place):
+    mistake = find_schema_mistake({"properties": {"a": {"$ref": place}}})
+    assert mistake is not None
+    assert mistake.message == f"refers to '{place}', which is outside of the schema"
