@@ -148,7 +148,7 @@ def test_a_planned_reply_that_does_not_fire_fails_the_test_and_shows_what_was_as
     assert "O" * 100 not in second
     assert asked in second
     assert "without a matching reply: nothing" in result.texts["test_nothing_asked"]
-    assert "planned reply" not in result.texts["test_failed"]
+    assert "A planned reply" not in result.texts["test_failed"]
     assert "json: cannot be combined with text; input_regex: is not a regular" in result.texts["test_invalid"]
     assert "txt: is not a known field" in result.texts["test_unknown"]
 
