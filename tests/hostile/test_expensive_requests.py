@@ -26,7 +26,7 @@ def test_four_times_the_size_takes_at_most_about_four_times_as_long(client, name
     small, large = WORST[name](SMALL), WORST[name](LARGE)
     seconds(client, small)  # Compiles schemas.
     took = min(seconds(client, large) for _ in range(2))
-    assert took < 0.5
+    assert took < 5  # Far more than it takes, and far less than what once blocked a server for minutes.
     assert took < 8 * max(seconds(client, small) for _ in range(2)) + 0.03
 
 
