@@ -37,6 +37,7 @@ class ClientConnection:
 
     async def __aexit__(self, *_: object) -> None:
         self._gone.cancel()
+        del self._gone  # The task keeps the connection: a cycle, which only a collection would free.
 
     async def start_stream(self) -> None:
         """Send the head of an event stream; from now on, it is kept alive."""

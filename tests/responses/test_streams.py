@@ -1,5 +1,6 @@
 """Responses that take time, and what becomes of them when the client or the state goes away."""
 
+import gc
 import socket
 import threading
 import time
@@ -241,3 +242,19 @@ def test_many_streams_at_once_lose_nothing(client):
     with ThreadPoolExecutor(20) as pool:
         numbers = list(pool.map(lambda _: [event["sequence_number"] for event in client.stream()], range(60)))
     assert numbers == [list(range(58))] * 60
+
+
+def test_an_ended_stream_leaves_nothing_for_the_garbage_collector(client):
+    def alive():
+        return sum(isinstance(one, connection.ClientConnection) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(5):
+            assert list(client.stream(input="Hello"))
+        # The server frees a stream a moment after its client has read the end.
+        assert wait_for(lambda: alive() <= before)
+    finally:
+        gc.enable()
