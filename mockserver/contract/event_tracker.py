@@ -35,12 +35,14 @@ class _Part:
 class _Item(_Part):
     """An output item while it is streamed; `done` is the finished one."""
 
-    __slots__ = ("done", "parts")
+    __slots__ = ("done", "first_parts", "parts")
 
     def __init__(self, state: State, start: Mapping[str, Any]) -> None:
         super().__init__(state, start)
-        self.parts: dict[str, list[tuple[_Part, Mapping[str, Any] | None]]] = {}
-        """By the name of their list; each with the finished part."""
+        self.parts: dict[str, dict[int, tuple[_Part, Mapping[str, Any] | None]]] = {}
+        """By the name of their list and their index; each with the finished part."""
+        self.first_parts: dict[str, int] = {}
+        """In a resumed stream, the indexes below which all parts have ended before, by the name of their list."""
         self.done: Mapping[str, Any] | None = None
 
 
@@ -227,7 +229,7 @@ class EventTracker:
                 message = f"must have the {len(parts)} parts of the stream"
                 self._find("event_mismatch", message, "item", list_name)
                 continue
-            for index, (part, finished_part) in enumerate(parts):
+            for index, (part, finished_part) in parts.items():
                 if finished_part is None:
                     self._find("event_order", f"{ITEM_DONE} must not come before the end of part {index}")
                 else:
@@ -238,28 +240,30 @@ class EventTracker:
         if item is None:
             return
         self._advance(event, event_type, item)
-        part, parts = event["part"], item.parts.setdefault(rules.list_name, [])
+        part, index, parts = event["part"], event[rules.index_name], item.parts.setdefault(rules.list_name, {})
         if isinstance(item.state, AnyState):
-            parts += [(_Part(AnyState(), {}), {})] * (event[rules.index_name] - len(parts))
-        elif event[rules.index_name] != len(parts):
+            item.first_parts[rules.list_name] = max(item.first_parts.get(rules.list_name, 0), index)
+        elif index != len(parts):
             self._find("event_mismatch", f"must be {len(parts)}, the number of parts before", rules.index_name)
+            index = len(parts)
         state = rules.states.get(part["type"])
         if state is None:
             self._find("event_order", f"must be {' or '.join(rules.states)}", "part", "type")
-        parts.append((_Part(state or AnyState(), part), None))
+        parts.setdefault(index, (_Part(state or AnyState(), part), None))
 
     def _part_of(self, event: Event, item: _Item, index_name: str) -> _Part | None:
         """Return the open part of an item that an event is about."""
-        parts, index = item.parts.setdefault(self._order.list_of_index[index_name], []), event[index_name]
-        if isinstance(item.state, AnyState):
-            while len(parts) <= index:
-                parts.append((_Part(AnyState(), {}), None))
-        if not 0 <= index < len(parts):
-            self._find("event_order", f"{event['type']} must not come before part {index} is added", index_name)
-        elif parts[index][1] is not None:
+        list_name, index = self._order.list_of_index[index_name], event[index_name]
+        parts, first = item.parts.setdefault(list_name, {}), item.first_parts.get(list_name, 0)
+        if isinstance(item.state, AnyState) and index >= first and index not in parts:
+            parts[index] = (_Part(AnyState(), {}), None)
+        part, done = parts.get(index, (None, None))
+        if done is not None or (part is None and 0 <= index < first):
             self._find("event_order", f"{event['type']} must not come after the end of part {index}", index_name)
+        elif part is None:
+            self._find("event_order", f"{event['type']} must not come before part {index} is added", index_name)
         else:
-            return parts[index][0]
+            return part
         return None
 
     def _end_part(self, event: Event, event_type: str) -> None:
