@@ -264,11 +264,11 @@ class Cleanup:
 
 
 def _conversation_to_change(request: WireRequest) -> str | None:
-    """Return the conversation to which a new response would be added."""
+    """Return the conversation to which a new response would be added, or an empty text for one that is not known."""
     try:
         body = parse_response(request.body)
-    except JsonError:
-        return None
+    except JsonError:  # A target that reads more than JSON might find a conversation in it.
+        return "" if b"conversation" in request.body else None
     conversation = body.get("conversation") if isinstance(body, dict) else None
     if isinstance(conversation, dict):
         conversation = conversation.get("id")

@@ -232,6 +232,12 @@ def test_only_own_and_made_up_conversations_may_be_written_to() -> None:
         assert not may_send("POST", f"/v1/responses{path}"), path
     for conversation in ('"conv_mine"', '{"id": "conv_mine"}', "null"):
         assert may_send("POST", "/v1/responses", b'{"conversation": %s}' % conversation.encode()), conversation
+    for unreadable in (
+        b'{"conversation": "conv_yours",}',
+        b'{"conversation": "conv_mine" "conversation": "conv_yours"}',
+    ):
+        assert not may_send("POST", "/v1/responses", unreadable), unreadable
+    assert may_send("POST", "/v1/responses", b"{")
     for conversation in ('"conv_yours"', '{"id": "conv_yours"}', '""'):
         assert not may_send("POST", "/v1/responses", b'{"conversation": %s}' % conversation.encode()), conversation
 
