@@ -192,7 +192,13 @@ def _create_checks(run: _Run, preflight: Preflight) -> Checks:
     open_contract = Contract.from_document(allow_unknown_values(run.contract.document))
     end_users = (f"{run.client.end_user}-1", f"{run.client.end_user}-2")
     settings = Settings(
-        options.seed, options.max_examples, end_users, options.api_key is not None, run.created.run, run.client.mark
+        options.seed,
+        options.max_examples,
+        end_users,
+        options.api_key is not None,
+        run.created.run,
+        run.client.mark,
+        options.model,
     )
     responses = ResponseChecks(operations, open_contract.operations, log, run.sdk, missing)
     return Checks(

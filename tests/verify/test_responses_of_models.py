@@ -78,6 +78,14 @@ def test_responses_that_cannot_be_deleted_are_reported(start_fake, select_scenar
     assert left == {one["id"] for one in remaining_responses(target)} != set()
 
 
+def test_all_responses_are_of_the_model_of_the_run(start_fake) -> None:
+    target = start_fake()
+    target.verify(include_responses=True, model="model-of-the-run", phases=("examples",))
+    journal = httpx.get(f"{target.url}/_mock/requests?limit=10000").json()["data"]
+    created = [one for one in journal if one["operation"] in ("createResponse", "compactResponse")]
+    assert {one["request"]["model"] for one in created if one["status"] == 200} == {"model-of-the-run"}
+
+
 # -- Streams ---------------------------------------------------------------------------------------------------
 
 

@@ -37,13 +37,14 @@ class KnownIds:
     """The ids that exist on the target, by tenant, and their use in generated requests.
 
     `keys` maps key placeholders to the keys that replace them. `run` is part of every id that is made up, and `mark`
-    is the metadata of new conversations without any.
+    is the metadata of new conversations without any. `model` is the model of all responses.
     """
 
-    def __init__(self, keys: Mapping[str, str], run: str, mark: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str], run: str, mark: Mapping[str, str], model: str = "auto") -> None:
         self._keys = keys
         self._run = run
         self._mark = dict(mark)
+        self._model = model
         self._created: set[str] = set()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -73,7 +74,10 @@ class KnownIds:
             self._replace_foreign_ids(case)
 
     def _replace_foreign_ids(self, case: Case[Any]) -> None:
-        """Make up the ids that a write names and nobody created for this run: they may belong to somebody else."""
+        """Make up the ids that a write names and nobody created for this run: they may belong to somebody else.
+
+        Keep requests for a response from calling other servers, and from other models than that of the run.
+        """
         made_up = f"id_{self._run}"
         body: Any = case.body
         for name in ("conversation_id", "item_id", "response_id"):
@@ -90,8 +94,10 @@ class KnownIds:
         if isinstance(body, dict) and _is_of_responses(case):
             for name in _OWN_CALLS:
                 body.pop(name, None)
+            if "model" in body and not (case.meta and case.meta.is_negative_at(ParameterLocation.BODY)):
+                body["model"] = self._model
             conversation = body.get("conversation")
-            if isinstance(conversation, str | dict) and conversation not in list(self._created):
+            if isinstance(conversation, dict) or (isinstance(conversation, str) and conversation not in self._created):
                 body["conversation"] = made_up
 
     def learn(self, case: Case[Any], response: Response) -> None:
@@ -131,7 +137,7 @@ class KnownIds:
     def tenant_of(self, case: Case[Any]) -> "_Tenant":
         key = tuple(case.headers.get(name, "") for name in _TENANT_HEADERS)
         if key not in self._tenants:
-            self._tenants[key] = _Tenant(self._session, case, self._created, {"metadata": self._mark})
+            self._tenants[key] = _Tenant(self._session, case, self._created, {"metadata": self._mark}, self._model)
         return self._tenants[key]
 
     def _insert_free_ids(self, case: Case[Any], meta: CaseMetadata) -> None:
@@ -204,10 +210,14 @@ def _insert_existing_responses(case: Case[Any], meta: CaseMetadata, tenant: "_Te
 class _Tenant:
     """A key with an end user, and the conversations and responses that exist there.
 
-    `created` collects the ids of all conversations, items and responses; `body` creates a conversation.
+    `created` collects the ids of all conversations, items and responses; `body` creates a conversation, and `model`
+    answers.
     """
 
-    def __init__(self, session: requests.Session, case: Case[Any], created: set[str], body: dict[str, Any]) -> None:
+    def __init__(
+        self, session: requests.Session, case: Case[Any], created: set[str], body: dict[str, Any], model: str
+    ) -> None:
+        self._model = model
         self._session = session
         self._created = created
         self._body = body
@@ -239,7 +249,7 @@ class _Tenant:
     def response(self, *, new: bool = False, runs: bool = False) -> str:
         """Return a response of the model that exists; a new one can run in the background."""
         if new or not self.responses:
-            body = {"model": "auto", "input": "Say hello.", "background": runs, **self._body}
+            body = {"model": self._model, "input": "Say hello.", "background": runs, **self._body}
             self.learn_response("POST", {}, self._post(f"{self._root}/responses", body))
         return self.responses[-1] if self.responses else "resp_none"
 
@@ -362,9 +372,9 @@ def register(
 
 
 @contextmanager
-def registered_extension(run: str, mark: Mapping[str, str], on_failure: OnFailure) -> Iterator[None]:
+def registered_extension(run: str, mark: Mapping[str, str], model: str, on_failure: OnFailure) -> Iterator[None]:
     """Register hooks and checks with a state of their own for one run, which leaves the key placeholders."""
-    known_ids = KnownIds({}, run, mark)
+    known_ids = KnownIds({}, run, mark, model)
     hooks = register(known_ids, on_failure)
     try:
         yield

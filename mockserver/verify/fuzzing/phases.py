@@ -62,6 +62,7 @@ class Settings:
     has_key: bool
     run: str
     mark: Mapping[str, str]
+    model: str
 
 
 class SchemathesisPhases:
@@ -107,7 +108,7 @@ class SchemathesisPhases:
         skipped = {one for one in self._operations.values() if only not in (None, one)} | set(self._missing)
         end_users = self._settings.end_users
         with (
-            registered_extension(self._settings.run, self._settings.mark, stop_when_reproduced),
+            registered_extension(self._settings.run, self._settings.mark, self._settings.model, stop_when_reproduced),
             self._load_schema(phases, skipped) as schema,
             send_requests_through(
                 self._transport, self._origin, lambda sent: sent if sent in end_users else end_users[0]
