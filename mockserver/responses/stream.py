@@ -26,7 +26,7 @@ def respond(
     """
     if not (stream or has_pauses or fault):
         return orjson.dumps(run.finish())
-    return with_fault(RunStream(run, context) if stream else LateResponse(run, context), fault)
+    return with_fault(RunResponse(run, context, is_stream=stream), fault)
 
 
 def with_fault(response: AsyncResponse, fault: Mapping[str, Any] | None) -> AsyncResponse:
@@ -46,48 +46,33 @@ class FaultyResponse:
         await apply_faults([self._fault], self._response.send, scope, receive, send)
 
 
-class RunStream:
-    """The events of a run, each sent before the next is made.
+class RunResponse:
+    """The response of a run, with its pauses in real time: a stream whose events are sent one by one, or JSON.
 
     If the client is gone before the end, the response ends as cancelled: its conversation stays as it was.
     """
 
-    def __init__(self, run: ResponseRun, context: Context) -> None:
+    def __init__(self, run: ResponseRun, context: Context, *, is_stream: bool) -> None:
         self._run = run
         self._context = context
+        self._is_stream = is_stream
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream, with its pauses in real time."""
+        """Send all events, or else the response object at the end."""
         run = self._run
         try:
             async with ClientConnection(scope, receive, send) as connection:
-                await connection.start_stream()
+                if self._is_stream:
+                    await connection.start_stream()
                 while (step := take_step(run, self._context)) is not None:
                     if step.event is None:
                         await connection.wait(step.wait)
-                    else:
+                    elif self._is_stream:
                         await connection.send_part(serialise_event(step.event))
-                await connection.end_stream()
-        finally:
-            abandon(run, self._context)
-
-
-class LateResponse:
-    """The JSON of a run whose pauses are taken in real time."""
-
-    def __init__(self, run: ResponseRun, context: Context) -> None:
-        self._run = run
-        self._context = context
-
-    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take all steps, then send the response object."""
-        run = self._run
-        try:
-            async with ClientConnection(scope, receive, send) as connection:
-                while (step := take_step(run, self._context)) is not None:
-                    if step.event is None:
-                        await connection.wait(step.wait)
-                await send_response(send, 200, orjson.dumps(run.response))
+                if self._is_stream:
+                    await connection.end_stream()
+                else:
+                    await send_response(send, 200, orjson.dumps(run.response))
         finally:
             abandon(run, self._context)
 
