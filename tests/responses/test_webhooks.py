@@ -36,7 +36,7 @@ class Receiver:
         status = self.statuses.pop(0) if self.statuses else 200
         location = [(b"location", b"/elsewhere")] if 300 <= status < 400 else []
         await send({"type": "http.response.start", "status": status, "headers": location})
-        await send({"type": "http.response.body", "body": b"thanks"})
+        await send({"type": "http.response.body", "body": b"" if status == 204 else b"thanks"})
 
     def wait_for(self, count):
         deadline = time.monotonic() + 5
